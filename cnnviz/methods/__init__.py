@@ -1,0 +1,1 @@
+"""What a paper says: one file per method, a function and its frozen result; torch only."""

@@ -1,0 +1,111 @@
+"""A file of weights -> a state dict, or one line that says why not. Files are hostile until checked."""
+
+import re
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+from cnnviz.errors import WeightsError, shown
+from cnnviz.weights import reason
+
+NAMES_TOLD = 3
+WRAPPERS = ("state_dict", "model_state_dict", "model", "state_dict_ema", "net")
+PREFIX = re.compile(r"^(module\.|_orig_mod\.)+")  # DataParallel's and torch.compile's
+
+
+class Hollow(TorchFunctionMode):
+    """Inside ``with Hollow()`` networks are built without memory for their weights, which ``fill`` gives them.
+
+    The meta device for what modules allocate alone: some (RegNet) compute their own sizes with tensors.
+    """
+
+    def __torch_function__(
+        self, func: Any, types: Sequence[type], args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        """Run a function of torch's; ``torch.empty`` on the meta device."""
+        return func(*args, **((kwargs or {}) | ({"device": "meta"} if func is torch.empty else {})))
+
+
+def read(path: Path) -> dict[str, Tensor]:
+    """Return the tensors of a .safetensors or .pth file by name.
+
+    Nothing in the file is executed: pickled code is refused (torch's ``weights_only``), never tried otherwise.
+    Raises WeightsError.
+    """
+    name, safe = shown(str(path)), path.suffix.lower() == ".safetensors"
+    try:
+        state = _safetensors(path) if safe else _torch(path)
+    except MemoryError:
+        raise
+    except (OSError, RuntimeError) as error:
+        raise WeightsError(f"{name}: cannot be read as weights ({reason(error)})") from error
+    except Exception as error:  # there is nothing that a damaged pickle does not raise
+        torch_or_not = "holds more than tensors, or is no torch file; it was not opened further"
+        why = f"is damaged, or no safetensors file ({reason(error)})" if safe else torch_or_not
+        raise WeightsError(f"{name}: {why}") from error
+    for wrapper in WRAPPERS:
+        if isinstance(state, Mapping) and isinstance(state.get(wrapper), Mapping):
+            state = state[wrapper]
+    if not isinstance(state, Mapping):
+        raise WeightsError(f"{name}: holds a {type(state).__name__}, not a state dict")
+    tensors = {PREFIX.sub("", str(key)): value for key, value in state.items() if isinstance(value, Tensor)}
+    if not tensors:
+        raise WeightsError(f"{name}: holds no tensors by name")
+    return tensors
+
+
+def _safetensors(path: Path) -> object:
+    from safetensors.torch import load_file
+
+    return load_file(path)
+
+
+def _torch(path: Path) -> object:
+    return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def outputs(build: Callable[[int], nn.Module], state: Mapping[str, Tensor]) -> int | None:
+    """Return how many classes a state dict is for; None when it lacks the last layer.
+
+    ``build`` makes the network for a number of classes. The tensors that differ between two such networks are the
+    last layer's; the order of a file's keys tells nothing (.safetensors sorts them).
+    """
+    few, more = (build(count).state_dict() for count in (2, 3))
+    rows = [len(state[key]) for key in few if few[key].shape != more[key].shape and key in state and state[key].dim()]
+    return rows[-1] if rows else None
+
+
+def fill(module: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
+    """Put a state dict into a network built ``Hollow``, every key or none.
+
+    Raises WeightsError naming how many keys are missing, unknown or of another shape, and three of each.
+    """
+    own = module.state_dict()
+    counters = {key for key in own if key.endswith("num_batches_tracked")}
+    missing = [key for key in own if key not in state and key not in counters]
+    unknown = [key for key in state if key not in own]
+    known = [key for key in own if key in state]
+    shapes = [key for key in known if own[key].shape != state[key].shape]
+    types = [key for key in known if own[key].is_floating_point() != state[key].is_floating_point()]
+    troubles = {"missing": missing, "unknown": unknown, "of another shape": shapes, "of another type": types}
+    told = [f"{len(keys)} {kind} ({_some(keys)})" for kind, keys in troubles.items() if keys]
+    if told:
+        raise WeightsError(f"{source} does not fit the network: of {len(own)} keys, {'; '.join(told)}")
+    tensors = OrderedDict((key, t.float() if t.is_floating_point() else t) for key, t in state.items())
+    # Some modules refuse a state dict that does not tell its version (torchvision's MNASNet). With every key in its
+    # place it is today's, whoever wrote it.
+    tensors._metadata = own._metadata  # type: ignore[attr-defined]
+    module.load_state_dict(tensors, strict=False, assign=True)
+    tensors_left = (*module.named_parameters(), *module.named_buffers())
+    unset = [key for key, tensor in tensors_left if tensor.is_meta]
+    if unset:
+        raise WeightsError(f"{source} leaves {_some(unset)} unset")
+
+
+def _some(keys: list[str]) -> str:
+    return ", ".join(keys[:NAMES_TOLD]) + (", …" if len(keys) > NAMES_TOLD else "")

@@ -1,0 +1,151 @@
+"""EfficientNet-Lite: EfficientNet (Tan & Le 2019) without squeeze-and-excitation and with ReLU6.
+
+The networks are those of https://github.com/tensorflow/tpu, models/official/efficientnet/lite; the module names
+are timm's, so that ``blocks.4`` means the same layer in both.
+"""
+
+import math
+from collections import OrderedDict
+from collections.abc import Mapping
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+EPSILON = 1e-3
+# kernel, stride, expansion, channels out, repeats: EfficientNet-B0, table 1 of the paper
+STAGES = (
+    (3, 1, 1, 16, 1),
+    (3, 2, 6, 24, 2),
+    (5, 2, 6, 40, 2),
+    (3, 2, 6, 80, 3),
+    (5, 1, 6, 112, 3),
+    (5, 2, 6, 192, 4),
+    (3, 1, 6, 320, 1),
+)
+# name: depth multiplier; the width multiplier is 1.0, 1.0 and 1.1
+SCALES = {"efficientnet_lite0": (1.0, 1.0), "efficientnet_lite1": (1.0, 1.1), "efficientnet_lite2": (1.1, 1.2)}
+
+
+class SameConv2d(nn.Conv2d):
+    """A convolution with TensorFlow's "same" padding: ceil(size / stride) out, the odd pixel below and right."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Map (N, C, h, w) to (N, channels, ceil(h / stride), ceil(w / stride))."""
+        top, bottom = self.same(input.shape[-2], 0)
+        left, right = self.same(input.shape[-1], 1)
+        if top == bottom and left == right:
+            return F.conv2d(input, self.weight, self.bias, self.stride, (top, left), self.dilation, self.groups)
+        padded = F.pad(input, (left, right, top, bottom))
+        return F.conv2d(padded, self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
+
+    def same(self, size: int, axis: int) -> tuple[int, int]:
+        """Return the padding before and after along an axis of ``size`` pixels."""
+        kernel = (self.kernel_size[axis] - 1) * self.dilation[axis] + 1
+        total = max((math.ceil(size / self.stride[axis]) - 1) * self.stride[axis] + kernel - size, 0)
+        return total // 2, total - total // 2
+
+
+class BatchNormAct(nn.BatchNorm2d):
+    """Batch normalisation and the activation after it, one module as in timm."""
+
+    def __init__(self, channels: int, act: bool = True) -> None:
+        super().__init__(channels, eps=EPSILON)
+        self.act = nn.ReLU6() if act else nn.Identity()
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Normalise and activate (N, C, h, w)."""
+        activated: Tensor = self.act(super().forward(input))
+        return activated
+
+
+class DepthwiseSeparable(nn.Module):
+    """Depthwise then pointwise convolution: the block of the first stage, which does not expand."""
+
+    def __init__(self, channels: int, out: int, kernel: int, stride: int) -> None:
+        super().__init__()
+        self.conv_dw = SameConv2d(channels, channels, kernel, stride, groups=channels, bias=False)
+        self.bn1 = BatchNormAct(channels)
+        self.conv_pw = nn.Conv2d(channels, out, 1, bias=False)
+        self.bn2 = BatchNormAct(out, act=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (N, C, h, w) to (N, out, h / stride, w / stride)."""
+        projected: Tensor = self.bn2(self.conv_pw(self.bn1(self.conv_dw(x))))
+        return projected
+
+
+class InvertedResidual(nn.Module):
+    """Expand, convolve by channel, project; the input is added where it fits (MobileNetV2, Sandler et al. 2018)."""
+
+    def __init__(self, channels: int, out: int, kernel: int, stride: int, expansion: int) -> None:
+        super().__init__()
+        wide = channels * expansion
+        self.conv_pw = nn.Conv2d(channels, wide, 1, bias=False)
+        self.bn1 = BatchNormAct(wide)
+        self.conv_dw = SameConv2d(wide, wide, kernel, stride, groups=wide, bias=False)
+        self.bn2 = BatchNormAct(wide)
+        self.conv_pwl = nn.Conv2d(wide, out, 1, bias=False)
+        self.bn3 = BatchNormAct(out, act=False)
+        self.residual = channels == out and stride == 1
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (N, C, h, w) to (N, out, h / stride, w / stride)."""
+        expanded = self.bn2(self.conv_dw(self.bn1(self.conv_pw(x))))
+        projected: Tensor = self.bn3(self.conv_pwl(expanded))
+        return projected + x if self.residual else projected
+
+
+class EfficientNetLite(nn.Module):
+    """EfficientNet-Lite: (N, 3, h, w), normalised with mean and deviation 0.5, to logits (N, classes)."""
+
+    def __init__(self, width: float = 1.0, depth: float = 1.0, num_classes: int = 1000) -> None:
+        super().__init__()
+        self.conv_stem = SameConv2d(3, 32, 3, 2, bias=False)
+        self.bn1 = BatchNormAct(32)
+        self.blocks = nn.Sequential()
+        channels = 32
+        for index, (kernel, stride, expansion, out, repeats) in enumerate(STAGES):
+            # The lite networks leave the first and the last stage at one block.
+            repeats = math.ceil(repeats * depth) if 0 < index < len(STAGES) - 1 else repeats
+            stage, out = nn.Sequential(), _round_channels(out * width)
+            for repeat in range(repeats):
+                step = stride if repeat == 0 else 1
+                stage.append(
+                    DepthwiseSeparable(channels, out, kernel, step)
+                    if expansion == 1
+                    else InvertedResidual(channels, out, kernel, step, expansion)
+                )
+                channels = out
+            self.blocks.append(stage)
+        self.conv_head = nn.Conv2d(channels, 1280, 1, bias=False)
+        self.bn2 = BatchNormAct(1280)
+        self.global_pool = nn.Sequential(OrderedDict(pool=nn.AdaptiveAvgPool2d(1), flatten=nn.Flatten()))
+        self.classifier = nn.Linear(1280, num_classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return logits (N, classes)."""
+        x = self.blocks(self.bn1(self.conv_stem(x)))
+        logits: Tensor = self.classifier(self.global_pool(self.bn2(self.conv_head(x))))
+        return logits
+
+
+def _round_channels(channels: float, divisor: int = 8) -> int:
+    rounded = max(divisor, int(channels + divisor / 2) // divisor * divisor)
+    return rounded + divisor if rounded < 0.9 * channels else rounded
+
+
+def build(name: str, num_classes: int = 1000) -> EfficientNetLite:
+    """Return a lite network by name, without weights."""
+    width, depth = SCALES[name]
+    return EfficientNetLite(width, depth, num_classes)
+
+
+def translate(state: Mapping[str, Tensor], module: nn.Module) -> dict[str, Tensor]:
+    """Rename the public files' keys, which name the same tensors in the same order otherwise.
+
+    A state dict that does not begin with ``_conv_stem`` is returned as it is.
+    """
+    own = module.state_dict()
+    if "_conv_stem.weight" not in state or len(state) != len(own):
+        return dict(state)
+    return dict(zip(own, state.values(), strict=True))

@@ -1,0 +1,94 @@
+"""The recipe inside every file that cnnviz writes: what made it, so that the same bytes can be made again."""
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from cnnviz.errors import CnnvizError, shown
+
+KEY = "cnnviz"
+VERSION = 1
+LIMIT = 1 << 20
+NAMESPACE = "https://cnnviz.org/recipe/1/"
+Recipe = Mapping[str, Any]
+_XMP = re.compile(rf"<cnnviz:recipe xmlns:cnnviz='{NAMESPACE}'>(.*?)</cnnviz:recipe>".encode(), re.DOTALL)
+
+
+def dump(recipe: Recipe) -> str:
+    """Return a recipe as JSON: ASCII, keys sorted, the same text for the same recipe."""
+    return json.dumps(recipe, sort_keys=True, ensure_ascii=True, allow_nan=False)
+
+
+def to_xmp(recipe: Recipe) -> bytes:
+    """Return a recipe as an XMP packet, for JPEG and WebP."""
+    import html
+
+    inner = f"<cnnviz:recipe xmlns:cnnviz='{NAMESPACE}'>{html.escape(dump(recipe), quote=False)}</cnnviz:recipe>"
+    rdf = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+    packet = (
+        "<?xpacket begin='\ufeff' id='W5M0MpCehiHzreSzNTczkc9d'?><x:xmpmeta xmlns:x='adobe:ns:meta/'>"
+        f"<rdf:RDF xmlns:rdf='{rdf}'><rdf:Description rdf:about=''>{inner}</rdf:Description></rdf:RDF>"
+        "</x:xmpmeta><?xpacket end='r'?>"
+    )
+    return packet.encode()
+
+
+def read(path: Path) -> dict[str, Any] | None:
+    """Return the recipe inside a file; None where there is none, or the file cannot be read."""
+    if not os.path.isfile(path):
+        return None
+    try:
+        text = _npz(path) if path.suffix.lower() == ".npz" else _picture(path)
+        recipe = json.loads(text, parse_constant=_refuse) if len(text) <= LIMIT else None
+    except Exception:  # noqa: BLE001 - decoders raise what they like on a file that somebody made up
+        return None
+    known = isinstance(recipe, dict) and isinstance(recipe.get("command"), str) and recipe.get("recipe") == VERSION
+    return recipe if known else None
+
+
+def demand(path: Path) -> dict[str, Any]:
+    """Return the recipe inside a file. Raises CnnvizError where there is none."""
+    name = shown(str(path))
+    if not os.path.isfile(path):
+        raise CnnvizError(f"{name}: {'is not a file' if os.path.exists(path) else 'no such file'}")
+    if not os.access(path, os.R_OK):
+        raise CnnvizError(f"{name}: permission denied")
+    recipe = read(path)
+    if recipe is None:
+        raise CnnvizError(f"{name}: holds no recipe; cnnviz did not write it, or it was saved again since")
+    return recipe
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def _picture(path: Path) -> str:
+    import html
+
+    from PIL import Image
+
+    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None  # the header alone is read, however large the picture
+    try:
+        with Image.open(path, formats=("PNG", "JPEG", "WEBP")) as image:
+            text = image.info.get(KEY)
+            if isinstance(text, str):
+                return text
+            found = _XMP.search(image.info.get("xmp") or b"")
+    finally:
+        Image.MAX_IMAGE_PIXELS = limit
+    return html.unescape(found[1].decode()) if found else ""
+
+
+def _npz(path: Path) -> str:
+    import zipfile
+
+    from numpy.lib import format as npy
+
+    with zipfile.ZipFile(path) as archive, archive.open("recipe.npy") as member:
+        if archive.getinfo("recipe.npy").file_size > 4 * LIMIT + 1024:  # four bytes a letter, and a header
+            return ""
+        return str(npy.read_array(member, allow_pickle=False))

@@ -1,0 +1,172 @@
+"""Numbers into colours: maps over a photograph, a colour bar, captions. A picture is uint8 RGB (H, W, 3)."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from cnnviz.errors import UsageMistake
+from cnnviz.images import Geometry, Photo
+
+STRIP = 256
+SMALL = 480  # a figure's panel is enlarged to this, so that its caption can be read
+INK, PAPER, FAINT = (24, 24, 27), (255, 255, 255), (110, 110, 118)
+# ColorBrewer's RdBu (Harrower & Brewer 2003) from blue to red with a light middle: signed maps diverge around zero.
+SIGNED = ("#053061", "#2166ac", "#4393c3", "#92c5de", "#f2f0eb", "#f4a582", "#d6604d", "#b2182b", "#67001f")
+COLORMAPS = ("signed", "viridis", "inferno", "magma", "plasma", "cividis", "turbo", "jet")
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One map of a figure: ``values`` (h, w) on the network's input, a title and a line below it."""
+
+    values: NDArray[np.float32]
+    title: str
+    subtitle: str = ""
+
+
+@cache
+def colour_table(name: str) -> NDArray[np.uint8]:
+    """Return 256 colours (256, 3) from the most negative value to the most positive."""
+    if name == "signed":
+        stops = np.array([[int(c[i : i + 2], 16) for i in (1, 3, 5)] for c in SIGNED], float)
+        places = np.linspace(0, len(stops) - 1, 256)
+        return np.stack([np.interp(places, range(len(stops)), channel) for channel in stops.T], 1).astype(np.uint8)
+    if name not in COLORMAPS:
+        raise UsageMistake(f"no colour map is named {name!r}; take one of {', '.join(COLORMAPS)}")
+    try:
+        import cv2
+    except ImportError as error:  # a bare server lacks libraries of the system that OpenCV needs
+        raise UsageMistake(f"--colormap {name} needs OpenCV, which does not load here ({error})") from error
+    ramp = np.arange(256, dtype=np.uint8)[:, None]
+    table = cv2.applyColorMap(ramp, getattr(cv2, f"COLORMAP_{name.upper()}"))[:, 0, ::-1]
+    return np.ascontiguousarray(table, dtype=np.uint8)
+
+
+def overlay(photo: Photo, values: NDArray[np.float32], scale: float, colormap: str = "signed") -> Photo:
+    """Lay a signed map (H, W) over a photograph (H, W, 3); ``scale`` is the value of the strongest colour.
+
+    The photograph is grey beneath, so that colour means the map alone; near zero it shows through, where the map is
+    NaN it is dimmed.
+    """
+    grey = (photo @ np.array([0.299, 0.587, 0.114], np.float32))[..., None]
+    with np.errstate(invalid="ignore"):
+        part = np.nan_to_num(np.clip(values / scale, -1, 1))
+    colours = colour_table(colormap)[np.rint((part + 1) * 127.5).astype(np.uint8)]
+    opacity = 0.85 * np.abs(part)[..., None] ** 0.9 if colormap == "signed" else np.float32(0.6)
+    mixed = (0.85 * grey + 38) * (1 - opacity) + colours * opacity
+    return np.where(np.isnan(values)[..., None], grey * 0.35 + 20, mixed).clip(0, 255).astype(np.uint8)
+
+
+def common_scale(panels: Sequence[Panel]) -> float:
+    """Return the largest magnitude in all maps; a very small number where all are zero."""
+    largest = [float(np.nanmax(np.abs(p.values))) for p in panels if np.isfinite(p.values).any()]
+    return max([*largest, 1e-12])
+
+
+def figure(
+    photo: Photo, geometry: Geometry, panels: Sequence[Panel], *, label: str, colormap: str, bare: bool
+) -> Photo:
+    """Return the panels side by side over a photograph, on one scale, with captions and a colour bar.
+
+    ``label`` says what the colour bar measures. ``bare`` gives the overlays alone, at the photograph's own size.
+    """
+    scale = common_scale(panels)
+    if not bare:
+        photo, geometry = enlarge(photo, geometry)
+    height, width = photo.shape[:2]
+    unit = 0 if bare else max(11, round(min(height, width * 1.3) / 26))
+    gap, head, tail = unit, round(3.4 * unit), round(1.2 * unit)
+    side = 0 if bare else round(7.2 * unit)
+    total = len(panels) * width + (len(panels) - 1) * gap
+    canvas = np.full((height + head + tail, total + side + (2 * gap if not bare else 0), 3), 255, np.uint8)
+    for index, panel in enumerate(panels):
+        left = gap + index * (width + gap) if not bare else index * width
+        paint(canvas[head : head + height, left : left + width], photo, geometry, panel, scale, colormap)
+        if not bare:
+            _caption(canvas[:head, left : left + width], panel, unit)
+    if not bare:
+        bar = canvas[head : head + height, gap + total + gap :]
+        _colour_bar(bar, scale, label, colormap, unit)
+    return canvas
+
+
+def enlarge(photo: Photo, geometry: Geometry) -> tuple[Photo, Geometry]:
+    """Return a small photograph enlarged by a whole factor for a figure, and the geometry to match."""
+    factor = -(-SMALL // min(photo.shape[:2]))
+    if factor <= 1:
+        return photo, geometry
+    height, width = (side * factor for side in photo.shape[:2])
+    large = np.asarray(Image.fromarray(photo).resize((width, height), Image.Resampling.BICUBIC))
+    return large, replace(geometry, photo=(height, width))
+
+
+def paint(
+    target: NDArray[np.uint8], photo: Photo, geometry: Geometry, panel: Panel, scale: float, colormap: str
+) -> None:
+    """Paint one overlay into ``target`` (H, W, 3) by strips: a large photograph costs one strip of floats."""
+    for top in range(0, len(photo), STRIP):
+        rows = slice(top, min(top + STRIP, len(photo)))
+        target[rows] = overlay(photo[rows], geometry.to_photo(panel.values, rows), scale, colormap)
+
+
+def _caption(canvas: NDArray[np.uint8], panel: Panel, unit: int) -> None:
+    width = canvas.shape[1]
+
+    def draw(pen: ImageDraw.ImageDraw) -> None:
+        bold, small = _font(round(1.15 * unit)), _font(round(0.8 * unit))
+        pen.text((0, 0.55 * unit), _shorten(panel.title, bold, width), INK, bold)
+        pen.text((0, 2.0 * unit), _shorten(panel.subtitle, small, width), FAINT, small)
+
+    _draw(canvas, draw)
+
+
+def _colour_bar(canvas: NDArray[np.uint8], scale: float, label: str, colormap: str, unit: int) -> None:
+    height = len(canvas)
+    ramp = colour_table(colormap)[np.linspace(255, 0, height).round().astype(int)]
+    canvas[:, : round(0.9 * unit)] = ramp[:, None]
+
+    def draw(pen: ImageDraw.ImageDraw) -> None:
+        font = _font(round(0.8 * unit))
+        left = round(1.3 * unit)
+        for place, value in ((0.0, scale), (0.5, 0.0), (1.0, -scale)):
+            y = min(max(place * height, 0.5 * unit), height - 0.5 * unit)
+            pen.text((left, y), f"{value:+.2g}" if value else "0", INK, font, anchor="lm")
+
+    _draw(canvas, draw)
+    _draw_upright(canvas, label, unit)
+
+
+def _draw_upright(canvas: NDArray[np.uint8], label: str, unit: int) -> None:
+    """Write the bar's label along it, from bottom to top, right of its numbers."""
+    font = _font(round(0.8 * unit))
+    strip = Image.new("RGB", (len(canvas), round(1.4 * unit)), PAPER)
+    text = _shorten(label, font, len(canvas))
+    ImageDraw.Draw(strip).text((len(canvas) / 2, 0), text, FAINT, font, anchor="ma")
+    upright = np.asarray(strip.transpose(Image.Transpose.ROTATE_90))
+    left = round(4.4 * unit)
+    room = canvas[:, left : left + upright.shape[1]]
+    room[:] = upright[:, : room.shape[1]]
+
+
+def _draw(canvas: NDArray[np.uint8], draw: Callable[[ImageDraw.ImageDraw], None]) -> None:
+    image = Image.fromarray(canvas)
+    draw(ImageDraw.Draw(image))
+    canvas[:] = np.asarray(image)
+
+
+@cache
+def _font(size: int) -> Any:
+    return ImageFont.load_default(max(size, 8))
+
+
+def _shorten(text: str, font: Any, width: int) -> str:
+    if font.getlength(text) <= width:
+        return text
+    while text and font.getlength(text + "...") > width:
+        text = text[:-1]
+    return text.rstrip() + "..."

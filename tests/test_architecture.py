@@ -1,0 +1,122 @@
+"""The contracts of CONTRIBUTING.md that a linter cannot check: every command is whole, every word means one thing."""
+
+import ast
+import inspect
+import re
+from collections import defaultdict
+from pathlib import Path
+
+import click
+import pytest
+
+from cnnviz.cli import cli
+
+ROOT = Path(__file__).parents[1]
+COMMANDS = sorted(cli.commands)
+PICTURES = [name for name in COMMANDS if any(p.name == "colormap" for p in cli.commands[name].params)]
+METHODS = sorted(path.stem for path in (ROOT / "cnnviz/methods").glob("[!_]*.py"))
+SHORT = {"-o", "-q", "-v", "-h", "-m"}
+
+
+def options(name: str) -> list[click.Option]:
+    return [param for param in cli.commands[name].params if isinstance(param, click.Option)]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_option_has_help_and_a_full_word(name):
+    for option in options(name):
+        assert option.help, option.opts
+        long = [word for word in option.opts if word.startswith("--")]
+        short = {word for word in option.opts if not word.startswith("--")}
+        assert len(long) == 1
+        assert len(long[0]) > 4
+        assert short <= SHORT
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_shows_an_example_that_parses(name):
+    lines = re.findall(rf"^\s+(?:.*\| )?cnnviz ({name}\b.*)$", cli.commands[name].help or "", re.MULTILINE)
+    assert lines
+    for line in lines:
+        words = re.split(r" [|>]", line)[0].split()[1:]
+        words = [word.strip("'\"") for word in words if not word.startswith(("~", ">"))]
+        known = {flag for option in options(name) for flag in option.opts}
+        assert {word for word in words if word.startswith("-") and word != "-"} <= known
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_a_page_that_shows_its_help_and_a_test(name):
+    page = (ROOT / f"docs/{name}.md").read_text("utf-8")
+    assert f"Usage: cnnviz {name}" in page
+    assert f"docs/{name}.md" in (ROOT / "README.md").read_text("utf-8")
+    tests = ROOT / f"tests/commands/test_{name}.py"
+    assert tests.is_file()
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_every_picture_command_is_in_the_gallery(name):
+    gallery = (ROOT / "docs/gallery.md").read_text("utf-8")
+    assert f"cnnviz {name} " in gallery
+
+
+def test_the_gallery_and_the_pages_show_pictures_that_exist():
+    shown = [
+        (page, target)
+        for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+        for target in re.findall(r"!?\[[^\]]*\]\(([^)#]+)[^)]*\)", page.read_text("utf-8"))
+        if "://" not in target
+    ]
+    assert len(shown) > 10
+    missing = [f"{page.name}: {target}" for page, target in shown if not (page.parent / target).exists()]
+    assert not missing
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_every_method_has_a_test_and_names_its_paper(name):
+    assert (ROOT / f"tests/methods/test_{name}.py").is_file()
+    text = (ROOT / f"cnnviz/methods/{name}.py").read_text("utf-8")
+    assert re.search(r"\b(19|20)\d\d\b.*section", ast.get_docstring(ast.parse(text)) or "", re.DOTALL)
+
+
+def test_an_option_means_the_same_in_every_command():
+    said: dict[str, set[str]] = defaultdict(set)
+    for name in COMMANDS:
+        for option in options(name):
+            said[max(option.opts, key=len)].add(re.sub(r"for every \w+|object instead", "", option.help or ""))
+    apart = {word: helps for word, helps in said.items() if len(helps) > 1}
+    # show's -o and --input and layers' --input-size stand without the photo that the others have
+    assert set(apart) <= {"--output", "--input-size", "--json"}, apart
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_defaults_on_the_command_line_are_those_of_the_method(name):
+    from importlib import import_module
+
+    module = import_module(f"cnnviz.methods.{name}")
+    method = inspect.signature(getattr(module, name)).parameters
+    command = next(command for command in cli.commands.values() if _calls(command, name))
+    compared = 0
+    for option in options(str(command.name)):
+        if option.name in method and option.name != "targets":
+            assert option.default == method[option.name].default, option.name
+            compared += 1
+    assert compared >= 5
+
+
+def _calls(command: click.Command, method: str) -> bool:
+    source = inspect.getsource(inspect.getmodule(inspect.unwrap(command.callback)))
+    return f"cnnviz.methods.{method} import" in source
+
+
+def test_only_the_command_line_speaks_to_a_person():
+    for path in (ROOT / "cnnviz").rglob("*.py"):
+        tree = ast.parse(path.read_text("utf-8"))
+        calls = [n.func.id for n in ast.walk(tree) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)]
+        if path.parent.name in ("methods", "models", "images") or path.stem in ("graph", "render"):
+            assert not {"print", "input", "open"} & set(calls), path
+
+
+def test_only_the_networks_know_a_mean():
+    for path in (ROOT / "cnnviz").rglob("*.py"):
+        if path.parent.name != "models":
+            assert "0.485" not in re.sub(r"such as [\d.,]+", "", path.read_text("utf-8")), path

@@ -1,0 +1,93 @@
+"""Colours mean what they say, panels stand where they should, and strips leave no seams."""
+
+import numpy as np
+import pytest
+
+from cnnviz import render
+from cnnviz.errors import UsageMistake
+from cnnviz.images import Geometry
+
+
+def photo(height: int = 60, width: int = 90) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def whole(height: int, width: int, size: int = 8) -> Geometry:
+    return Geometry((height, width), (size, size), (0, 0), (size, size))
+
+
+def test_red_supports_blue_opposes_and_zero_is_the_grey_photo():
+    flat = np.full((1, 3, 3), 100, np.uint8)
+    red, zero, blue = render.overlay(flat, np.array([[1.0, 0.0, -1.0]], np.float32), 1.0)[0].astype(int)
+    assert red[0] > red[1] + 40
+    assert red[0] > red[2] + 30
+    assert blue[2] > blue[0] + 40
+    assert np.ptp(zero) == 0
+
+
+def test_the_unseen_part_is_darker_than_the_seen():
+    flat = np.full((1, 2, 3), 200, np.uint8)
+    unseen, seen = render.overlay(flat, np.array([[np.nan, 0.0]], np.float32), 1.0)[0].astype(int)
+    assert unseen.max() < seen.min() - 50
+
+
+def test_colour_tables_have_their_known_ends():
+    signed = render.colour_table("signed")
+    assert tuple(signed[0]) == (0x05, 0x30, 0x61)
+    assert tuple(signed[255]) == (0x67, 0x00, 0x1F)
+    viridis = render.colour_table("viridis").astype(int)
+    assert np.abs(viridis[0] - (68, 1, 84)).max() <= 2
+    assert np.abs(viridis[255] - (253, 231, 37)).max() <= 2
+    with pytest.raises(UsageMistake, match="no colour map"):
+        render.colour_table("mauve")
+
+
+def test_bare_is_the_overlay_at_the_photos_own_size_and_strips_leave_no_seam():
+    picture = photo(600, 70)
+    geometry = whole(600, 70)
+    values = np.random.default_rng(1).standard_normal((8, 8)).astype(np.float32)
+    panel = render.Panel(values, "a")
+    bare = render.figure(picture, geometry, [panel], label="", colormap="signed", bare=True)
+    scale = render.common_scale([panel])
+    assert np.array_equal(bare, render.overlay(picture, geometry.to_photo(values), scale))
+
+
+def test_panels_stand_side_by_side_on_one_scale():
+    picture, geometry = photo(), whole(60, 90)
+    weak, strong = (np.full((8, 8), v, np.float32) for v in (0.1, 1.0))
+    both = render.figure(
+        picture, geometry, [render.Panel(weak, "w"), render.Panel(strong, "s")], label="", colormap="signed", bare=True
+    )
+    assert both.shape == (60, 180, 3)
+    assert np.array_equal(both[:, 90:], render.overlay(picture, np.full((60, 90), 1.0, np.float32), 1.0))
+    assert np.array_equal(both[:, :90], render.overlay(picture, np.full((60, 90), 0.1, np.float32), 1.0))
+
+
+def test_a_figure_has_ink_for_its_captions_and_a_bar():
+    values = np.linspace(-1, 1, 64, dtype=np.float32).reshape(8, 8)
+    make = [
+        render.figure(photo(), whole(60, 90), [render.Panel(values, title, "below")], label=label, colormap="signed",
+                      bare=False)
+        for title, label in (("", ""), ("a title", ""), ("", "drop"))
+    ]  # fmt: skip
+    assert make[0].shape == make[1].shape
+    assert make[0].shape[0] > render.SMALL  # small photos are enlarged
+    assert not np.array_equal(make[0], make[1])
+    assert not np.array_equal(make[0], make[2])
+
+
+def test_long_titles_stay_within_their_panel():
+    values = np.ones((8, 8), np.float32)
+    panels = [render.Panel(values, "x" * 400), render.Panel(values, "")]
+    picture = render.figure(photo(), whole(60, 90), panels, label="", colormap="signed", bare=False)
+    alone = render.figure(photo(), whole(60, 90), [panels[1]] * 2, label="", colormap="signed", bare=False)
+    right = picture.shape[1] // 2
+    assert np.array_equal(picture[:, right:], alone[:, right:])
+
+
+def test_an_empty_map_does_not_divide_by_zero():
+    zeros = np.zeros((8, 8), np.float32)
+    picture = render.figure(photo(), whole(60, 90), [render.Panel(zeros, "z")], label="", colormap="signed", bare=True)
+    assert picture.shape == (60, 90, 3)
+    nothing = np.full((8, 8), np.nan, np.float32)
+    assert render.common_scale([render.Panel(nothing, "n")]) > 0
