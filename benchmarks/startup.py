@@ -22,14 +22,15 @@ HERE = Path(__file__).parent
 CNNVIZ = str(Path(sysconfig.get_path("scripts")) / "cnnviz")
 PHOTO = str(HERE.parent / "sample_images" / "chelsea.jpg")
 LIGHT = "import click, rich.console"
+TAB = {"_CNNVIZ_COMPLETE": "bash_complete", "COMP_WORDS": "cnnviz occlude -m res", "COMP_CWORD": "3"}
 # What is run, the status it must end with, what it is held against, how many times that it may take.
 CASES = [
     (["--help"], {}, 0, LIGHT, 2.0),
     (["--version"], {}, 0, LIGHT, 2.0),
     (["occlude", "--strid", "8"], {}, 2, LIGHT, 2.0),
-    ([], {"_CNNVIZ_COMPLETE": "bash_complete", "COMP_WORDS": "cnnviz occlude -m r", "COMP_CWORD": "3"}, 0, LIGHT, 2.0),
+    ([], TAB, 0, LIGHT, 2.0),
     (["classify", PHOTO], {}, 0, "import torch", 1.4),
-]  # fmt: skip
+]
 
 
 def seconds(command: list[str], env: dict[str, str], status: int) -> float:

@@ -109,16 +109,30 @@ def _begins_like_picture(path: Path) -> bool:
         return False
 
 
-def plan(inputs: Sequence[str], target: str | None, ending: str, option: str = "-o") -> list[Job]:
+def plan(inputs: Sequence[str], target: str | None, ending: str) -> list[Job]:
     """Return a job for every input with its output: ``target`` is a file, a folder, "-" or None for here.
 
     Under a folder the input tree is mirrored, and a result is named after its input: STEM + ``ending``. Two inputs
-    of one stem keep their whole names.
+    of one stem keep their whole names. Results of an earlier run in an input folder are left out.
     """
-    folder = target is None or target.endswith("/") or os.path.isdir(target)
     root = Path(target or ".")
-    jobs = find(inputs, lambda path: _is_result(path, root, ending) if folder else False)
-    if not folder:
+    jobs = find(inputs, lambda path: _is_folder(target) and _is_result(path, root, ending))
+    return _name(jobs, target, ending, "-o")
+
+
+def with_extra(jobs: Sequence[Job], target: str, ending: str, option: str) -> list[Job]:
+    """Return the jobs with a second file each, planned as the first; ``option`` is what the user asked with."""
+    pairs = zip(jobs, _name(jobs, target, ending, option), strict=True)
+    return [replace(job, extra=other.output, tree=job.tree or other.tree) for job, other in pairs]
+
+
+def _is_folder(target: str | None) -> bool:
+    return target is None or target.endswith("/") or os.path.isdir(target)
+
+
+def _name(jobs: Sequence[Job], target: str | None, ending: str, option: str) -> list[Job]:
+    root = Path(target or ".")
+    if not _is_folder(target):
         if len(jobs) > 1:
             raise UsageMistake(f"{option} {shown(str(target))}: {len(jobs)} inputs need a folder; end it with a slash")
         endings = tuple(output.FORMATS) if ending.endswith(".png") else (Path(ending).suffix,)
@@ -137,12 +151,6 @@ def _is_result(path: Path, root: Path, ending: str) -> bool:
     """Return whether a file in an input folder is a result of an earlier run of the same command."""
     inside = Path(os.path.realpath(root)) in Path(os.path.realpath(path)).parents
     return inside and path.name.endswith(ending) and recipe.read(path) is not None
-
-
-def with_extra(jobs: Sequence[Job], others: Sequence[Job]) -> list[Job]:
-    """Return the jobs with the outputs of another plan for the same inputs as their second files."""
-    files = {job.source: job.output for job in others}
-    return [replace(job, extra=files.get(job.source)) for job in jobs]
 
 
 def run(

@@ -1,5 +1,6 @@
 """Numbers into colours: maps over a photograph, a colour bar, captions. A picture is uint8 RGB (H, W, 3)."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -14,9 +15,9 @@ from cnnviz.images import Geometry, Photo
 
 STRIP = 256
 SMALL = 480  # a figure's panel is enlarged to this, so that its caption can be read
-INK, PAPER, FAINT = (24, 24, 27), (255, 255, 255), (110, 110, 118)
-# ColorBrewer's RdBu (Harrower & Brewer 2003) from blue to red with a light middle: signed maps diverge around zero.
-SIGNED = ("#053061", "#2166ac", "#4393c3", "#92c5de", "#f2f0eb", "#f4a582", "#d6604d", "#b2182b", "#67001f")
+INK, PAPER, FAINT, BAR = (24, 24, 27), (255, 255, 255), (110, 110, 118), (236, 236, 238)
+# The ends of ColorBrewer's RdBu (Harrower & Brewer 2003). Its light middle is left out: opacity says how near to zero.
+BLUES, REDS = ("#053061", "#2166ac", "#4393c3"), ("#d6604d", "#b2182b", "#67001f")
 COLORMAPS = ("signed", "viridis", "inferno", "magma", "plasma", "cividis", "turbo", "jet")
 
 
@@ -33,9 +34,7 @@ class Panel:
 def colour_table(name: str) -> NDArray[np.uint8]:
     """Return 256 colours (256, 3) from the most negative value to the most positive."""
     if name == "signed":
-        stops = np.array([[int(c[i : i + 2], 16) for i in (1, 3, 5)] for c in SIGNED], float)
-        places = np.linspace(0, len(stops) - 1, 256)
-        return np.stack([np.interp(places, range(len(stops)), channel) for channel in stops.T], 1).astype(np.uint8)
+        return np.concatenate([_ramp(BLUES), _ramp(REDS)])
     if name not in COLORMAPS:
         raise UsageMistake(f"no colour map is named {name!r}; take one of {', '.join(COLORMAPS)}")
     try:
@@ -45,6 +44,18 @@ def colour_table(name: str) -> NDArray[np.uint8]:
     ramp = np.arange(256, dtype=np.uint8)[:, None]
     table = cv2.applyColorMap(ramp, getattr(cv2, f"COLORMAP_{name.upper()}"))[:, 0, ::-1]
     return np.ascontiguousarray(table, dtype=np.uint8)
+
+
+def _ramp(colours: Sequence[str]) -> NDArray[np.uint8]:
+    """Return 128 colours (128, 3) that pass through those given as #rrggbb."""
+    stops = np.array([[int(colour[i : i + 2], 16) for i in (1, 3, 5)] for colour in colours], float)
+    places = np.linspace(0, len(stops) - 1, 128)
+    return np.stack([np.interp(places, range(len(stops)), channel) for channel in stops.T], 1).astype(np.uint8)
+
+
+def _opacity(part: NDArray[Any], colormap: str) -> NDArray[Any]:
+    """Return how much of the photograph a value (..., 1), -1 to 1 of the scale, hides."""
+    return 0.85 * np.abs(part) ** 0.8 if colormap == "signed" else np.full_like(part, 0.7)
 
 
 def overlay(photo: Photo, values: NDArray[np.float32], scale: float, colormap: str = "signed") -> Photo:
@@ -57,7 +68,7 @@ def overlay(photo: Photo, values: NDArray[np.float32], scale: float, colormap: s
     with np.errstate(invalid="ignore"):
         part = np.nan_to_num(np.clip(values / scale, -1, 1))
     colours = colour_table(colormap)[np.rint((part + 1) * 127.5).astype(np.uint8)]
-    opacity = 0.85 * np.abs(part)[..., None] ** 0.9 if colormap == "signed" else np.float32(0.6)
+    opacity = _opacity(part[..., None], colormap)
     mixed = (0.85 * grey + 38) * (1 - opacity) + colours * opacity
     return np.where(np.isnan(values)[..., None], grey * 0.35 + 20, mixed).clip(0, 255).astype(np.uint8)
 
@@ -79,7 +90,7 @@ def figure(
     if not bare:
         photo, geometry = enlarge(photo, geometry)
     height, width = photo.shape[:2]
-    unit = 0 if bare else max(11, round(min(height, width * 1.3) / 26))
+    unit = 0 if bare else _unit(height, width)
     gap, head, tail = unit, round(3.4 * unit), round(1.2 * unit)
     side = 0 if bare else round(7.2 * unit)
     total = len(panels) * width + (len(panels) - 1) * gap
@@ -93,6 +104,12 @@ def figure(
         bar = canvas[head : head + height, gap + total + gap :]
         _colour_bar(bar, scale, label, colormap, unit)
     return canvas
+
+
+def _unit(height: int, width: int) -> int:
+    """Return the size of letters in pixels: in proportion, and less than that on very large pictures."""
+    size = max(11.0, min(height, width * 1.3) / 26)
+    return round(min(size, 40 * math.pow(size / 40, 0.7)))
 
 
 def enlarge(photo: Photo, geometry: Geometry) -> tuple[Photo, Geometry]:
@@ -127,8 +144,10 @@ def _caption(canvas: NDArray[np.uint8], panel: Panel, unit: int) -> None:
 
 def _colour_bar(canvas: NDArray[np.uint8], scale: float, label: str, colormap: str, unit: int) -> None:
     height = len(canvas)
-    ramp = colour_table(colormap)[np.linspace(255, 0, height).round().astype(int)]
-    canvas[:, : round(0.9 * unit)] = ramp[:, None]
+    part = np.linspace(1, -1, height, dtype=np.float32)[:, None]
+    ramp = colour_table(colormap)[np.rint((part[:, 0] + 1) * 127.5).astype(int)]
+    opacity = _opacity(part, colormap) / 0.85 if colormap == "signed" else 1.0
+    canvas[:, : round(0.9 * unit)] = (ramp * opacity + np.array(BAR) * (1 - opacity)).astype(np.uint8)[:, None]
 
     def draw(pen: ImageDraw.ImageDraw) -> None:
         font = _font(round(0.8 * unit))

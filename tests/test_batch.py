@@ -259,3 +259,15 @@ def test_existing_files_of_others_are_kept_and_ours_replaced(here: Path, capsys:
     made = (here / "mine.png").read_bytes()
     assert cli._run([*words, "mine.png", "--bare"]) == 0
     assert (here / "mine.png").read_bytes() != made
+
+
+def test_second_files_belong_to_the_same_inputs_also_when_earlier_results_lie_among_them(tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "a.jpg").write_bytes(b"x")
+    output.write_picture(
+        str(folder / "a-occlude.png"), np.zeros((2, 2, 3), np.uint8), {"recipe": 1, "command": "occlude"}
+    )
+    jobs = batch.plan([str(folder)], str(folder), "-occlude.png")
+    both = batch.with_extra(jobs, f"{tmp_path}/raw/", "-occlude.npz", "--raw")
+    assert [(Path(job.source).name, job.extra) for job in both] == [("a.jpg", f"{tmp_path}/raw/a-occlude.npz")]

@@ -64,7 +64,7 @@ def occlude(
     """
     jobs = batch.plan(inputs, output, "-occlude.png")
     if raw:
-        jobs = batch.with_extra(jobs, batch.plan(inputs, raw, "-occlude.npz", "--raw"))
+        jobs = batch.with_extra(jobs, raw, "-occlude.npz", "--raw")
     run = Run(jobs)
 
     def one(job: Job) -> Line:
@@ -85,7 +85,6 @@ def occlude(
             "top": run.network.top(result.clean_logits),
             "targets": list(result.targets),
             "positions": len(result.positions),
-            "batch": result.batch,
             "engine": result.engine,
             "engine_reason": result.engine_reason,
         }
@@ -97,7 +96,7 @@ def occlude(
         output.write_picture(str(job.output), picture, recipe)
         if job.extra:
             output.write_arrays(job.extra, _arrays(result, geometry), recipe)
-        return {"raw": job.extra, **numbers}
+        return {"raw": job.extra, "batch": result.batch, **numbers}
 
     run.over(one)
 

@@ -109,7 +109,7 @@ def positions(height: int, width: int, window: int, stride: int, border: Border 
     if window < 1 or stride < 1:
         raise UsageMistake("window and stride are at least 1 pixel")
     if window > min(height, width):
-        raise UsageMistake(f"the window of {window} pixels is larger than the input of {width}x{height}")
+        raise MethodError(f"the window of {window} pixels is larger than the network's input of {width}x{height}")
 
     def starts(size: int) -> range:
         if border == "overhang":

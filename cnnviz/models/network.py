@@ -24,9 +24,9 @@ def memory_errors() -> Iterator[None]:
         yield
     except RuntimeError as error:  # torch.OutOfMemoryError is one; the processor's allocator has no class of its own
         text = str(error).lower()
-        if isinstance(error, torch.OutOfMemoryError) or (
-            "memory" in text and ("alloc" in text or "not enough" in text)
-        ):
+        allocator = "memory" in text and ("alloc" in text or "not enough" in text)
+        # oneDNN says so when it could not get the memory that a convolution works in.
+        if isinstance(error, torch.OutOfMemoryError) or allocator or "could not create a primitive" in text:
             raise MemoryError(str(error).splitlines()[0]) from error
         raise
 

@@ -34,9 +34,7 @@ def test_the_table_names_the_input_and_its_classes(run: Run) -> None:
     head, *rows = done.stdout.decode().splitlines()
     assert head == CAT
     assert [(int(row.split()[-2]), " ".join(row.split()[:-2])) for row in rows] == TOP
-    shares = [float(row.split()[-1].rstrip("%")) for row in rows]
-    assert shares == sorted(shares, reverse=True)
-    assert 20 < shares[0] < 60
+    assert [float(row.split()[-1].rstrip("%")) for row in rows] == pytest.approx([38.53, 34.27, 18.18], abs=0.5)
 
 
 def test_json_lines_keep_to_the_schema_failures_too(run: Run, tmp_path: Path) -> None:

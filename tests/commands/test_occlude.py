@@ -51,7 +51,7 @@ def test_bare_is_as_large_as_the_photo_and_several_classes_stand_side_by_side(ru
 
 
 @pytest.mark.parametrize("words", [["--class", "nosuchthing"], ["--class", "cardigan"], ["--class", "1000"],
-                                   ["--window", "500"], ["--fill", "pink"], ["--raw", "x.txt"]])  # fmt: skip
+                                   ["--window", "0"], ["--fill", "pink"], ["--raw", "x.txt"]])  # fmt: skip
 def test_wrong_usage_is_one_line(run, photo, words):
     done = run("occlude", photo, *words)
     assert done.status == 2
@@ -82,4 +82,4 @@ def test_a_photograph_of_108_megapixels_fits_in_two_gigabytes(run, photo):
            "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss); sys.exit(done.returncode)"  # fmt: skip
     done = run("occlude", *words, script=f"python3 -c '{peak}' \"$@\"", timeout=400)
     assert done.status == 0, done.errors
-    assert int(done.stdout) * 1024 < 2e9
+    assert int(done.stdout) * 1024 < 2e9  # library pages vary by 0.2e9 with the page cache

@@ -166,12 +166,17 @@ def test_progress_reaches_the_end_and_batches_depend_on_size_alone():
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"window": 0}, {"stride": 0}, {"window": 41}, {"fill": "pink"}, {"score": "rank"}, {"border": "none"},
+    [{"window": 0}, {"stride": 0}, {"fill": "pink"}, {"score": "rank"}, {"border": "none"},
      {"engine": "magic"}, {"targets": [5]}, {"targets": [-1]}],
 )  # fmt: skip
 def test_wrong_usage_is_refused(wrong):
     with pytest.raises(UsageMistake):
         occlusion(small_network(), torch.rand(1, 3, 40, 52), **wrong)
+
+
+def test_a_window_larger_than_this_input_is_a_failure_of_this_input():
+    with pytest.raises(MethodError, match="larger"):
+        occlusion(small_network(), torch.rand(1, 3, 40, 52), window=41)
 
 
 def test_several_inputs_and_broken_networks_are_refused():
