@@ -348,22 +348,14 @@ def test_memory_that_runs_short_halves_the_batch_and_the_job_succeeds(photo: Pat
             return result
 
         method.occlusion = tight
-        sys.exit(_run("occlude cat.jpg --window 56 --stride 56 -o a.png".split()))
+        method.CPU_PIXELS = 49 * 224 * 224  # all at once would take about a gigabyte, one at a time far less
+        sys.exit(_run("occlude cat.jpg --window 28 --stride 28 -o a.png".split()))
         """
-    halved = []
-    for room in ("90", "70", "50", "40", "30"):  # MiB; how much is just too little depends on torch and the machine
-        done = child(code, tmp_path, room)
-        assert "internal error" not in done.stderr
-        short = done.stderr.count("memory ran short")
-        if done.returncode == 0:
-            batch, usual = map(int, done.stdout.split())
-            assert short == (batch < usual)
-            halved.append(short)
-        else:
-            assert done.stderr.endswith("cnnviz: cat.jpg: does not fit into memory\n")
-        if short:
-            break
-    assert halved[-1:] == [1]
+    done = child(code, tmp_path, "400")  # MiB
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("memory ran short") == 1
+    batch, usual = map(int, done.stdout.split())
+    assert batch < usual
 
 
 # --- names
