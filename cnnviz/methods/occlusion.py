@@ -5,6 +5,7 @@ We depart from the paper in one thing: it draws the score at each place of the w
 pixel, the mean drop of the score over the windows that cover it, as captum does.
 """
 
+import gc
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -156,13 +157,15 @@ def _answers(
         except MemoryError:
             if batch == 1:
                 raise
-            batch = min(batch, len(part)) // 2
-            if not short:
-                note("memory ran short: fewer positions at a time from here on")
-            short = True
+            batch = max(1, min(batch, len(part)) // 2)
+        else:
+            done += len(part)
+            progress(done, len(places))
             continue
-        done += len(part)
-        progress(done, len(places))
+        gc.collect()  # the tensors of the failed pass hang on in the frames of its error
+        if not short:
+            note("memory ran short: fewer positions at a time from here on")
+        short = True
     return torch.cat(answers), batch
 
 
