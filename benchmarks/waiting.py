@@ -11,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-ROUNDS = 5
+ROUNDS = 3
 WORK = """
 import time, torch
 from cnnviz import load_network

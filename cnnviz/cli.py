@@ -51,8 +51,8 @@ for command in (occlude, classify, models, layers, classes, show, doctor, comple
 
 def main() -> None:
     """Run the command line and leave with its exit status."""
-    # torch's threads wait for each other some sixty times a picture. Asleep, not spinning, where other programs
-    # want the processor too: a third of the CPU time then, and of the wait (benchmarks/waiting.py).
+    # torch's threads wait for each other some sixty times a picture. Asleep, not spinning: half the CPU time beside
+    # another program, for some wall time where there is none (benchmarks/waiting.py).
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     _occupy_closed_streams()
     for name in ("SIGTERM", "SIGHUP"):
