@@ -30,6 +30,8 @@ _own = shared.together(
                   help="Whose drop is drawn."),
     click.option("--border", type=click.Choice(["inside", "overhang"]), default="inside", show_default=True,
                   help="Windows start inside the input, or overhang it so that border pixels count like the others."),
+    click.option("--engine", type=click.Choice(["auto", "incremental", "plain"]), default="auto", show_default=True,
+                 help="Compute only what a window changes, or a whole pass a place; auto takes the faster."),
     click.option("--raw", type=click.Path(), metavar="FILE.npz|FOLDER/",
                   help="Also store all logits of all positions, and the maps, as NumPy arrays."),
 )  # fmt: skip
@@ -77,7 +79,7 @@ def occlude(
         from cnnviz.methods.occlusion import occlusion
 
         chosen = class_indices(run.network, targets)
-        settings = {key: options[key] for key in ("window", "stride", "fill", "score", "border", "seed")}
+        settings = {key: options[key] for key in ("window", "stride", "fill", "score", "border", "engine", "seed")}
         with run.console.progress("occluding", "positions") as tick:
             result = occlusion(run.network, x, targets=chosen, progress=tick, note=run.console.note, **settings)
         numbers = {

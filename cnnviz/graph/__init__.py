@@ -1,6 +1,8 @@
-"""The network as a graph of operators: receptive fields, folding."""
+"""The network as a graph of operators: receptive fields, folding, incremental evaluation."""
 
 from cnnviz.graph.fields import ALL, UNKNOWN, Field, Layer, layers, watch
 from cnnviz.graph.fold import fold
+from cnnviz.graph.incremental import Incremental
+from cnnviz.graph.tape import UntraceableError
 
-__all__ = ["ALL", "UNKNOWN", "Field", "Layer", "fold", "layers", "watch"]
+__all__ = ["ALL", "UNKNOWN", "Field", "Incremental", "Layer", "UntraceableError", "fold", "layers", "watch"]

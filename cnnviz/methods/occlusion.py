@@ -5,7 +5,6 @@ We depart from the paper in one thing: it draws the score at each place of the w
 pixel, the mean drop of the score over the windows that cover it, as captum does.
 """
 
-import gc
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -14,28 +13,39 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from cnnviz import covering
+from cnnviz.covering import Answers
 from cnnviz.errors import MethodError, UsageMistake
 from cnnviz.models import Network
-from cnnviz.models.network import memory_errors
+from cnnviz.windows import Border, Grid
 
 Fill = Literal["grey", "mean", "black", "white", "blur", "noise"]
 Score = Literal["probability", "logit"]
-Border = Literal["inside", "overhang"]
-Engine = Literal["auto", "plain"]
 
-# Pixels at a time. On a processor few are fastest (benchmarks/forward.py); a GPU wants many.
-CPU_PIXELS = 4 * 224 * 224
-GPU_PIXELS = 256 * 224 * 224
+
+@dataclass(frozen=True)
+class Activation:
+    """The strongest feature map of a layer: its ``channel``, and its sums.
+
+    Strongest is the one whose sum on the uncovered input is largest. ``map`` (h, w) of the layer is that one;
+    ``totals`` (positions,) its sum with the window at each place, NaN where not done.
+    """
+
+    layer: str
+    channel: int
+    map: Tensor
+    totals: Tensor
 
 
 @dataclass(frozen=True)
 class Occlusion:
     """What a network answers with a window over each place of its input.
 
-    ``logits`` (positions, classes); ``clean_logits`` (classes,) of the uncovered input; ``positions`` (positions, 2)
-    top-left y, x on the input, row-major; ``maps`` (targets, h, w) the mean drop of the score over the windows that
-    cover a pixel, NaN where none does; ``targets`` class indices; ``window``, ``stride`` in pixels of the input;
-    ``engine`` that did it and ``engine_reason`` why; ``batch`` positions at a time.
+    ``logits`` (positions, classes), NaN where the work was stopped before; ``clean_logits`` (classes,) of the
+    uncovered input; ``positions`` (positions, 2) top-left y, x on the input, row-major; ``maps`` (targets, h, w) the
+    mean drop of the score over the windows that cover a pixel, NaN where none does; ``targets`` class indices;
+    ``grid`` the windows; ``engine`` that did it and ``engine_reason`` why; ``batch`` positions at a time; ``answers``
+    to go on from; ``activation`` of the layer that was asked for.
     """
 
     logits: Tensor
@@ -43,11 +53,27 @@ class Occlusion:
     positions: Tensor
     maps: Tensor
     targets: tuple[int, ...]
-    window: int
-    stride: int
+    grid: Grid
     engine: str
     engine_reason: str
     batch: int
+    answers: Answers
+    activation: Activation | None = None
+
+    @property
+    def window(self) -> int:
+        """Side of the window, in pixels of the input."""
+        return self.grid.window
+
+    @property
+    def stride(self) -> int:
+        """Pixels of the input from one place to the next."""
+        return self.grid.tops.step
+
+    @property
+    def done(self) -> Tensor:
+        """Which positions were done, (positions,) bool; all of them unless the work was stopped."""
+        return ~self.logits.isnan().all(1)
 
 
 def occlusion(
@@ -60,8 +86,11 @@ def occlusion(
     targets: Sequence[int] | None = None,
     score: Score = "probability",
     border: Border = "inside",
-    engine: Engine = "auto",
+    engine: covering.Kind = "auto",
+    layer: str | None = None,
     seed: int = 0,
+    known: Answers | None = None,
+    stop: Callable[[], bool] | None = None,
     progress: Callable[[int, int], None] | None = None,
     note: Callable[[str], None] | None = None,
 ) -> Occlusion:
@@ -73,52 +102,41 @@ def occlusion(
     windows w that cover a pixel of score(x) - score(x covered by w), where the score is the softmax probability or
     the logit. ``border`` "inside": windows start at multiples of the stride, the last one cut off at the border;
     "overhang": they start a window's length before it, so that border pixels are covered as often as the others.
+    ``engine`` "plain" is one pass per position, "incremental" computes what a window changes and gives the same up
+    to rounding, "auto" takes that where it gains. ``layer`` names one whose strongest feature map is to be summed.
+
+    Positions are done from coarse to fine. ``stop`` is asked after each batch; what is not done then is NaN.
+    ``known`` are the answers of a run of the same settings that was stopped, to go on from; they are filled in.
     ``progress`` is told (done, positions), ``note`` that memory ran short and the batch was halved.
     """
-    if inputs.dim() != 4 or len(inputs) != 1:
-        raise UsageMistake(f"occlusion takes one input (1, 3, h, w), not {tuple(inputs.shape)}")
-    for name, value, kinds in (("fill", fill, Fill), ("score", score, Score), ("border", border, Border),
-                               ("engine", engine, Engine)):  # fmt: skip
-        if value not in get_args(kinds):
-            raise UsageMistake(f"{name} {value!r}: take one of {', '.join(get_args(kinds))}")
-    height, width = inputs.shape[-2:]
-    places = positions(height, width, window, stride, border)
+    _check(inputs, fill=(fill, Fill), score=(score, Score), border=(border, Border), engine=(engine, covering.Kind))
+    grid = Grid.over((inputs.shape[-2], inputs.shape[-1]), window, stride, border)
     with torch.inference_mode():
         x = inputs.to(network.device)
-        clean = network(x)[0]
+        clean = network(x)[0].cpu()
+        if not torch.isfinite(clean).all():
+            raise MethodError(f"{network.name} gave logits that are not finite numbers: are these its weights?")
         chosen = tuple(targets) if targets is not None else (int(clean.argmax()),)
         if any(not 0 <= index < len(clean) for index in chosen):
             raise UsageMistake(f"classes {chosen}: {network.name} has {len(clean)}, counted from 0")
         cover = filling(x, fill, network, seed)
-        logits, batch = _answers(network.folded, x, cover, places, window, progress or _ignore, note or _ignore)
-        if not (torch.isfinite(logits).all() and torch.isfinite(clean).all()):
-            raise MethodError(f"{network.name} gave logits that are not finite numbers: are these its weights?")
-        drops = _scores(clean[None], chosen, score) - _scores(logits, chosen, score)
-        maps = mean_over_windows(drops.T.cpu(), places, window, (height, width))
+        answering = covering.choose(engine, network.folded, x, cover, grid, layer)
+        found = known or Answers.none(len(grid.positions), len(clean))
+        batch = covering.collect(answering, grid, found, stop=stop, progress=progress, note=note)
+    drops = _scores(clean[None], chosen, score) - _scores(found.logits, chosen, score)
+    activation = Activation(layer, *answering.strongest, found.totals) if layer and answering.strongest else None
     return Occlusion(
-        logits.cpu(), clean.cpu(), torch.tensor(places), maps, chosen, window, stride,
-        "plain", "a full forward pass per position", batch,
+        found.logits, clean, torch.tensor(grid.positions), grid.mean(drops.T), chosen, grid,
+        answering.name, answering.reason, batch, found, activation,
     )  # fmt: skip
 
 
-def _ignore(*_: object) -> None:
-    return None
-
-
-def positions(height: int, width: int, window: int, stride: int, border: Border = "inside") -> list[tuple[int, int]]:
-    """Return the windows' top-left corners (y, x) in pixels of the input, row-major."""
-    if window < 1 or stride < 1:
-        raise UsageMistake("window and stride are at least 1 pixel")
-    if window > min(height, width):
-        raise MethodError(f"the window of {window} pixels is larger than the network's input of {width}x{height}")
-
-    def starts(size: int) -> range:
-        if border == "overhang":
-            return range(stride - window, size, stride)
-        # captum's rule: ceil((size - window) / stride) + 1 windows
-        return range(0, -(-(size - window) // stride) * stride + 1, stride)
-
-    return [(y, x) for y in starts(height) for x in starts(width)]
+def _check(inputs: Tensor, **choices: tuple[str, object]) -> None:
+    if inputs.dim() != 4 or len(inputs) != 1:
+        raise UsageMistake(f"occlusion takes one input (1, 3, h, w), not {tuple(inputs.shape)}")
+    for name, (value, kinds) in choices.items():
+        if value not in get_args(kinds):
+            raise UsageMistake(f"{name} {value!r}: take one of {', '.join(get_args(kinds))}")
 
 
 def filling(x: Tensor, fill: Fill, network: Network, seed: int = 0) -> Tensor:
@@ -143,67 +161,7 @@ def _blur(x: Tensor) -> Tensor:
     return F.conv2d(F.pad(x, (0, 0, radius, radius), "reflect"), kernel[:, :, :, None], groups=3)
 
 
-def _answers(
-    network: Network, x: Tensor, cover: Tensor, places: list[tuple[int, int]], window: int,
-    progress: Callable[[int, int], None], note: Callable[[str], None],
-) -> tuple[Tensor, int]:  # fmt: skip
-    """Return the logits (positions, classes) of the covered inputs, and the batch that memory allowed."""
-    batch, answers, done, short = batch_size(x), [], 0, False
-    while done < len(places):
-        part = places[done : done + batch]
-        try:
-            with memory_errors():
-                answers.append(network(_covered(x, cover, part, window)))
-        except MemoryError:
-            if batch == 1:
-                raise
-            batch = max(1, min(batch, len(part)) // 2)
-        else:
-            done += len(part)
-            progress(done, len(places))
-            continue
-        gc.collect()  # the tensors of the failed pass hang on in the frames of its error
-        if not short:
-            note("memory ran short: fewer positions at a time from here on")
-        short = True
-    return torch.cat(answers), batch
-
-
-def _covered(x: Tensor, cover: Tensor, part: list[tuple[int, int]], window: int) -> Tensor:
-    covered = x.repeat(len(part), 1, 1, 1)
-    for row, (top, left) in zip(covered, part, strict=True):
-        spot = (slice(None), slice(max(top, 0), top + window), slice(max(left, 0), left + window))
-        row[spot] = cover[0][spot]
-    return covered
-
-
-def batch_size(x: Tensor) -> int:
-    """Return how many positions to do at a time: by input size and device alone, so that results repeat."""
-    pixels = CPU_PIXELS if x.device.type == "cpu" else GPU_PIXELS
-    return max(1, pixels // (x.shape[-2] * x.shape[-1]))
-
-
 def _scores(logits: Tensor, targets: tuple[int, ...], score: Score) -> Tensor:
     """Return the scores (positions, targets) of logits (positions, classes), in float64."""
     values = logits.double()
     return (values.softmax(1) if score == "probability" else values)[:, list(targets)]
-
-
-def mean_over_windows(drops: Tensor, places: list[tuple[int, int]], window: int, size: tuple[int, int]) -> Tensor:
-    """Return the mean drop (targets, h, w) over the windows that cover each pixel; NaN where none does.
-
-    ``drops`` (targets, positions). Sums by corners: each window adds at its four corners, and two cumulative sums
-    spread that over its area.
-    """
-    height, width = size
-    tops = torch.tensor([max(y, 0) for y, _ in places])
-    lefts = torch.tensor([max(x, 0) for _, x in places])
-    bottoms = torch.tensor([min(y + window, height) for y, _ in places])
-    rights = torch.tensor([min(x + window, width) for _, x in places])
-    values = torch.cat([drops.double(), torch.ones(1, len(places), dtype=torch.float64)])
-    sums = torch.zeros(len(values), (height + 1) * (width + 1), dtype=torch.float64)
-    for ys, xs, sign in ((tops, lefts, 1), (tops, rights, -1), (bottoms, lefts, -1), (bottoms, rights, 1)):
-        sums.index_add_(1, ys * (width + 1) + xs, sign * values)
-    total = sums.view(-1, height + 1, width + 1).cumsum(1).cumsum(2)[:, :height, :width]
-    count = total[-1].round()
-    return torch.where(count > 0, total[:-1] / count, torch.nan).float()

@@ -1,0 +1,227 @@
+"""A network's answers with parts of its input covered, one part after the other: which engine, in which order."""
+
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import torch
+from torch import Tensor
+
+from cnnviz.catalog import did_you_mean
+from cnnviz.errors import MethodError, UsageMistake
+from cnnviz.graph import Incremental, UntraceableError
+from cnnviz.models import Network
+from cnnviz.models.network import memory_errors
+from cnnviz.windows import Box, Grid, parts
+
+Kind = Literal["auto", "incremental", "plain"]
+
+# Pixels at a time. On a processor few are fastest (benchmarks/forward.py); a GPU wants many. The incremental engine
+# computes small parts of them, so it takes more.
+CPU_PIXELS, GPU_PIXELS = 4 * 224 * 224, 256 * 224 * 224
+CPU_PIXELS_INCREMENTAL = 48 * 224 * 224
+GAIN = 0.85  # the incremental engine is taken where its work is at most this part of whole passes
+AGREES = {torch.float64: 1e-9, torch.float32: 1e-4}  # of the largest logit; half types round more
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Logits (positions, classes) and, of a layer, sums ``totals`` (positions,); NaN where not done."""
+
+    logits: Tensor
+    totals: Tensor
+
+    @classmethod
+    def none(cls, positions: int, classes: int) -> "Answers":
+        """Return a place for answers, none of them there yet."""
+        return cls(
+            torch.full((positions, classes), torch.nan), torch.full((positions,), torch.nan, dtype=torch.float64)
+        )
+
+    @property
+    def done(self) -> Tensor:
+        """Which positions have been answered, (positions,)."""
+        return ~self.logits.isnan().all(1)
+
+
+class Engine(Protocol):
+    """Answers for covered boxes. ``zones`` are all positions, a batch each, in the order they are to be done."""
+
+    name: str
+    reason: str
+    zones: list[list[int]]
+    strongest: tuple[int, Tensor] | None
+
+    def __call__(self, boxes: list[Box]) -> tuple[Tensor, Tensor | None]:
+        """Return logits (boxes, classes), and the sums (boxes,) over the strongest feature map of the layer."""
+
+
+class Plain:
+    """A full forward pass for each position."""
+
+    name = "plain"
+
+    def __init__(self, network: Network, x: Tensor, cover: Tensor, grid: Grid, layer: str | None, reason: str) -> None:
+        self.network, self.x, self.cover, self.layer, self.reason = network, x, cover, layer, reason
+        self.zones = parts([index for level in grid.levels() for index in level], batch_size(x))
+        self.strongest: tuple[int, Tensor] | None = None
+        if layer:
+            with _watching(network, layer) as seen:
+                network(x)
+            self.strongest = _strongest(seen, layer)
+
+    def __call__(self, boxes: list[Box]) -> tuple[Tensor, Tensor | None]:
+        """Cover, and ask the network."""
+        covered = self.x.repeat(len(boxes), 1, 1, 1)
+        for row, (top, left, bottom, right) in zip(covered, boxes, strict=True):
+            row[:, top:bottom, left:right] = self.cover[0, :, top:bottom, left:right]
+        if self.layer is None or self.strongest is None:
+            return self.network(covered), None
+        with _watching(self.network, self.layer, self.strongest[0]) as seen:
+            logits = self.network(covered)
+        return logits, seen[-1].double().sum((-2, -1))
+
+
+@contextmanager
+def _watching(network: Network, layer: str, channel: int | None = None) -> Iterator[list[Tensor]]:
+    """Yield a list that gets what a layer gives, or one map of it, before anything changes it in place."""
+    seen: list[Tensor] = []
+
+    def see(_module: Any, _inputs: Any, out: Any) -> None:
+        if isinstance(out, Tensor):
+            seen.append((out if channel is None else out[:, channel]).clone())
+
+    handle = network.layers()[layer].register_forward_hook(see)
+    try:
+        yield seen
+    finally:
+        handle.remove()
+
+
+def _strongest(seen: list[Tensor], layer: str) -> tuple[int, Tensor]:
+    """Return the channel whose sum is largest, and its map (h, w)."""
+    if not seen or seen[-1].dim() != 4:
+        raise UsageMistake(f"layer {layer} gives no feature maps (channels, rows, columns)")
+    maps = seen[-1][0]
+    channel = int(maps.double().sum((-2, -1)).argmax())
+    return channel, maps[channel].float().cpu().clone()
+
+
+class OnlyChanges:
+    """The incremental engine: what a window changes is computed alone."""
+
+    name = "incremental"
+    reason = "only what a window changes is computed"
+
+    def __init__(self, network: Network, x: Tensor, cover: Tensor, grid: Grid, layer: str | None) -> None:
+        self.cover, self.grid = cover, grid
+        self.evaluate = Incremental(network, x, network.module, layer)
+        self.zones = grid.zones(batch_size(x, incremental=True), self.evaluate.cost)
+        self.strongest: tuple[int, Tensor] | None = None
+        if layer:
+            watched = self.evaluate.watched
+            self.strongest = _strongest([self.evaluate.clean(watched)] if watched else [], layer)
+
+    def __call__(self, boxes: list[Box]) -> tuple[Tensor, Tensor | None]:
+        """Answer for the boxes as one batch."""
+        return self.evaluate(self.cover, boxes, self.strongest[0] if self.strongest else 0)
+
+    @property
+    def share(self) -> float:
+        """The work this takes as a part of whole passes, from some of the batches."""
+        some = self.zones[:: max(1, len(self.zones) // 8)]
+        costs = [len(zone) * self.evaluate.cost([self.grid.boxes[i] for i in zone]) for zone in some]
+        return sum(costs) / sum(map(len, some))
+
+
+def choose(kind: Kind, network: Network, x: Tensor, cover: Tensor, grid: Grid, layer: str | None = None) -> Engine:
+    """Return what is to compute the answers; its reason says why.
+
+    The incremental engine is checked, on the first and the middle position, against whole passes.
+    """
+    if layer is not None and layer not in network.layers():
+        near = did_you_mean(layer, list(network.layers()), "; see cnnviz layers")
+        raise UsageMistake(f"{network.name} has no layer {layer!r}{near}")
+    if kind == "plain":
+        return Plain(network, x, cover, grid, layer, "as asked")
+    try:
+        made = OnlyChanges(network, x, cover, grid, layer)
+        reason = "" if kind == "incremental" else _no_gain(made, grid)
+        if not reason and not _agrees(made, Plain(network, x, cover, grid, None, ""), network):
+            raise UntraceableError("its answers differ from those of whole passes")
+    except UntraceableError as error:
+        reason = f"the network cannot be evaluated incrementally: {error}"
+        if kind == "incremental":
+            raise MethodError(f"{network.name}: {reason}") from error
+    return Plain(network, x, cover, grid, layer, reason) if reason else made
+
+
+def _no_gain(made: OnlyChanges, grid: Grid) -> str:
+    if made.share <= GAIN:
+        return ""
+    obstacle = made.evaluate.obstacle([grid.boxes[len(grid.boxes) // 2]])
+    return "little would be saved" + (f": {obstacle} changes whole maps" if obstacle else "")
+
+
+def _agrees(made: OnlyChanges, plain: Plain, network: Network) -> bool:
+    some = [made.grid.boxes[0], made.grid.boxes[len(made.grid.boxes) // 2]]
+    ours, whole = made(some)[0], plain(some)[0]
+    # what is not finite is told by whoever asked, in words that fit
+    error = (ours - whole)[whole.isfinite()].abs()
+    return bool((error <= AGREES.get(network.dtype, 0.05) * whole[whole.isfinite()].abs().max()).all())
+
+
+def batch_size(x: Tensor, *, incremental: bool = False) -> int:
+    """Return how many positions to do at a time: by input size and device alone, so that results repeat."""
+    on_cpu = CPU_PIXELS_INCREMENTAL if incremental else CPU_PIXELS
+    pixels = on_cpu if x.device.type == "cpu" else GPU_PIXELS
+    return max(1, pixels // (x.shape[-2] * x.shape[-1]))
+
+
+def collect(
+    engine: Engine,
+    grid: Grid,
+    answers: Answers,
+    *,
+    stop: Callable[[], bool] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    note: Callable[[str], None] | None = None,
+) -> int:
+    """Fill in the answers that are missing, batch by batch, until all are there or ``stop`` says so.
+
+    A batch that does not fit into memory is halved, and so are all after it. Returns the largest batch done.
+    """
+    limit, largest, waiting = max(map(len, engine.zones)), 0, engine.zones[::-1]
+    short = False
+    while waiting and not (stop and stop()):
+        zone = waiting.pop()
+        if len(zone) > limit:
+            waiting += parts(zone, limit)[::-1]
+            continue
+        if bool(answers.done[zone].all()):
+            continue
+        try:
+            with memory_errors():
+                logits, totals = engine([grid.boxes[index] for index in zone])
+        except MemoryError:
+            if len(zone) == 1:
+                raise
+            limit = len(zone) // 2
+            waiting.append(zone)
+        else:
+            if not torch.isfinite(logits).all():
+                raise MethodError("the network gave logits that are not finite numbers: are these its weights?")
+            answers.logits[zone] = logits.to(answers.logits)
+            if totals is not None:
+                answers.totals[zone] = totals.cpu()
+            largest = max(largest, len(zone))
+            if progress:
+                progress(int(answers.done.sum()), len(grid.positions))
+            continue
+        gc.collect()  # the tensors of the failed pass hang on in the frames of its error
+        if note and not short:
+            note("memory ran short: fewer positions at a time from here on")
+        short = True
+    return largest
