@@ -22,12 +22,23 @@ COLORMAPS = ("signed", "viridis", "inferno", "magma", "plasma", "cividis", "turb
 
 
 @dataclass(frozen=True)
+class Marks:
+    """What is drawn over a map: ``peak`` (y, x) in shares 0 to 1 of the photograph's height and width, as a cross;
+    ``outline`` (H, W) booleans at any size, whose border is drawn.
+    """
+
+    peak: tuple[float, float] | None = None
+    outline: NDArray[np.bool_] | None = None
+
+
+@dataclass(frozen=True)
 class Panel:
     """One map of a figure: ``values`` (h, w) on the network's input, a title and a line below it."""
 
     values: NDArray[np.float32]
     title: str
     subtitle: str = ""
+    marks: Marks = Marks()
 
 
 @cache
@@ -90,14 +101,16 @@ def figure(
     if not bare:
         photo, geometry = enlarge(photo, geometry)
     height, width = photo.shape[:2]
-    unit = 0 if bare else _unit(height, width)
+    unit = 0 if bare else letter_size(height, width)
     gap, head, tail = unit, round(3.4 * unit), round(1.2 * unit)
     side = 0 if bare else round(7.2 * unit)
     total = len(panels) * width + (len(panels) - 1) * gap
     canvas = np.full((height + head + tail, total + side + (2 * gap if not bare else 0), 3), 255, np.uint8)
     for index, panel in enumerate(panels):
         left = gap + index * (width + gap) if not bare else index * width
-        paint(canvas[head : head + height, left : left + width], photo, geometry, panel, scale, colormap)
+        place = canvas[head : head + height, left : left + width]
+        paint(place, photo, geometry, panel, scale, colormap)
+        _mark(place, panel.marks)
         if not bare:
             _caption(canvas[:head, left : left + width], panel, unit)
     if not bare:
@@ -106,7 +119,7 @@ def figure(
     return canvas
 
 
-def _unit(height: int, width: int) -> int:
+def letter_size(height: int, width: int) -> int:
     """Return the size of letters in pixels: in proportion, and less than that on very large pictures."""
     size = max(11.0, min(height, width * 1.3) / 26)
     return round(min(size, 40 * math.pow(size / 40, 0.7)))
@@ -131,13 +144,42 @@ def paint(
         target[rows] = overlay(photo[rows], geometry.to_photo(panel.values, rows), scale, colormap)
 
 
+def _mark(canvas: NDArray[np.uint8], marks: Marks) -> None:
+    """Draw a mask's border in white and dark, and a cross in a ring at the peak, over one overlay (H, W, 3)."""
+    height, width = canvas.shape[:2]
+    thick = max(2, round(min(height, width) / 200))
+    if marks.outline is not None:
+        mask = Image.fromarray(marks.outline).resize((width, height), Image.Resampling.NEAREST)
+        for reach, colour in ((2 * thick, INK), (thick, PAPER)):
+            canvas[_border(np.asarray(mask), reach)] = colour
+    if marks.peak is None:
+        return
+    y, x, arm = marks.peak[0] * height, marks.peak[1] * width, 5 * thick
+
+    def draw(pen: ImageDraw.ImageDraw) -> None:
+        for wide, colour in ((3 * thick, INK), (thick, PAPER)):
+            pen.line((x - arm, y, x + arm, y), colour, wide)
+            pen.line((x, y - arm, x, y + arm), colour, wide)
+
+    _draw(canvas, draw)
+
+
+def _border(mask: NDArray[np.bool_], reach: int) -> NDArray[np.bool_]:
+    """Return the pixels (H, W) of a mask that lie within ``reach`` of its outside, or of the picture's edge."""
+    inner = np.pad(mask, reach)
+    for axis in (0, 1):
+        moved = [np.roll(inner, step, axis) for step in range(-reach, reach + 1)]
+        inner = np.logical_and.reduce(moved)
+    return mask & ~inner[reach:-reach, reach:-reach]
+
+
 def _caption(canvas: NDArray[np.uint8], panel: Panel, unit: int) -> None:
     width = canvas.shape[1]
 
     def draw(pen: ImageDraw.ImageDraw) -> None:
-        bold, small = _font(round(1.15 * unit)), _font(round(0.8 * unit))
-        pen.text((0, 0.55 * unit), _shorten(panel.title, bold, width), INK, bold)
-        pen.text((0, 2.0 * unit), _shorten(panel.subtitle, small, width), FAINT, small)
+        bold, small = typeface(round(1.15 * unit)), typeface(round(0.8 * unit))
+        pen.text((0, 0.55 * unit), shorten(panel.title, bold, width), INK, bold)
+        pen.text((0, 2.0 * unit), shorten(panel.subtitle, small, width), FAINT, small)
 
     _draw(canvas, draw)
 
@@ -150,7 +192,7 @@ def _colour_bar(canvas: NDArray[np.uint8], scale: float, label: str, colormap: s
     canvas[:, : round(0.9 * unit)] = (ramp * opacity + np.array(BAR) * (1 - opacity)).astype(np.uint8)[:, None]
 
     def draw(pen: ImageDraw.ImageDraw) -> None:
-        font = _font(round(0.8 * unit))
+        font = typeface(round(0.8 * unit))
         left = round(1.3 * unit)
         for place, value in ((0.0, scale), (0.5, 0.0), (1.0, -scale)):
             y = min(max(place * height, 0.5 * unit), height - 0.5 * unit)
@@ -162,9 +204,9 @@ def _colour_bar(canvas: NDArray[np.uint8], scale: float, label: str, colormap: s
 
 def _draw_upright(canvas: NDArray[np.uint8], label: str, unit: int) -> None:
     """Write the bar's label along it, from bottom to top, right of its numbers."""
-    font = _font(round(0.8 * unit))
+    font = typeface(round(0.8 * unit))
     strip = Image.new("RGB", (len(canvas), round(1.4 * unit)), PAPER)
-    text = _shorten(label, font, len(canvas))
+    text = shorten(label, font, len(canvas))
     ImageDraw.Draw(strip).text((len(canvas) / 2, 0), text, FAINT, font, anchor="ma")
     upright = np.asarray(strip.transpose(Image.Transpose.ROTATE_90))
     left = round(4.4 * unit)
@@ -179,11 +221,13 @@ def _draw(canvas: NDArray[np.uint8], draw: Callable[[ImageDraw.ImageDraw], None]
 
 
 @cache
-def _font(size: int) -> Any:
+def typeface(size: int) -> Any:
+    """Return Pillow's own typeface at a size in pixels, at least 8."""
     return ImageFont.load_default(max(size, 8))
 
 
-def _shorten(text: str, font: Any, width: int) -> str:
+def shorten(text: str, font: Any, width: int) -> str:
+    """Return a text cut to a width in pixels, with dots where something is missing."""
     if font.getlength(text) <= width:
         return text
     while text and font.getlength(text + "...") > width:

@@ -100,7 +100,7 @@ def test_defaults_on_the_command_line_are_those_of_the_method(name):
         if option.name in method and option.name != "targets":
             assert option.default == method[option.name].default, option.name
             compared += 1
-    assert compared >= 5
+    assert compared >= min(5, sum(isinstance(param.default, int | str) for param in method.values())) >= 1
 
 
 def _calls(command: click.Command, method: str) -> bool:
@@ -112,7 +112,7 @@ def test_only_the_command_line_speaks_to_a_person():
     for path in (ROOT / "cnnviz").rglob("*.py"):
         tree = ast.parse(path.read_text("utf-8"))
         calls = [n.func.id for n in ast.walk(tree) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)]
-        if path.parent.name in ("graph", "methods", "models", "images") or path.stem == "render":
+        if path.parent.name in ("graph", "methods", "models", "images") or path.stem in ("plot", "render"):
             assert not {"print", "input", "open"} & set(calls), path
 
 

@@ -91,3 +91,17 @@ def test_an_empty_map_does_not_divide_by_zero():
     assert picture.shape == (60, 90, 3)
     nothing = np.full((8, 8), np.nan, np.float32)
     assert render.common_scale([render.Panel(nothing, "n")]) > 0
+
+
+def test_marks_are_drawn_on_their_own_panel_at_their_place():
+    picture, geometry = np.full((500, 600, 3), 90, np.uint8), whole(500, 600)
+    outline = np.zeros((50, 60), bool)
+    outline[10:40, 20:50] = True
+    flat = np.zeros((8, 8), np.float32)
+    panels = [render.Panel(flat, "", "", render.Marks((0.25, 0.75), outline)), render.Panel(flat, "")]
+    marked = render.figure(picture, geometry, panels, label="", colormap="signed", bare=True)
+    assert np.ptp(marked[:, 600:]) == 0
+    rows, columns = (marked[:, :600].min(2) == 255).nonzero()
+    assert (rows.min(), rows.max(), columns.min(), columns.max()) == (100, 399, 200, 499)
+    assert tuple(marked[125, 450]) == render.PAPER
+    assert np.ptp(marked[200:390, 215:485]) == 0  # nothing but the border and the cross

@@ -58,6 +58,24 @@ class Triple(click.ParamType):  # type: ignore[type-arg,unused-ignore]
         return numbers * 3 if len(numbers) == 1 else numbers
 
 
+class Box(click.ParamType):  # type: ignore[type-arg,unused-ignore]
+    """A rectangle: x and y of its top left corner, width and height, in whole pixels, such as 40,60,200,120."""
+
+    name = "x,y,w,h"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+        """Return four integers."""
+        if isinstance(value, tuple):
+            return value
+        parts = str(value).split(",")
+        if len(parts) != 4 or not all(part.strip().isdecimal() and len(part) < 10 for part in parts):
+            self.fail(f"{value!r} is not four whole numbers such as 40,60,200,120", param, ctx)
+        numbers = tuple(map(int, parts))
+        if 0 in numbers[2:]:
+            self.fail(f"{value!r} has no width or no height", param, ctx)
+        return numbers
+
+
 def together(*decorators: Decorator[Any]) -> Decorator[Any]:
     """Return one decorator for several; the first shows first in the help."""
 
@@ -125,10 +143,13 @@ targets = click.option(
     help="Class of interest; give it several times for several. [default: the network's own first]",
 )  # fmt: skip
 
+colormap = click.option(
+    "--colormap", type=click.Choice(["signed", "viridis", "inferno", "magma", "plasma", "cividis", "turbo", "jet"]),
+    default="signed", show_default=True, help="Colours of the map.",
+)  # fmt: skip
+
 figure = together(
-    click.option("--colormap", type=click.Choice(
-        ["signed", "viridis", "inferno", "magma", "plasma", "cividis", "turbo", "jet"]
-    ), default="signed", show_default=True, help="Colours of the map."),
+    colormap,
     click.option("--bare", is_flag=True, help="The overlay alone, at the photo's own size: no caption, no colour bar."),
 )  # fmt: skip
 

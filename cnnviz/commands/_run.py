@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 # Options that do not change the bytes: where things go, what is said.
 SILENT = {"inputs", "output", "overwrite", "raw", "lines", "quiet", "debug", "offline"}
-FILES = {"weights_file", "classes_file"}
+FILES = {"weights_file", "classes_file", "map_files", "mask_file"}
+PER_INPUT = {"map_files", "mask_file"}  # recorded input by input
 NAME_KEY = "cnnviz.input_name"  # the name a rerun gives to its input, so that the recipe is the same
 
 
@@ -122,14 +123,18 @@ class Run:
 
     @cached_property
     def _recorded(self) -> dict[str, Any]:
-        return {key: _record(key, value) for key, value in self.options.items() if key not in SILENT}
+        return {key: _record(key, value) for key, value in self.options.items() if key not in SILENT | PER_INPUT}
 
-    def recipe(self, source: Source, numbers: Line) -> dict[str, Any]:
-        """Return the recipe of a result: what it takes to make the same bytes again, and the numbers found."""
+    def recipe(self, source: Source, numbers: Line, files: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Return the recipe of a result: what it takes to make the same bytes again, and the numbers found.
+
+        ``files`` are options whose value is this input's alone: the file taken from a folder that was named.
+        """
+        own = {key: _record(key, value) for key, value in (files or {}).items()}
         return {
             "recipe": 1,
             "command": self.command,
-            "options": self._recorded,
+            "options": self._recorded | own,
             "seed": self.options.get("seed", 0),
             "versions": versions(),
             "network": {"name": self.network.name, "weights": self.network.weights},
@@ -139,6 +144,8 @@ class Run:
 
 
 def _record(key: str, value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return [_record(key, item) for item in value]
     if key in FILES and value is not None:
         from cnnviz import weights
 

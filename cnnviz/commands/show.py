@@ -117,14 +117,18 @@ def _words(option: click.Option, value: Any, file: Path) -> list[str]:
     if option.is_flag:
         return [flag] if value is True else []
     if option.name in FILES:
-        record = value if isinstance(value, dict) else {}
-        path = _beside(file, str(record.get("file")), f"the file of {flag}", "put it there")
-        _same(path, record.get("sha256"))
-        return [f"{flag}={path}"]
-    values = value if isinstance(value, list) else [value]
-    if option.multiple:
-        return [f"{flag}={item}" for item in values]
-    return [f"{flag}={','.join(map(str, values))}"]
+        records = value if isinstance(value, list) and option.multiple else [value]
+        return [f"{flag}={_recorded_file(record, flag, file)}" for record in records]
+    values = value if isinstance(value, list) and option.multiple else [value]
+    return [f"{flag}={','.join(map(str, item)) if isinstance(item, list) else item}" for item in values]
+
+
+def _recorded_file(value: Any, flag: str, file: Path) -> Path:
+    """Find the file that an option was given, beside the result or here, and see that it is the same."""
+    record = value if isinstance(value, dict) else {}
+    path = _beside(file, str(record.get("file")), f"the file of {flag}", "put it there")
+    _same(path, record.get("sha256"))
+    return path
 
 
 def _beside(file: Path, name: str, what: str, hint: str) -> Path:

@@ -41,6 +41,22 @@ class Geometry:
         wide = _interpolate(values, xs, self.size[1], axis=-1)
         return _interpolate(wide, ys, self.size[0], axis=-2)
 
+    def to_input(self, maps: NDArray[Any]) -> NDArray[np.float32]:
+        """Carry maps (..., H, W) on the photograph to the network's input, (..., h, w): its own resize and crop.
+
+        Bilinear with antialiasing, on floats. NaN takes no part in what is averaged; it is left where there is
+        nothing else, and where the input was padded.
+        """
+        values = np.asarray(maps, np.float32)
+        carried = np.full((*values.shape[:-2], *self.size), np.nan, np.float32)
+        (top, left), (height, width) = self.offset, self.size
+        for index in np.ndindex(values.shape[:-2]):
+            small = _shrink(values[index], self.resized)
+            seen = small[max(top, 0) : max(top + height, 0), max(left, 0) : max(left + width, 0)]
+            y, x = max(-top, 0), max(-left, 0)
+            carried[index][y : y + seen.shape[0], x : x + seen.shape[1]] = seen
+        return carried
+
     def box(self) -> tuple[int, int, int, int]:
         """Return the part of the photograph that the network saw: left, top, right, bottom in whole pixels."""
         inside = [np.flatnonzero(_inside(self._sources(axis), self.size[axis])) for axis in (0, 1)]
@@ -71,6 +87,18 @@ def _interpolate(maps: NDArray[np.float32], places: NDArray[np.float64], size: i
     # where, not a sum: a NaN neighbour of weight 0 must not spread.
     mixed = np.where(part == 0, below, below + (above - below) * part)
     return np.where(_inside(places, size).reshape(shape), mixed, np.float32(np.nan))
+
+
+def _shrink(values: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
+    """Resize a map (H, W) to ``size`` (h, w); what is NaN weighs nothing."""
+    known = ~np.isnan(values)
+    sums, weights = (
+        np.asarray(Image.fromarray(part.astype(np.float32)).resize(size[::-1], Image.Resampling.BILINEAR))
+        for part in (np.where(known, values, 0), known)
+    )
+    small = np.full(size, np.nan, np.float32)
+    np.divide(sums, weights, out=small, where=weights > 1e-6)
+    return small
 
 
 def fit(photo: Photo, network: "Network", fit: str = "crop") -> tuple["Tensor", Geometry]:

@@ -161,3 +161,47 @@ def test_a_pixel_comes_back_where_it_was():
     y, x = np.mgrid[:120, :180]
     assert abs((weight * y).sum() / weight.sum() - 54) < 0.3
     assert abs((weight * x).sum() / weight.sum() - 79) < 0.3
+
+
+# From the photograph to the input
+
+
+@pytest.mark.parametrize("fit", ["crop", "squash", "pad", "whole"])
+@pytest.mark.parametrize("size", [(60, 84), (97, 61), (501, 333), (19, 25)])
+def test_to_input_undoes_to_photo(fit, size):
+    _, geometry = images.fit(np.zeros((*size, 3), np.uint8), network((48, 48), 56), fit)
+    y, x = np.mgrid[: geometry.size[0], : geometry.size[1]].astype(np.float32)
+    ramps = np.stack([3 * x + 2 * y, np.full_like(x, -7)])
+    back = geometry.to_input(geometry.to_photo(ramps))
+    assert back.shape == ramps.shape
+    assert back.dtype == np.float32
+    known = ~np.isnan(back[0])
+    assert np.array_equal(known, ~np.isnan(back[1]))
+    assert fit == "pad" or known.all()
+    np.testing.assert_allclose(back[1][known], -7, rtol=1e-5)
+    inner = known.copy()
+    edge = 2 + 2 * max(1, *(r // p for r, p in zip(geometry.resized, size, strict=True)))
+    for axis in (0, 1):
+        for step in (-edge, edge):
+            inner &= np.roll(np.pad(known, edge), step, axis)[edge:-edge, edge:-edge]
+    assert np.abs(back[0] - ramps[0])[inner].max(initial=0) < 0.5  # a shift of half a pixel would be 1.25
+
+
+@pytest.mark.parametrize("fit", ["crop", "squash", "pad"])
+def test_to_input_puts_a_map_where_fit_puts_the_photograph(fit):
+    photo = corpus.smooth("carried", 90, 140)
+    inputs, geometry = images.fit(photo, network((48, 48), 56), fit)
+    carried = geometry.to_input(photo[..., 0] / np.float32(255))
+    seen = ~np.isnan(carried)
+    assert np.abs(carried - inputs[0, 0].numpy())[seen].max() < 1.01 / 255
+    assert seen.all() == (fit != "pad")
+
+
+def test_what_is_unknown_on_the_photograph_weighs_nothing():
+    geometry = Geometry((40, 40), (10, 10), (0, 0), (10, 10))
+    values = np.ones((40, 40))
+    values[:, :20] = np.nan
+    carried = geometry.to_input(values)
+    assert np.isnan(carried[:, :4]).all()
+    assert (carried[:, 6:] == 1).all()
+    assert np.isnan(geometry.to_input(np.full((40, 40), np.nan))).all()

@@ -1,0 +1,131 @@
+"""Maps from files, .npy and .npz, judged before they are used: where they came from nobody knows."""
+
+import lzma
+import os
+import stat
+import zipfile
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+from cnnviz import recipe as recipes
+from cnnviz.errors import MethodError, shown
+from cnnviz.images.geometry import Geometry
+
+MAX_BYTES = 1 << 29
+BROKEN = (OSError, ValueError, TypeError, EOFError, KeyError, NotImplementedError, RuntimeError, SyntaxError,
+          zipfile.BadZipFile, zlib.error, lzma.LZMAError)  # fmt: skip
+Arrays = dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class MapFile:
+    """What a file of maps holds.
+
+    ``arrays`` "maps" (n, h, w) and, in files of ``occlude --raw``, "photo_maps" (n, H, W), float32, NaN where nobody
+    looked; ``targets`` the class of each, None where the file does not say; ``recipe`` of the command that wrote it.
+    """
+
+    name: str
+    arrays: Arrays
+    targets: tuple[int, ...] | None = None
+    recipe: recipes.Recipe | None = None
+
+    def on_input(self, geometry: Geometry, *, same_view: bool = False) -> NDArray[np.float32]:
+        """Return the maps (n, h, w) on the network's input, from there or from the photograph's own pixels.
+
+        ``same_view``: the file's own network looked at the photograph as ours does, so that "maps" lies on our
+        input; otherwise "photo_maps", where there is one, is carried over. Raises MethodError for other sizes.
+        """
+        carried = self.arrays.get("photo_maps") if not same_view else None
+        values = self.arrays["maps"] if carried is None else carried
+        size = values.shape[-2:]
+        if size == geometry.size and carried is None:
+            return values
+        if size == geometry.photo:
+            return geometry.to_input(values)
+        (h, w), (height, width) = geometry.size, geometry.photo
+        raise MethodError(
+            f"{self.name}: a map of {size[1]}x{size[0]} pixels lies neither on the network's input ({w}x{h}) "
+            f"nor on the photo ({width}x{height})"
+        )
+
+
+def read_maps(path: Path) -> MapFile:
+    """Return the maps in a .npy or .npz file. Raises MethodError for whatever is not numbers (h, w) or (n, h, w)."""
+    name = shown(str(path))
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            raise MethodError(f"{name}: is not a file")
+        if path.suffix.lower() == ".npz":
+            return _archive(path, name)
+        with path.open("rb") as file:
+            return MapFile(name, {"maps": _maps(_array(file, name), name)})
+    except BROKEN as error:
+        reason = getattr(error, "strerror", None)
+        raise MethodError(
+            f"{name}: {reason.lower() if reason else 'is no file of NumPy arrays, or cut short'}"
+        ) from error
+
+
+def _archive(path: Path, name: str) -> MapFile:
+    with zipfile.ZipFile(path) as archive:
+        found: Arrays = {}
+        for key in ("maps", "photo_maps", "targets"):
+            if f"{key}.npy" in archive.namelist():
+                with archive.open(f"{key}.npy") as member:
+                    found[key] = _array(member, name)
+    targets = found.pop("targets", None)
+    arrays = {key: _maps(values, name) for key, values in found.items()}
+    if "maps" not in arrays:
+        raise MethodError(f"{name}: holds no array named maps")
+    if len({len(values) for values in arrays.values()}) > 1:
+        raise MethodError(f"{name}: holds other numbers of maps and of photo_maps")
+    if targets is None:
+        return MapFile(name, arrays)
+    count = len(arrays["maps"])
+    if targets.dtype.kind not in "iu" or targets.shape != (count,) or (targets < 0).any():
+        raise MethodError(f"{name}: its targets are not the indices of {count} classes")
+    return MapFile(name, arrays, tuple(int(index) for index in targets), recipes.read(path))
+
+
+def _array(file: IO[bytes], name: str) -> NDArray[Any]:
+    """Return an array of numbers; its header is judged first, so that a bomb costs no memory."""
+    version = npy.read_magic(file)
+    read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+    shape, _, dtype = read(file)
+    if dtype.kind not in "fiub":
+        raise MethodError(f"{name}: holds values of type {shown(str(dtype))}, not numbers")
+    if dtype.itemsize * _product(shape) > MAX_BYTES:
+        raise MethodError(f"{name}: is larger than {MAX_BYTES >> 20} MiB")
+    file.seek(0)
+    array: NDArray[Any] = npy.read_array(file, allow_pickle=False)
+    return array
+
+
+def _product(shape: Sequence[int]) -> int:
+    count = 1
+    for side in shape:
+        if side < 0:
+            raise ValueError("a shape is not negative")
+        count *= side
+    return count
+
+
+def _maps(values: NDArray[Any], name: str) -> NDArray[np.float32]:
+    """Return maps (n, h, w) from (h, w) or (n, h, w)."""
+    if values.ndim not in (2, 3) or not values.size:
+        raise MethodError(f"{name}: an array of shape {values.shape} is no map (h, w) or (n, h, w)")
+    with np.errstate(over="ignore"):
+        maps = np.ascontiguousarray(values.reshape(-1, *values.shape[-2:]), np.float32)
+    if np.isinf(maps).any():
+        raise MethodError(f"{name}: holds infinite values")
+    if np.isnan(maps).all(axis=(1, 2)).any():
+        raise MethodError(f"{name}: holds a map without a single number")
+    return maps
