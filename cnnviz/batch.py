@@ -33,6 +33,7 @@ ENDINGS = frozenset({
 })  # fmt: skip
 STREAM = re.compile(r"-|/dev/stdin|(?:/dev|/proc/self)/fd/\d+")
 Line = dict[str, Any]
+INTERRUPTED = "interrupted"  # in a line: what is done is kept, and the run ends here
 
 
 @dataclass(frozen=True)
@@ -177,9 +178,10 @@ def run(
     statuses = set()
     for number, job in enumerate(jobs):
         started = time.monotonic()
-        line = empty | {"input": job.source, "output": job.output}
+        line, interrupted = empty | {"input": job.source, "output": job.output}, False
         try:
             line |= _attempt(job, one, overwrite=overwrite)
+            interrupted = line.pop(INTERRUPTED, False)
             statuses.add(Status.MISSED if line["status"] == "missed" else Status.OK)
         except (UsageMistake, WeightsError) as error:  # it would be the same for all
             for rest in jobs[number:] if lines else ():
@@ -194,6 +196,9 @@ def run(
             print_line(line)
         if line["status"] != "error":
             _tell(job, line, None if lines else tell, console)
+        if interrupted:
+            statuses.add(Status.INTERRUPTED)
+            break
     return worst(statuses)
 
 

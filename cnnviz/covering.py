@@ -147,12 +147,14 @@ def choose(kind: Kind, network: Network, x: Tensor, cover: Tensor, grid: Grid, l
     if kind == "plain":
         return Plain(network, x, cover, grid, layer, "as asked")
     try:
-        made = OnlyChanges(network, x, cover, grid, layer)
-        reason = "" if kind == "incremental" else _no_gain(made, grid)
-        if not reason and not _agrees(made, Plain(network, x, cover, grid, None, ""), network):
-            raise UntraceableError("its answers differ from those of whole passes")
-    except UntraceableError as error:
-        reason = f"the network cannot be evaluated incrementally: {error}"
+        with memory_errors():
+            made = OnlyChanges(network, x, cover, grid, layer)
+            reason = "" if kind == "incremental" else _no_gain(made, grid)
+            if not reason and not _agrees(made, Plain(network, x, cover, grid, None, ""), network):
+                raise UntraceableError("its answers differ from those of whole passes")
+    except (UntraceableError, RuntimeError, MemoryError) as error:
+        first = "memory ran short" if isinstance(error, MemoryError) else (str(error).splitlines() or [""])[0]
+        reason = f"the network cannot be evaluated incrementally: {first}"
         if kind == "incremental":
             raise MethodError(f"{network.name}: {reason}") from error
     return Plain(network, x, cover, grid, layer, reason) if reason else made
@@ -169,8 +171,8 @@ def _agrees(made: OnlyChanges, plain: Plain, network: Network) -> bool:
     some = [made.grid.boxes[0], made.grid.boxes[len(made.grid.boxes) // 2]]
     ours, whole = made(some)[0], plain(some)[0]
     # what is not finite is told by whoever asked, in words that fit
-    error = (ours - whole)[whole.isfinite()].abs()
-    return bool((error <= AGREES.get(network.dtype, 0.05) * whole[whole.isfinite()].abs().max()).all())
+    error, scale = (t[whole.isfinite()].abs() for t in (ours - whole, whole))
+    return not len(scale) or bool((error <= AGREES.get(network.dtype, 0.05) * scale.max()).all())
 
 
 def batch_size(x: Tensor, *, incremental: bool = False) -> int:
@@ -189,13 +191,13 @@ def collect(
     progress: Callable[[int, int], None] | None = None,
     note: Callable[[str], None] | None = None,
 ) -> int:
-    """Fill in the answers that are missing, batch by batch, until all are there or ``stop`` says so.
+    """Fill in the answers that are missing, batch by batch, until all are there or ``stop``, asked after each, says so.
 
     A batch that does not fit into memory is halved, and so are all after it. Returns the largest batch done.
     """
     limit, largest, waiting = max(map(len, engine.zones)), 0, engine.zones[::-1]
     short = False
-    while waiting and not (stop and stop()):
+    while waiting:
         zone = waiting.pop()
         if len(zone) > limit:
             waiting += parts(zone, limit)[::-1]
@@ -219,6 +221,8 @@ def collect(
             largest = max(largest, len(zone))
             if progress:
                 progress(int(answers.done.sum()), len(grid.positions))
+            if stop and stop():
+                break
             continue
         gc.collect()  # the tensors of the failed pass hang on in the frames of its error
         if note and not short:

@@ -333,6 +333,7 @@ def test_memory_that_runs_short_halves_the_batch_and_the_job_succeeds(photo: Pat
         from pathlib import Path
         import torch
         import cnnviz.methods.occlusion as method
+        from cnnviz import covering
         from cnnviz.cli import _run
         real, hard = method.occlusion, resource.getrlimit(resource.RLIMIT_AS)[1]
 
@@ -344,12 +345,12 @@ def test_memory_that_runs_short_halves_the_batch_and_the_job_succeeds(photo: Pat
                 result = real(network, inputs, **options)
             finally:
                 resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
-            print(result.batch, method.batch_size(inputs))
+            print(result.batch, covering.batch_size(inputs))
             return result
 
         method.occlusion = tight
-        method.CPU_PIXELS = 49 * 224 * 224  # all at once would take about a gigabyte, one at a time far less
-        sys.exit(_run("occlude cat.jpg --window 28 --stride 28 -o a.png".split()))
+        covering.CPU_PIXELS = 49 * 224 * 224  # all at once would take about a gigabyte, one at a time far less
+        sys.exit(_run("occlude cat.jpg --window 28 --stride 28 --engine plain -o a.png".split()))
         """
     done = child(code, tmp_path, "400")  # MiB
     assert done.returncode == 0, done.stderr

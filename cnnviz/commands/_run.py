@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from cnnviz.models import Network
 
 # Options that do not change the bytes: where things go, what is said.
-SILENT = {"inputs", "output", "overwrite", "raw", "lines", "quiet", "debug", "offline"}
+SILENT = {"inputs", "output", "overwrite", "raw", "lines", "quiet", "debug", "offline", "time_limit", "resume"}
 FILES = {"weights_file", "classes_file", "map_files", "mask_file"}
 PER_INPUT = {"map_files", "mask_file"}  # recorded input by input
 NAME_KEY = "cnnviz.input_name"  # the name a rerun gives to its input, so that the recipe is the same

@@ -7,17 +7,22 @@ import click
 
 from cnnviz import batch
 from cnnviz.batch import Job, Line
+from cnnviz.commands import _figure7, _partial
 from cnnviz.commands import _options as shared
 from cnnviz.commands._run import Run, class_indices
+from cnnviz.errors import MethodError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from torch import Tensor
 
+    from cnnviz.covering import Answers
     from cnnviz.images import Geometry
     from cnnviz.methods.occlusion import Occlusion
     from cnnviz.models import Network
     from cnnviz.render import Panel
 
+SETTINGS = ("window", "stride", "fill", "score", "border", "engine", "seed")
 
 _own = shared.together(
     click.option("--window", type=click.IntRange(1), default=32, show_default=True, metavar="PIXELS",
@@ -32,6 +37,14 @@ _own = shared.together(
                   help="Windows start inside the input, or overhang it so that border pixels count like the others."),
     click.option("--engine", type=click.Choice(["auto", "incremental", "plain"]), default="auto", show_default=True,
                  help="Compute only what a window changes, or a whole pass a place; auto takes the faster."),
+    click.option("--time-limit", type=click.FloatRange(0, min_open=True), metavar="SECONDS",
+                 help="Stop each photo after this long and draw the coarser map of the places done. [default: none]"),
+    click.option("--resume", is_flag=True,
+                 help="Go on with what Ctrl-C or --time-limit stopped; leave alone what is whole already."),
+    click.option("--panels", is_flag=True,
+                 help="All panels of the paper's figure 7: window, feature map, probability, most probable class."),
+    click.option("--layer", metavar="NAME",
+                 help="Whose strongest feature map --panels shows. [default: the last layer with maps]"),
     click.option("--raw", type=click.Path(), metavar="FILE.npz|FOLDER/",
                   help="Also store all logits of all positions, and the maps, as NumPy arrays."),
 )  # fmt: skip
@@ -64,6 +77,10 @@ def occlude(
       cnnviz occlude cat.jpg --class tabby --class lynx -o cat.png
       cat cat.jpg | cnnviz occlude - -o - > map.png
     """
+    if options["layer"] and not options["panels"]:
+        raise click.UsageError("--layer goes with --panels")
+    if options["panels"] and bare:
+        raise click.UsageError("--panels are a figure, which --bare would leave nothing of")
     jobs = batch.plan(inputs, output, "-occlude.png")
     if raw:
         jobs = batch.with_extra(jobs, raw, "-occlude.npz", "--raw")
@@ -75,32 +92,77 @@ def occlude(
         photo, source = run.read(job)
         x, geometry = images.fit(photo, run.network, fit)
 
-        from cnnviz import output, render  # what needs torch comes after what can fail without it
+        from cnnviz import figure7, output, render  # what needs torch comes after what can fail without it
         from cnnviz.methods.occlusion import occlusion
 
         chosen = class_indices(run.network, targets)
-        settings = {key: options[key] for key in ("window", "stride", "fill", "score", "border", "engine", "seed")}
-        with run.console.progress("occluding", "positions") as tick:
-            result = occlusion(run.network, x, targets=chosen, progress=tick, note=run.console.note, **settings)
-        numbers = {
-            "network": run.network.name,
-            "top": run.network.top(result.clean_logits),
-            "targets": list(result.targets),
-            "positions": len(result.positions),
-            "engine": result.engine,
-            "engine_reason": result.engine_reason,
-        }
-        recipe = run.recipe(source, numbers)
-        panels = _panels(run.network, result, options)
-        label = f"drop of the {options['score']}"
-        picture = render.figure(photo, geometry, panels, label=label, colormap=colormap, bare=bare)
+        unfinished = _partial.place(job.output)
+        recipe = run.recipe(source, {})
+        if options["resume"] and (numbers := _partial.finished(job.output, recipe)) and not job.extra:
+            return {"raw": None, **numbers}
+        known = _partial.find(unfinished, recipe, run.console) if options["resume"] else None
+        settings = {key: options[key] for key in SETTINGS}
+        with _partial.stopping(options["time_limit"]) as stop, run.console.progress("occluding", "positions") as tick:
+            result = occlusion(
+                run.network, x, targets=chosen, layer=_layer(run.network, x, options), known=_answers(known), stop=stop,
+                progress=tick, note=run.console.note, **settings,
+            )  # fmt: skip
+        numbers = _numbers(run.network, result)
+        recipe["numbers"] = numbers
+        if options["panels"]:
+            tiles = _figure7.tiles(run.network, x, result, options["fill"], options["seed"])
+            picture = figure7.draw(photo, geometry, tiles)
+        else:
+            panels = _panels(run.network, result, options)
+            label = f"drop of the {options['score']}"
+            picture = render.figure(photo, geometry, panels, label=label, colormap=colormap, bare=bare)
         del photo  # a large one and its picture need not be held together while writing
         output.write_picture(str(job.output), picture, recipe)
         if job.extra:
             output.write_arrays(job.extra, _arrays(result, geometry), recipe)
-        return {"raw": job.extra, "batch": result.batch, **numbers}
+        line = {"raw": job.extra, "batch": result.batch, **numbers, batch.INTERRUPTED: stop.interrupted}
+        if result.done.all():
+            _partial.forget(unfinished)
+            return line
+        _partial.keep(unfinished, {"logits": result.logits.numpy(), "totals": result.answers.totals.numpy()}, recipe)
+        again = "; --resume goes on" if unfinished else ""
+        run.console.note(f"stopped after {int(result.done.sum())} of {len(result.positions)} places{again}")
+        return line | {"status": "partial"}
 
     run.over(one)
+
+
+def _layer(network: "Network", x: "Tensor", options: Mapping[str, Any]) -> str | None:
+    """Return the layer whose strongest feature map is wanted: by default the last that gives maps."""
+    if not options["panels"] or options["layer"]:
+        return options["layer"]  # type: ignore[no-any-return]
+    from cnnviz import graph
+
+    found = graph.layers(network.module, (x.shape[-2], x.shape[-1]))
+    maps = [layer.name for layer in found if len(layer.shape) == 3 and min(layer.shape[1:]) > 1]
+    if not maps:
+        raise MethodError(f"{network.name} has no layer with feature maps, which --panels show")
+    return maps[-1]
+
+
+def _answers(known: "dict[str, NDArray[Any]] | None") -> "Answers | None":
+    import torch
+
+    from cnnviz.covering import Answers
+
+    return Answers(*(torch.from_numpy(known[key]) for key in ("logits", "totals"))) if known else None
+
+
+def _numbers(network: "Network", result: "Occlusion") -> Line:
+    numbers = {
+        "network": network.name,
+        "top": network.top(result.clean_logits),
+        "targets": list(result.targets),
+        "positions": len(result.positions),
+        "engine": result.engine,
+        "engine_reason": result.engine_reason,
+    }
+    return numbers if result.done.all() else numbers | {"positions_done": int(result.done.sum())}
 
 
 def _panels(network: "Network", result: "Occlusion", options: Mapping[str, Any]) -> "list[Panel]":
@@ -108,6 +170,8 @@ def _panels(network: "Network", result: "Occlusion", options: Mapping[str, Any])
 
     shares = result.clean_logits.double().softmax(0)
     below = f"{network.name}, {options['fill']} window of {result.window} px, stride {result.stride} px"
+    if not result.done.all():
+        below = f"partial, {result.done.float().mean():.0%} of the places; {below}"
     titles = [f"{network.class_name(index)}  {shares[index]:.1%}" for index in result.targets]
     return [Panel(values, title, below) for values, title in zip(result.maps.numpy(), titles, strict=True)]
 
@@ -116,7 +180,11 @@ def _arrays(result: "Occlusion", geometry: "Geometry") -> "dict[str, NDArray[Any
     import numpy as np
 
     maps = result.maps.numpy()
-    return {
+    seen = result.activation
+    watched = {} if seen is None else {
+        "activations": seen.totals.numpy(), "layer": np.array(seen.layer), "channel": np.array(seen.channel)
+    }  # fmt: skip
+    return watched | {
         "logits": result.logits.numpy(),
         "clean_logits": result.clean_logits.numpy(),
         "positions": result.positions.numpy(),

@@ -79,6 +79,8 @@ def _check(recipe: dict[str, Any]) -> None:
 
 
 def _rerun(context: click.Context, file: Path, recipe: dict[str, Any], photo: str | None, where: list[str]) -> None:
+    if "positions_done" in recipe.get("numbers", {}):  # where it stopped cannot be met again
+        raise CnnvizError(f"{shown(str(file))}: was stopped before its end; the same command with --resume goes on")
     root = context.find_root()
     group = root.command
     assert isinstance(group, click.Group)

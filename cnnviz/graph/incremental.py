@@ -31,8 +31,8 @@ class Incremental:
     def __init__(
         self, function: Callable[[Tensor], Tensor], x: Tensor, module: nn.Module, layer: str | None = None
     ) -> None:
-        self.tape = record(function, x, module)
-        self.watched = self.tape.modules[layer] if layer else None
+        self.tape = record(function, x, module, layer)
+        self.watched = self.tape.modules.get(layer) if layer else None
         self.rules = [rule(step, self.tape.clean) for step in self.tape.steps]
         self._uses = Counter(v for step in self.tape.steps for v in set(step.inputs))
         self._uses[self.tape.output] += 1
@@ -52,8 +52,8 @@ class Incremental:
             first = step.args[0]
             alone = isinstance(first, Value) and self._uses[first] == 1 and first in made and made[first].fresh
             if isinstance(known, Aligned) and alone and step.name in IN_PLACE and step.inputs.count(first) == 1:
-                same = all(self.tape.clean[v.index].shape == self.tape.clean[first.index].shape for v in step.inputs)
-                known.in_place = same and getattr(aten, step.name + "_", True)
+                all_of = [self.tape.clean[v.index] for v in (*step.inputs, *step.outputs) if v]
+                known.in_place = len({(t.shape, t.dtype) for t in all_of}) == 1 and getattr(aten, step.name + "_", True)
 
     def _forget(self, value: Value) -> None:
         """Keep the shape alone of a clean tensor that only views and place-by-place operators look at."""
@@ -72,6 +72,8 @@ class Incremental:
         """
         regions, sums = self.regions(boxes), None
         held = {Value(0): Patch(Value(0), regions[0], self._show(cover, regions[0]))}
+        if self.watched == Value(0):
+            sums = self._sum(held[Value(0)], channel)
         left = dict(self._uses)
         for step, known in zip(self.tape.steps, self.rules, strict=True):
             patches = [held[v] for v in dict.fromkeys(step.inputs)]
@@ -124,8 +126,9 @@ class Incremental:
         for step, known in zip(self.tape.steps, self.rules, strict=True):
             given = [regions[v.index] for v in step.inputs]
             place = next(v for v in step.outputs if v)
-            spreads = regions[place.index].whole and regions[place.index].shape != (1, 1)
-            if spreads and not isinstance(known, (Windowed, Averaged)) and not all(r.whole for r in given):
+            found = regions[place.index]
+            spread = any(r.whole and r.shape == found.shape for r in given)
+            if found.whole and found.shape != (1, 1) and not spread and not isinstance(known, (Windowed, Averaged)):
                 return f"{step.name} in {step.module}"
         return ""
 
@@ -204,7 +207,7 @@ def _lay(around: Tensor, flat: Tensor, down: int, across: int) -> None:
     """Lay patches over their surroundings, (positions, h, w, channels), all at one offset."""
     height, width = around.shape[1:3]
     top, left = max(down, 0), max(across, 0)
-    bottom, right = min(down + flat.shape[1], height), min(across + flat.shape[2], width)
+    bottom, right = max(top, min(down + flat.shape[1], height)), max(left, min(across + flat.shape[2], width))
     around[:, top:bottom, left:right] = flat[:, top - down : bottom - down, left - across : right - across]
 
 

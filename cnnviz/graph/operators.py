@@ -46,13 +46,29 @@ class Rule:
         return Region.all(shape, regions[0].first.shape[1])
 
     def run(self, step: Step, patches: Sequence[Patch], region: Region, maps: Maps) -> Any:
-        """Return the result at the places of ``region``."""
-        tensors = {p.value: maps.fit(p, Region.all(p.region.shape, len(p.data))) for p in patches}
-        args, kwargs = replace(_for_batch(step, len(patches[0].data)), tensors), replace(step.kwargs, tensors)
-        return args[0].reshape(args[1]) if step.name in RESHAPING else step.function(*args, **kwargs)
+        """Return the result at the places of ``region``, position by position where a batch may differ."""
+        count = region.first.shape[1]
+        tensors = {p.value: maps.fit(p, Region.all(p.region.shape, count)) for p in patches}
+        clean = [maps.clean(v).shape for v in (*tensors, next(v for v in step.outputs if v))]
+        if all(shape[:1] == (1,) for shape in clean):
+            if step.name in RESHAPING:
+                return tensors[patches[0].value].reshape(count, *clean[-1][1:])
+            aligned = step.name in PLACE_BY_PLACE and len({len(shape) for shape in clean}) == 1
+            if aligned or step.name in BATCHED:
+                return step.function(*replace(step.args, tensors), **replace(step.kwargs, tensors))
+        tensors = {v: t.reshape(count, *maps.clean(v).shape) for v, t in tensors.items()}
+        found = [self._one(step, {v: t[i] for v, t in tensors.items()}) for i in range(count)]
+        return tuple(
+            None if t[0] is None else torch.stack(t).reshape(-1, *t[0].shape[1:]) for t in zip(*found, strict=True)
+        )
+
+    def _one(self, step: Step, tensors: dict[Value, Tensor]) -> list[Any]:
+        args, kwargs = replace(step.args, tensors), replace(step.kwargs, tensors)
+        out = args[0].reshape(args[1]) if step.name in RESHAPING else step.function(*args, **kwargs)
+        return list(out) if isinstance(out, (tuple, list)) else [out]
 
 
-def _for_batch(step: Step, count: int, size: tuple[int, ...] = ()) -> tuple[Any, ...]:
+def _for_batch(step: Step, count: int, size: tuple[int, ...]) -> tuple[Any, ...]:
     """Return an operator's arguments with the shapes in them meant for a batch, and for maps of ``size``."""
     if step.name not in RESHAPING or list(step.args[1][:1]) != [1]:
         return step.args
@@ -74,7 +90,11 @@ class Aligned(Rule):
 
     def run(self, step: Step, patches: Sequence[Patch], region: Region, maps: Maps) -> Any:
         """Compute at the places of ``region``."""
-        tensors = {p.value: p.data if p.region.shape != region.shape else maps.fit(p, region) for p in patches}
+        count = region.first.shape[1]
+        tensors = {
+            p.value: maps.fit(p, region if p.region.shape == region.shape else Region.all(p.region.shape, count))
+            for p in patches
+        }
         args, kwargs = replace(step.args, tensors), replace(step.kwargs, tensors)
         return (self.in_place or step.function)(*args, **kwargs)
 
@@ -164,6 +184,11 @@ PLACE_BY_PLACE = {
     "mish", "leaky_relu", "elu", "celu", "selu", "gelu", "tanh", "softplus", "add", "sub", "rsub", "mul", "div", "neg",
     "abs", "pow", "sqrt", "rsqrt", "exp", "log", "square", "reciprocal", "maximum", "minimum", "clone", "_to_copy",
 }  # fmt: skip
+BATCHED = {
+    "convolution", "addmm", "mean", "native_layer_norm", "permute", "transpose", "slice", "max_pool2d_with_indices",
+    "avg_pool2d", "_adaptive_avg_pool2d", "adaptive_max_pool2d", "constant_pad_nd", "upsample_bilinear2d",
+    "upsample_nearest2d",
+}  # fmt: skip
 BY_CHANNEL = {"_native_batch_norm_legit_no_training", "prelu", "_prelu_kernel"}
 IN_PLACE = {
     "native_batch_norm", "relu", "hardtanh", "clamp", "clamp_min", "sigmoid", "silu", "hardswish", "leaky_relu",
@@ -174,6 +199,8 @@ IN_PLACE = {
 def rule(step: Step, clean: Sequence[Tensor]) -> Rule:
     """Return how an operator carries a change on. Raises UntraceableError where even whole maps would be wrong."""
     source, out = clean[step.inputs[0].index], next(clean[v.index] for v in step.outputs if v)
+    if any(t.shape[:1] != (1,) for t in (out, *(clean[v.index] for v in step.inputs))):
+        return Rule()
     maker = _MAKERS.get(step.name)
     if maker and source.dim() == 4:
         made: Rule | None = maker(step, source, out)
@@ -184,7 +211,8 @@ def rule(step: Step, clean: Sequence[Tensor]) -> Rule:
         return Scaled(weight, bias, mean, variance, epsilon)
     if (step.name in PLACE_BY_PLACE and _constants_fit(step)) or step.name in BY_CHANNEL:
         return Aligned(fresh=step.name not in ("clone", "_to_copy"))
-    if step.name == "cat" and source.dim() == 4 and step.args[1:] in ((1,), (-3,)):
+    channels = step.name == "cat" and source.dim() == 4 and step.args[1:] in ((1,), (-3,))
+    if channels and len(step.inputs) == len(step.args[0]):
         return Aligned()
     if source.dim() > 2 and _transparent(step, source, out):
         return Regrouped()
@@ -315,7 +343,9 @@ def _pad(step: Step, source: Tensor, out: Tensor) -> Rule | None:
         return seen
 
     fill = float(step.args[2]) if len(step.args) > 2 else 0.0
-    return Windowed(Sliding((1, 1), (1, 1), (top, left), (1, 1)), (out.shape[-2], out.shape[-1]), compute, fill)
+    made = Windowed(Sliding((1, 1), (1, 1), (top, left), (1, 1)), (out.shape[-2], out.shape[-1]), compute, fill)
+    made.fresh = False  # a part without margin is the patch itself
+    return made
 
 
 def _mean(step: Step, source: Tensor, out: Tensor) -> Rule | None:

@@ -51,15 +51,20 @@ class Tape:
     output: Value = Value(0)
 
 
-def record(function: Callable[[Tensor], Tensor], x: Tensor, module: nn.Module | None = None) -> Tape:
+def record(
+    function: Callable[[Tensor], Tensor], x: Tensor, module: nn.Module | None = None, keep: str | None = None
+) -> Tape:
     """Run ``function`` on an input and return the recording.
 
-    Where ``module`` is given, its parts are known by name. Raises UntraceableError where a tensor is changed in place
-    that another one shares memory with, or where the answer does not come from the input.
+    Where ``module`` is given, its parts are known by name, and what the part ``keep`` gave is kept. Raises
+    UntraceableError where a tensor is changed in place that another one shares memory with, where an operator's
+    result is no tensor, or where the answer does not come from the input.
     """
+    with torch.inference_mode(False), torch.no_grad():
+        x = x.clone()  # an inference tensor would not show what composite operators are made of
     tape = Tape([x])
     names = {child: name for name, child in module.named_modules() if name} if module else {}
-    recorder = _Recorder(tape)
+    recorder = _Recorder(tape, keep)
     handles = [child.register_forward_pre_hook(recorder.enter(name)) for child, name in names.items()]
     handles += [child.register_forward_hook(recorder.leave(name)) for child, name in names.items()]
     try:
@@ -77,9 +82,9 @@ def record(function: Callable[[Tensor], Tensor], x: Tensor, module: nn.Module | 
 class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Writes a tape. Every tensor seen is kept, so that an address means one tensor."""
 
-    def __init__(self, tape: Tape) -> None:
+    def __init__(self, tape: Tape, keep: str | None = None) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.tape = tape
+        self.tape, self.keep = tape, keep
         self.known: dict[int, Value] = {id(tape.clean[0]): Value(0)}
         self._kept: list[Tensor] = [tape.clean[0]]
         self._inside: list[str] = []
@@ -108,11 +113,14 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         name = func.overloadpacket.__name__
         pure = func
         if func._schema.is_mutable:
-            self._before_change(name, args[0], len(set(_values(seen))) > 1)
+            joins = len(set(_values(seen))) > 1 or any(isinstance(arg, Tensor) for arg in seen[0])
+            self._before_change(name, args[0], joins)
             name = name.rstrip("_")
             pure = getattr(getattr(torch.ops.aten, name), func._overloadname)
         out = func(*args, **kwargs)
         outputs = tuple(map(self._put, out if isinstance(out, (tuple, list)) else (out,)))
+        if not any(outputs):
+            raise UntraceableError(f"{name} makes a number of what depends on the input")
         inside = self._inside[-1] if self._inside else ""
         self.tape.steps.append(Step(name, pure, seen[0], seen[1], outputs, inside))
         return out
@@ -136,7 +144,8 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             shares = other.untyped_storage().data_ptr() == memory and Value(index) in current
             if shares and index != value.index:
                 raise UntraceableError(f"{name} changes a part of another tensor")
-        needed = joins or any(value in step.inputs for step in self.tape.steps)
+        kept = Value(0), self.tape.modules.get(self.keep or "")
+        needed = joins or value in kept or any(value in step.inputs for step in self.tape.steps)
         self.tape.clean[value.index] = changed.clone() if needed else changed.to("meta")
 
     def _seen(self, given: Any) -> Any:

@@ -8,10 +8,22 @@ from cnnviz.images.colour import Note, Photo, parse_colour
 from cnnviz.images.files import read_bytes
 from cnnviz.images.geometry import Geometry, fit
 from cnnviz.images.header import MAX_PIXELS, START, may_be_picture
-from cnnviz.images.maps import MapFile, read_maps
+from cnnviz.images.maps import MapFile, read_arrays, read_maps
 from cnnviz.images.photo import decode, read
 
 __all__ = [
-    "MAX_PIXELS", "START", "Geometry", "MapFile", "Note", "Photo",
-    "decode", "fit", "may_be_picture", "parse_colour", "read", "read_bytes", "read_maps",
+    "MAX_PIXELS",
+    "START",
+    "Geometry",
+    "MapFile",
+    "Note",
+    "Photo",
+    "decode",
+    "fit",
+    "may_be_picture",
+    "parse_colour",
+    "read",
+    "read_arrays",
+    "read_bytes",
+    "read_maps",
 ]  # fmt: skip

@@ -74,13 +74,22 @@ def read_maps(path: Path) -> MapFile:
         ) from error
 
 
+def read_arrays(path: Path, keys: Sequence[str]) -> Arrays:
+    """Return those of the named arrays that a .npz file holds. Raises MethodError for what is not numbers."""
+    name, found = shown(str(path)), {}
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for key in keys:
+                if f"{key}.npy" in archive.namelist():
+                    with archive.open(f"{key}.npy") as member:
+                        found[key] = _array(member, name)
+    except BROKEN as error:
+        raise MethodError(f"{name}: is no file of NumPy arrays, or cut short") from error
+    return found
+
+
 def _archive(path: Path, name: str) -> MapFile:
-    with zipfile.ZipFile(path) as archive:
-        found: Arrays = {}
-        for key in ("maps", "photo_maps", "targets"):
-            if f"{key}.npy" in archive.namelist():
-                with archive.open(f"{key}.npy") as member:
-                    found[key] = _array(member, name)
+    found = read_arrays(path, ("maps", "photo_maps", "targets"))
     targets = found.pop("targets", None)
     arrays = {key: _maps(values, name) for key, values in found.items()}
     if "maps" not in arrays:

@@ -10,6 +10,7 @@ from captum.attr import Occlusion
 from PIL import Image
 
 from cnnviz import fit, load_network, read_photo
+from cnnviz.images import decode
 
 FEW = ("--window", "112", "--stride", "56")  # 9 places
 
@@ -83,3 +84,53 @@ def test_a_photograph_of_108_megapixels_fits_in_two_gigabytes(run, photo):
     done = run("occlude", *words, script=f"python3 -c '{peak}' \"$@\"", timeout=400)
     assert done.status == 0, done.errors
     assert int(done.stdout) * 1024 < 2e9  # library pages vary by 0.2e9 with the page cache
+
+
+def test_what_the_time_limit_stopped_is_partial_and_resume_makes_the_same_bytes(run, photo):
+    words = ["occlude", photo, "--window", "32", "--stride", "8"]
+    stopped = run(*words, "--time-limit", "0.001", "-o", "a.png", "--json")
+    assert stopped.status == 0, stopped.errors
+    line = json.loads(stopped.stdout)
+    assert line["status"] == "partial"
+    assert 0 < line["positions_done"] < line["positions"] == 25 * 25
+    assert photo.with_name("a.png.partial.npz").is_file()
+    rerun = run("show", "--rerun", "a.png", "-o", "b.png")
+    assert rerun.status == 1
+    assert "--resume" in rerun.errors[0]
+    assert run(*words, "--resume", "-o", "a.png").status == 0
+    assert run(*words, "-o", "c.png").status == 0
+    assert photo.with_name("a.png").read_bytes() == photo.with_name("c.png").read_bytes()
+    assert not photo.with_name("a.png.partial.npz").exists()
+
+
+def test_unfinished_work_of_other_settings_is_not_taken_up(run, photo):
+    assert run("occlude", photo, "--stride", "8", "--time-limit", "0.001", "-o", "a.png").status == 0
+    again = run("occlude", photo, *FEW, "--resume", "-o", "a.png")
+    assert again.status == 0
+    assert any("starting anew" in line for line in again.errors)
+
+
+@pytest.mark.slow
+def test_interrupted_work_leaves_a_picture_and_130(run, photo):
+    words = ["occlude", photo, "--window", "8", "--stride", "2", "--engine", "plain", "-o", "a.png"]
+    done = run(*words, script='timeout --preserve-status -s INT 8 "$@"', timeout=60)
+    assert done.status == 130, done.errors
+    assert json.loads(run("show", "a.png").stdout)["numbers"]["positions_done"] > 0
+    assert photo.with_name("a.png.partial.npz").is_file()
+
+
+def test_panels_show_every_part_of_the_figure(run, photo):
+    done = run("occlude", photo, *FEW, "--panels", "--layer", "blocks.4", "-o", "a.png", "--raw", "a.npz")
+    assert done.status == 0, done.errors
+    arrays = np.load(photo.with_name("a.npz"))
+    assert str(arrays["layer"]) == "blocks.4"
+    assert arrays["activations"].shape == (len(arrays["positions"]),)
+    five = decode(photo.with_name("a.png").read_bytes()).shape[1]
+    assert run("occlude", photo, *FEW, "--panels", "--class", "1", "--class", "2", "-o", "b.png").status == 0
+    six = decode(photo.with_name("b.png").read_bytes()).shape[1]
+    assert six * 5 == pytest.approx(five * 6, rel=0.01)  # one panel more for one class more
+
+
+@pytest.mark.parametrize("words", [["--layer", "blocks.4"], ["--panels", "--bare"], ["--panels", "--layer", "nose"]])
+def test_panels_that_cannot_be_are_refused(run, photo, words):
+    assert run("occlude", photo, *FEW, *words, "-o", "a.png").status == 2

@@ -1,0 +1,159 @@
+"""The panels of Zeiler & Fergus' figure 7: photograph, feature map, probability, most probable class."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from cnnviz.images import Geometry, Photo
+from cnnviz.render import FAINT, INK, PAPER, colour_table, enlarge, letter_size, shorten, typeface
+
+# Okabe & Ito's colours for the colour-blind, and grey for all classes after them.
+PALETTE = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7")
+REST = (150, 150, 150)
+
+
+@dataclass(frozen=True)
+class Shades:
+    """A panel of numbers: ``values`` (h, w) on the network's input, shown from their smallest to their largest."""
+
+    values: NDArray[np.floating]
+    title: str
+    subtitle: str
+    digits: str = ".3g"
+
+
+@dataclass(frozen=True)
+class Classes:
+    """A panel of classes: ``indices`` (h, w) by index into ``legend``."""
+
+    indices: NDArray[np.integer]
+    legend: Sequence[str]
+    title: str
+    subtitle: str
+
+
+@dataclass(frozen=True)
+class Covered:
+    """The photograph itself with a window: ``box`` top, left, bottom, right on the input, ``cover`` (3, h, w)."""
+
+    box: tuple[int, int, int, int]
+    cover: NDArray[np.floating]
+    title: str
+    subtitle: str
+
+
+Tile = Shades | Classes | Covered
+
+
+def draw(photo: Photo, geometry: Geometry, tiles: Sequence[Tile]) -> Photo:
+    """Return the panels in a row, each with its title above and its scale or legend below."""
+    photo, geometry = enlarge(photo, geometry)
+    height, width = photo.shape[:2]
+    unit = letter_size(height, width)
+    entries = max(len(_coloured(tile)[1]) for tile in tiles if isinstance(tile, Classes))
+    head, foot, gap = round(3.4 * unit), round(max(2.9, 1.4 * ((entries + 1) // 2) + 0.9) * unit), round(1.5 * unit)
+    canvas = np.full((height + head + foot, len(tiles) * (width + gap) + gap, 3), 255, np.uint8)
+    for number, tile in enumerate(tiles):
+        left = gap + number * (width + gap)
+        column = canvas[:, left : left + width]
+        _title(column[:head], tile, unit)
+        body, below = column[head : head + height], column[head + height :]
+        if isinstance(tile, Covered):
+            body[:] = _covered(photo, geometry, tile)
+        elif isinstance(tile, Shades):
+            body[:] = _shaded(photo, geometry, tile)
+            _scale(below, tile, unit)
+        else:
+            colours, legend = _coloured(tile)
+            body[:] = _blend(photo, geometry, tile.indices, colours)
+            _legend(below, legend, unit)
+    return canvas
+
+
+def _title(canvas: NDArray[np.uint8], tile: Tile, unit: int) -> None:
+    with _Pen(canvas) as pen:
+        bold, small = typeface(round(1.15 * unit)), typeface(round(0.8 * unit))
+        pen.text((0, 0.55 * unit), shorten(tile.title, bold, canvas.shape[1]), INK, bold)
+        pen.text((0, 2.0 * unit), shorten(tile.subtitle, small, canvas.shape[1]), FAINT, small)
+
+
+class _Pen:
+    """Draws on a part of a picture: what is drawn is copied back at the end."""
+
+    def __init__(self, canvas: NDArray[np.uint8]) -> None:
+        self.canvas, self.image = canvas, Image.fromarray(canvas)
+
+    def __enter__(self) -> ImageDraw.ImageDraw:
+        return ImageDraw.Draw(self.image)
+
+    def __exit__(self, *_: object) -> None:
+        self.canvas[:] = np.asarray(self.image)
+
+
+def _grey(photo: Photo) -> NDArray[np.floating]:
+    return 0.85 * (photo @ np.array([0.299, 0.587, 0.114], np.float32))[..., None] + 20
+
+
+def _covered(photo: Photo, geometry: Geometry, tile: Covered) -> Photo:
+    inside = np.zeros(geometry.size, np.float32)
+    top, left, bottom, right = tile.box
+    inside[top:bottom, left:right] = 1
+    share = np.nan_to_num(geometry.to_photo(inside))[..., None]
+    cover = np.nan_to_num(geometry.to_photo(tile.cover)).transpose(1, 2, 0) * 255
+    seen = ~np.isnan(geometry.to_photo(inside))[..., None]
+    shown = np.where(seen, photo, photo * 0.4)
+    return np.where(share > 0.5, cover, shown).clip(0, 255).astype(np.uint8)
+
+
+def _shaded(photo: Photo, geometry: Geometry, tile: Shades) -> Photo:
+    low, high = float(np.nanmin(tile.values)), float(np.nanmax(tile.values))
+    part = (geometry.to_photo(tile.values) - low) / max(high - low, 1e-12)
+    seen = ~np.isnan(part)[..., None]
+    colours = colour_table("viridis")[np.rint(np.nan_to_num(part).clip(0, 1) * 255).astype(np.uint8)]
+    grey = _grey(photo)
+    return np.where(seen, 0.3 * grey + 0.7 * colours, grey * 0.4).clip(0, 255).astype(np.uint8)
+
+
+def _coloured(tile: Classes) -> tuple[NDArray[np.uint8], list[tuple[str, tuple[int, ...]]]]:
+    """Return a colour for each class of the legend, and what to write below: the commonest first, then the rest."""
+    shares = Counter(tile.indices.ravel().tolist())
+    colours = np.full((len(tile.legend), 3), REST, np.uint8)
+    legend = []
+    for (index, count), code in zip(shares.most_common(), PALETTE, strict=False):
+        colours[index] = [int(code[i : i + 2], 16) for i in (1, 3, 5)]
+        legend.append((f"{tile.legend[index]}  {count / tile.indices.size:.0%}", tuple(colours[index].tolist())))
+    if len(shares) > len(PALETTE):
+        rest = 1 - sum(count for _, count in shares.most_common(len(PALETTE))) / tile.indices.size
+        legend.append((f"{len(shares) - len(PALETTE)} others  {rest:.0%}", REST))
+    return colours, legend
+
+
+def _blend(photo: Photo, geometry: Geometry, indices: NDArray[np.integer], colours: NDArray[np.uint8]) -> Photo:
+    painted = geometry.to_photo(colours[indices].transpose(2, 0, 1).astype(np.float32)).transpose(1, 2, 0)
+    grey = _grey(photo)
+    mixed = 0.35 * grey + 0.65 * np.nan_to_num(painted)
+    return np.where(np.isnan(painted), grey * 0.4, mixed).clip(0, 255).astype(np.uint8)
+
+
+def _scale(canvas: NDArray[np.uint8], tile: Shades, unit: int) -> None:
+    width = canvas.shape[1]
+    ramp = colour_table("viridis")[np.linspace(0, 255, width).astype(int)]
+    canvas[round(0.5 * unit) : round(1.1 * unit)] = ramp
+    with _Pen(canvas) as pen:
+        font = typeface(round(0.8 * unit))
+        low, high = (format(float(v), tile.digits) for v in (np.nanmin(tile.values), np.nanmax(tile.values)))
+        pen.text((0, 1.4 * unit), low, INK, font)
+        pen.text((width, 1.4 * unit), high, INK, font, anchor="ra")
+
+
+def _legend(canvas: NDArray[np.uint8], entries: Sequence[tuple[str, tuple[int, ...]]], unit: int) -> None:
+    font, half = typeface(round(0.8 * unit)), canvas.shape[1] // 2
+    with _Pen(canvas) as pen:
+        for number, (text, colour) in enumerate(entries):
+            x, y = number % 2 * half, round((0.5 + 1.4 * (number // 2)) * unit)
+            pen.rectangle((x, y, x + 0.8 * unit, y + 0.8 * unit), fill=colour, outline=PAPER)
+            pen.text((x + 1.2 * unit, y + 0.4 * unit), shorten(text, font, half - 2 * unit), INK, font, anchor="lm")
