@@ -11,10 +11,10 @@ from torch import Tensor
 
 from cnnviz.catalog import did_you_mean
 from cnnviz.errors import MethodError, UsageMistake
-from cnnviz.graph import Incremental, UntraceableError
+from cnnviz.graph import Box, Incremental, UntraceableError
 from cnnviz.models import Network
 from cnnviz.models.network import memory_errors
-from cnnviz.windows import Box, Grid, parts
+from cnnviz.windows import Grid, parts
 
 Kind = Literal["auto", "incremental", "plain"]
 
@@ -42,8 +42,8 @@ class Answers:
 
     @property
     def done(self) -> Tensor:
-        """Which positions have been answered, (positions,)."""
-        return ~self.logits.isnan().all(1)
+        """Which positions have been answered, (positions,) bool: their logits are finite, so one tells."""
+        return ~self.logits[:, 0].isnan()
 
 
 class Engine(Protocol):

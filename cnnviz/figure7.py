@@ -6,14 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
 
 from cnnviz.images import Geometry, Photo
-from cnnviz.render import FAINT, INK, PAPER, colour_table, enlarge, letter_size, shorten, typeface
+from cnnviz.plot import COLOURS, Colour
+from cnnviz.render import INK, PAPER, caption, colour_table, enlarge, grey, letter_size, pen_on, shorten, typeface
 
-# Okabe & Ito's colours for the colour-blind, and grey for all classes after them.
-PALETTE = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7")
-REST = (150, 150, 150)
+REST = (150, 150, 150)  # classes for which no colour is left
 
 
 @dataclass(frozen=True)
@@ -60,7 +58,7 @@ def draw(photo: Photo, geometry: Geometry, tiles: Sequence[Tile]) -> Photo:
     for number, tile in enumerate(tiles):
         left = gap + number * (width + gap)
         column = canvas[:, left : left + width]
-        _title(column[:head], tile, unit)
+        caption(column[:head], tile.title, tile.subtitle, unit)
         body, below = column[head : head + height], column[head + height :]
         if isinstance(tile, Covered):
             body[:] = _covered(photo, geometry, tile)
@@ -74,38 +72,13 @@ def draw(photo: Photo, geometry: Geometry, tiles: Sequence[Tile]) -> Photo:
     return canvas
 
 
-def _title(canvas: NDArray[np.uint8], tile: Tile, unit: int) -> None:
-    with _Pen(canvas) as pen:
-        bold, small = typeface(round(1.15 * unit)), typeface(round(0.8 * unit))
-        pen.text((0, 0.55 * unit), shorten(tile.title, bold, canvas.shape[1]), INK, bold)
-        pen.text((0, 2.0 * unit), shorten(tile.subtitle, small, canvas.shape[1]), FAINT, small)
-
-
-class _Pen:
-    """Draws on a part of a picture: what is drawn is copied back at the end."""
-
-    def __init__(self, canvas: NDArray[np.uint8]) -> None:
-        self.canvas, self.image = canvas, Image.fromarray(canvas)
-
-    def __enter__(self) -> ImageDraw.ImageDraw:
-        return ImageDraw.Draw(self.image)
-
-    def __exit__(self, *_: object) -> None:
-        self.canvas[:] = np.asarray(self.image)
-
-
-def _grey(photo: Photo) -> NDArray[np.floating]:
-    return 0.85 * (photo @ np.array([0.299, 0.587, 0.114], np.float32))[..., None] + 20
-
-
 def _covered(photo: Photo, geometry: Geometry, tile: Covered) -> Photo:
     inside = np.zeros(geometry.size, np.float32)
     top, left, bottom, right = tile.box
     inside[top:bottom, left:right] = 1
-    share = np.nan_to_num(geometry.to_photo(inside))[..., None]
-    cover = np.nan_to_num(geometry.to_photo(tile.cover)).transpose(1, 2, 0) * 255
-    seen = ~np.isnan(geometry.to_photo(inside))[..., None]
-    shown = np.where(seen, photo, photo * 0.4)
+    share = geometry.to_photo(inside)[..., None]
+    cover = geometry.to_photo(tile.cover).transpose(1, 2, 0) * 255
+    shown = np.where(np.isnan(share), photo * 0.4, photo)
     return np.where(share > 0.5, cover, shown).clip(0, 255).astype(np.uint8)
 
 
@@ -114,45 +87,45 @@ def _shaded(photo: Photo, geometry: Geometry, tile: Shades) -> Photo:
     part = (geometry.to_photo(tile.values) - low) / max(high - low, 1e-12)
     seen = ~np.isnan(part)[..., None]
     colours = colour_table("viridis")[np.rint(np.nan_to_num(part).clip(0, 1) * 255).astype(np.uint8)]
-    grey = _grey(photo)
-    return np.where(seen, 0.3 * grey + 0.7 * colours, grey * 0.4).clip(0, 255).astype(np.uint8)
+    light = 0.85 * grey(photo) + 20
+    return np.where(seen, 0.3 * light + 0.7 * colours, light * 0.4).clip(0, 255).astype(np.uint8)
 
 
-def _coloured(tile: Classes) -> tuple[NDArray[np.uint8], list[tuple[str, tuple[int, ...]]]]:
+def _coloured(tile: Classes) -> tuple[NDArray[np.uint8], list[tuple[str, Colour]]]:
     """Return a colour for each class of the legend, and what to write below: the commonest first, then the rest."""
     shares = Counter(tile.indices.ravel().tolist())
     colours = np.full((len(tile.legend), 3), REST, np.uint8)
     legend = []
-    for (index, count), code in zip(shares.most_common(), PALETTE, strict=False):
-        colours[index] = [int(code[i : i + 2], 16) for i in (1, 3, 5)]
-        legend.append((f"{tile.legend[index]}  {count / tile.indices.size:.0%}", tuple(colours[index].tolist())))
-    if len(shares) > len(PALETTE):
-        rest = 1 - sum(count for _, count in shares.most_common(len(PALETTE))) / tile.indices.size
-        legend.append((f"{len(shares) - len(PALETTE)} others  {rest:.0%}", REST))
+    for (index, count), colour in zip(shares.most_common(), COLOURS, strict=False):
+        colours[index] = colour
+        legend.append((f"{tile.legend[index]}  {count / tile.indices.size:.0%}", colour))
+    if len(shares) > len(COLOURS):
+        rest = 1 - sum(count for _, count in shares.most_common(len(COLOURS))) / tile.indices.size
+        legend.append((f"{len(shares) - len(COLOURS)} others  {rest:.0%}", REST))
     return colours, legend
 
 
 def _blend(photo: Photo, geometry: Geometry, indices: NDArray[np.integer], colours: NDArray[np.uint8]) -> Photo:
     painted = geometry.to_photo(colours[indices].transpose(2, 0, 1).astype(np.float32)).transpose(1, 2, 0)
-    grey = _grey(photo)
-    mixed = 0.35 * grey + 0.65 * np.nan_to_num(painted)
-    return np.where(np.isnan(painted), grey * 0.4, mixed).clip(0, 255).astype(np.uint8)
+    light = 0.85 * grey(photo) + 20
+    mixed = 0.35 * light + 0.65 * np.nan_to_num(painted)
+    return np.where(np.isnan(painted), light * 0.4, mixed).clip(0, 255).astype(np.uint8)
 
 
 def _scale(canvas: NDArray[np.uint8], tile: Shades, unit: int) -> None:
     width = canvas.shape[1]
     ramp = colour_table("viridis")[np.linspace(0, 255, width).astype(int)]
     canvas[round(0.5 * unit) : round(1.1 * unit)] = ramp
-    with _Pen(canvas) as pen:
+    with pen_on(canvas) as pen:
         font = typeface(round(0.8 * unit))
         low, high = (format(float(v), tile.digits) for v in (np.nanmin(tile.values), np.nanmax(tile.values)))
         pen.text((0, 1.4 * unit), low, INK, font)
         pen.text((width, 1.4 * unit), high, INK, font, anchor="ra")
 
 
-def _legend(canvas: NDArray[np.uint8], entries: Sequence[tuple[str, tuple[int, ...]]], unit: int) -> None:
+def _legend(canvas: NDArray[np.uint8], entries: Sequence[tuple[str, Colour]], unit: int) -> None:
     font, half = typeface(round(0.8 * unit)), canvas.shape[1] // 2
-    with _Pen(canvas) as pen:
+    with pen_on(canvas) as pen:
         for number, (text, colour) in enumerate(entries):
             x, y = number % 2 * half, round((0.5 + 1.4 * (number // 2)) * unit)
             pen.rectangle((x, y, x + 0.8 * unit, y + 0.8 * unit), fill=colour, outline=PAPER)

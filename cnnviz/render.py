@@ -1,7 +1,8 @@
 """Numbers into colours: maps over a photograph, a colour bar, captions. A picture is uint8 RGB (H, W, 3)."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -75,13 +76,19 @@ def overlay(photo: Photo, values: NDArray[np.float32], scale: float, colormap: s
     The photograph is grey beneath, so that colour means the map alone; near zero it shows through, where the map is
     NaN it is dimmed.
     """
-    grey = (photo @ np.array([0.299, 0.587, 0.114], np.float32))[..., None]
+    light = grey(photo)
     with np.errstate(invalid="ignore"):
         part = np.nan_to_num(np.clip(values / scale, -1, 1))
     colours = colour_table(colormap)[np.rint((part + 1) * 127.5).astype(np.uint8)]
     opacity = _opacity(part[..., None], colormap)
-    mixed = (0.85 * grey + 38) * (1 - opacity) + colours * opacity
-    return np.where(np.isnan(values)[..., None], grey * 0.35 + 20, mixed).clip(0, 255).astype(np.uint8)
+    mixed = (0.85 * light + 38) * (1 - opacity) + colours * opacity
+    return np.where(np.isnan(values)[..., None], light * 0.35 + 20, mixed).clip(0, 255).astype(np.uint8)
+
+
+def grey(photo: Photo) -> NDArray[Any]:
+    """Return how light a photograph (H, W, 3) is, (H, W, 1), 0 to 255: the luma of ITU-R BT.601."""
+    light: NDArray[Any] = photo @ np.array([0.299, 0.587, 0.114], np.float32)
+    return light[..., None]
 
 
 def common_scale(panels: Sequence[Panel]) -> float:
@@ -112,7 +119,7 @@ def figure(
         paint(place, photo, geometry, panel, scale, colormap)
         _mark(place, panel.marks)
         if not bare:
-            _caption(canvas[:head, left : left + width], panel, unit)
+            caption(canvas[:head, left : left + width], panel.title, panel.subtitle, unit)
     if not bare:
         bar = canvas[head : head + height, gap + total + gap :]
         _colour_bar(bar, scale, label, colormap, unit)
@@ -156,12 +163,10 @@ def _mark(canvas: NDArray[np.uint8], marks: Marks) -> None:
         return
     y, x, arm = marks.peak[0] * height, marks.peak[1] * width, 5 * thick
 
-    def draw(pen: ImageDraw.ImageDraw) -> None:
+    with pen_on(canvas) as pen:
         for wide, colour in ((3 * thick, INK), (thick, PAPER)):
             pen.line((x - arm, y, x + arm, y), colour, wide)
             pen.line((x, y - arm, x, y + arm), colour, wide)
-
-    _draw(canvas, draw)
 
 
 def _border(mask: NDArray[np.bool_], reach: int) -> NDArray[np.bool_]:
@@ -173,15 +178,12 @@ def _border(mask: NDArray[np.bool_], reach: int) -> NDArray[np.bool_]:
     return mask & ~inner[reach:-reach, reach:-reach]
 
 
-def _caption(canvas: NDArray[np.uint8], panel: Panel, unit: int) -> None:
-    width = canvas.shape[1]
-
-    def draw(pen: ImageDraw.ImageDraw) -> None:
-        bold, small = typeface(round(1.15 * unit)), typeface(round(0.8 * unit))
-        pen.text((0, 0.55 * unit), shorten(panel.title, bold, width), INK, bold)
-        pen.text((0, 2.0 * unit), shorten(panel.subtitle, small, width), FAINT, small)
-
-    _draw(canvas, draw)
+def caption(canvas: NDArray[np.uint8], title: str, subtitle: str, unit: int) -> None:
+    """Write a title and a line below it, in letters of ``unit`` pixels."""
+    width, bold, small = canvas.shape[1], typeface(round(1.15 * unit)), typeface(round(0.8 * unit))
+    with pen_on(canvas) as pen:
+        pen.text((0, 0.55 * unit), shorten(title, bold, width), INK, bold)
+        pen.text((0, 2.0 * unit), shorten(subtitle, small, width), FAINT, small)
 
 
 def _colour_bar(canvas: NDArray[np.uint8], scale: float, label: str, colormap: str, unit: int) -> None:
@@ -191,14 +193,11 @@ def _colour_bar(canvas: NDArray[np.uint8], scale: float, label: str, colormap: s
     opacity = _opacity(part, colormap) / 0.85 if colormap == "signed" else 1.0
     canvas[:, : round(0.9 * unit)] = (ramp * opacity + np.array(BAR) * (1 - opacity)).astype(np.uint8)[:, None]
 
-    def draw(pen: ImageDraw.ImageDraw) -> None:
-        font = typeface(round(0.8 * unit))
-        left = round(1.3 * unit)
+    font, left = typeface(round(0.8 * unit)), round(1.3 * unit)
+    with pen_on(canvas) as pen:
         for place, value in ((0.0, scale), (0.5, 0.0), (1.0, -scale)):
             y = min(max(place * height, 0.5 * unit), height - 0.5 * unit)
             pen.text((left, y), f"{value:+.2g}" if value else "0", INK, font, anchor="lm")
-
-    _draw(canvas, draw)
     _draw_upright(canvas, label, unit)
 
 
@@ -214,9 +213,11 @@ def _draw_upright(canvas: NDArray[np.uint8], label: str, unit: int) -> None:
     room[:] = upright[:, : room.shape[1]]
 
 
-def _draw(canvas: NDArray[np.uint8], draw: Callable[[ImageDraw.ImageDraw], None]) -> None:
+@contextmanager
+def pen_on(canvas: NDArray[np.uint8]) -> Iterator[ImageDraw.ImageDraw]:
+    """Yield Pillow's pen for a part of a picture; what it drew is there at the end."""
     image = Image.fromarray(canvas)
-    draw(ImageDraw.Draw(image))
+    yield ImageDraw.Draw(image)
     canvas[:] = np.asarray(image)
 
 

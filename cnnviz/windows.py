@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from cnnviz.errors import MethodError, UsageMistake
+from cnnviz.graph import Box
 
 Border = Literal["inside", "overhang"]
-Box = tuple[int, int, int, int]  # top, left, bottom, right, the last two exclusive
 FEWEST = 3  # places along a side that the coarsest level has
 
 

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
+from cnnviz.commands._partial import mark
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -28,7 +30,7 @@ def tiles(network: "Network", x: "Tensor", result: "Occlusion", fill: Any, seed:
     lowest = int(shares[:, first].nan_to_num(2).argmin())
     cover = filling(x, fill, network, seed)[0].float().cpu().numpy()
     clean = result.clean_logits.double().softmax(0)
-    window = f"{result.window} px, stride {result.stride} px, {fill}"
+    window = f"{mark(result.done)}{result.window} px, stride {result.stride} px, {fill}"
     best = shares.nan_to_num(0).argmax(1)
     kept, indices = np.unique(best[place].numpy(), return_inverse=True)
     name, of = network.class_name, f"map {seen.channel} of {seen.layer}"

@@ -87,6 +87,7 @@ def together(*decorators: Decorator[Any]) -> Decorator[Any]:
     return decorate
 
 
+FILLS = click.Choice(["grey", "mean", "black", "white", "blur", "noise"])
 EXISTING = click.Path(exists=True, dir_okay=False)
 
 inputs = click.argument("inputs", nargs=-1, required=True, type=click.Path(allow_dash=True))

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from cnnviz import output, recipe
 from cnnviz.console import Console
-from cnnviz.errors import shown
+from cnnviz.errors import MethodError, shown
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from torch import Tensor
 
 SAME = ("command", "options", "seed", "versions", "network", "input")
 ENDING = ".partial.npz"
@@ -47,6 +48,11 @@ def stopping(limit: float | None) -> Iterator[Stop]:
         signal.signal(signal.SIGINT, before)
 
 
+def mark(done: "Tensor") -> str:
+    """Return what a caption says first of work that is not whole; "" where it is."""
+    return "" if done.all() else f"partial, {done.float().mean():.0%} of the places; "
+
+
 def place(job_output: str | None) -> Path | None:
     """Return where unfinished work of a picture is kept: beside it; nowhere for standard output."""
     return None if job_output is None or job_output in output.STDOUT else Path(job_output + ENDING)
@@ -69,7 +75,10 @@ def find(path: Path | None, wanted: recipe.Recipe, console: Console) -> "dict[st
         return None
     from cnnviz import images
 
-    return images.read_arrays(path, ("logits", "totals"))
+    found = images.read_arrays(path, ("logits", "totals"))
+    if len(found) < 2:
+        raise MethodError(f"{shown(str(path))}: is not whole; remove it to start anew")
+    return found
 
 
 def finished(path: str | None, wanted: recipe.Recipe) -> dict[str, Any] | None:

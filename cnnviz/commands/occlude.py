@@ -17,10 +17,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from cnnviz.covering import Answers
-    from cnnviz.images import Geometry
+    from cnnviz.images import Geometry, Photo
     from cnnviz.methods.occlusion import Occlusion
     from cnnviz.models import Network
-    from cnnviz.render import Panel
 
 SETTINGS = ("window", "stride", "fill", "score", "border", "engine", "seed")
 
@@ -29,7 +28,7 @@ _own = shared.together(
                   help="Side of the square that covers a part, in pixels of the network's input."),
     click.option("--stride", type=click.IntRange(1), default=16, show_default=True, metavar="PIXELS",
                   help="Step between two places of the window, in pixels of the network's input."),
-    click.option("--fill", type=click.Choice(["grey", "mean", "black", "white", "blur", "noise"]), default="grey",
+    click.option("--fill", type=shared.FILLS, default="grey",
                   show_default=True, help="What the window shows."),
     click.option("--score", type=click.Choice(["probability", "logit"]), default="probability", show_default=True,
                   help="Whose drop is drawn."),
@@ -62,9 +61,8 @@ _own = shared.together(
 @shared.json_lines
 @shared.talk
 def occlude(
-    inputs: tuple[str, ...], output: str | None, targets: tuple[str, ...], raw: str | None, fit: str, colormap: str,
-    bare: bool, **options: Any,
-) -> None:  # fmt: skip
+    inputs: tuple[str, ...], output: str | None, targets: tuple[str, ...], raw: str | None, fit: str, **options: Any
+) -> None:
     """Draw which parts of a photograph a network's answer rests on.
 
     A window slides over the network's input and covers one part after the other; the picture shows how much
@@ -79,7 +77,7 @@ def occlude(
     """
     if options["layer"] and not options["panels"]:
         raise click.UsageError("--layer goes with --panels")
-    if options["panels"] and bare:
+    if options["panels"] and options["bare"]:
         raise click.UsageError("--panels are a figure, which --bare would leave nothing of")
     jobs = batch.plan(inputs, output, "-occlude.png")
     if raw:
@@ -92,7 +90,7 @@ def occlude(
         photo, source = run.read(job)
         x, geometry = images.fit(photo, run.network, fit)
 
-        from cnnviz import figure7, output, render  # what needs torch comes after what can fail without it
+        from cnnviz import output  # what needs torch comes after what can fail without it
         from cnnviz.methods.occlusion import occlusion
 
         chosen = class_indices(run.network, targets)
@@ -109,13 +107,7 @@ def occlude(
             )  # fmt: skip
         numbers = _numbers(run.network, result)
         recipe["numbers"] = numbers
-        if options["panels"]:
-            tiles = _figure7.tiles(run.network, x, result, options["fill"], options["seed"])
-            picture = figure7.draw(photo, geometry, tiles)
-        else:
-            panels = _panels(run.network, result, options)
-            label = f"drop of the {options['score']}"
-            picture = render.figure(photo, geometry, panels, label=label, colormap=colormap, bare=bare)
+        picture = _picture(run.network, photo, geometry, x, result, options)
         del photo  # a large one and its picture need not be held together while writing
         output.write_picture(str(job.output), picture, recipe)
         if job.extra:
@@ -165,15 +157,24 @@ def _numbers(network: "Network", result: "Occlusion") -> Line:
     return numbers if result.done.all() else numbers | {"positions_done": int(result.done.sum())}
 
 
-def _panels(network: "Network", result: "Occlusion", options: Mapping[str, Any]) -> "list[Panel]":
-    from cnnviz.render import Panel
+def _picture(
+    network: "Network", photo: "Photo", geometry: "Geometry", x: "Tensor", result: "Occlusion",
+    options: Mapping[str, Any],
+) -> "Photo":  # fmt: skip
+    from cnnviz import figure7, render
 
+    fill = options["fill"]
+    if options["panels"]:
+        return figure7.draw(photo, geometry, _figure7.tiles(network, x, result, fill, options["seed"]))
     shares = result.clean_logits.double().softmax(0)
-    below = f"{network.name}, {options['fill']} window of {result.window} px, stride {result.stride} px"
-    if not result.done.all():
-        below = f"partial, {result.done.float().mean():.0%} of the places; {below}"
+    below = f"{network.name}, {fill} window of {result.window} px, stride {result.stride} px"
     titles = [f"{network.class_name(index)}  {shares[index]:.1%}" for index in result.targets]
-    return [Panel(values, title, below) for values, title in zip(result.maps.numpy(), titles, strict=True)]
+    panels = [
+        render.Panel(values, title, _partial.mark(result.done) + below)
+        for values, title in zip(result.maps.numpy(), titles, strict=True)
+    ]
+    label = f"drop of the {options['score']}"
+    return render.figure(photo, geometry, panels, label=label, colormap=options["colormap"], bare=options["bare"])
 
 
 def _arrays(result: "Occlusion", geometry: "Geometry") -> "dict[str, NDArray[Any]]":

@@ -67,8 +67,7 @@ def layers(module: nn.Module, size: tuple[int, int]) -> list[Layer]:
 
     ``module`` may be on the meta device. A module used twice is listed at its last use.
     """
-    device = next(module.parameters()).device
-    x = torch.zeros(1, 3, *size, device=device)
+    x = next(module.parameters()).new_zeros(1, 3, *size)
     found: dict[str, Layer] = {}
     names = {child: name for name, child in module.named_modules() if name}
     with watch(x) as fields, _hooks(names, found, fields), torch.no_grad():

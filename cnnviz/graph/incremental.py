@@ -13,11 +13,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from cnnviz.graph.operators import IN_PLACE, Aligned, Averaged, Patch, Regrouped, Windowed, aten, rule
-from cnnviz.graph.region import Ints, Region
+from cnnviz.graph.operators import aten, rule
+from cnnviz.graph.region import Box, Ints, Region
+from cnnviz.graph.rules import IN_PLACE, Aligned, Averaged, Patch, Regrouped, Windowed
 from cnnviz.graph.tape import Step, Value, record
 
-Box = tuple[int, int, int, int]  # top, left, bottom, right, the last two exclusive
 NO_MARGIN = (0, 0, 0, 0)
 
 
@@ -77,8 +77,7 @@ class Incremental:
         left = dict(self._uses)
         for step, known in zip(self.tape.steps, self.rules, strict=True):
             patches = [held[v] for v in dict.fromkeys(step.inputs)]
-            place = next(v for v in step.outputs if v)
-            out = known.run(step, patches, regions[place.index], self)
+            out = known.run(step, patches, regions[step.output.index], self)
             for value, data in zip(step.outputs, out if isinstance(out, (tuple, list)) else (out,), strict=False):
                 if value and left.get(value):
                     held[value] = Patch(value, regions[value.index], data)
@@ -116,8 +115,7 @@ class Incremental:
         regions = self.regions(boxes)
         part = 0.0
         for step, cost in zip(self.tape.steps, self._costs, strict=True):
-            place = next(v for v in step.outputs if v)
-            part += cost * regions[place.index].share
+            part += cost * regions[step.output.index].share
         return part / sum(self._costs)
 
     def obstacle(self, boxes: Sequence[Box]) -> str:
@@ -125,8 +123,7 @@ class Incremental:
         regions = self.regions(boxes)
         for step, known in zip(self.tape.steps, self.rules, strict=True):
             given = [regions[v.index] for v in step.inputs]
-            place = next(v for v in step.outputs if v)
-            found = regions[place.index]
+            found = regions[step.output.index]
             spread = any(r.whole and r.shape == found.shape for r in given)
             if found.whole and found.shape != (1, 1) and not spread and not isinstance(known, (Windowed, Averaged)):
                 return f"{step.name} in {step.module}"
@@ -229,7 +226,7 @@ def _scatter(around: Tensor, flat: Tensor, offset: Ints) -> None:
 
 def _cost(step: Step, clean: Sequence[Tensor]) -> float:
     """Return an operator's work: multiplications, and what it takes to move its numbers counted as eight of them."""
-    out = next(clean[v.index] for v in step.outputs if v)
+    out = clean[step.output.index]
     weight = step.args[1] if step.name == "convolution" else None
     each = weight[0].numel() if isinstance(weight, Tensor) else 0
     return float(out.numel() * (each + 8))

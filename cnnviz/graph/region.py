@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
+Box = tuple[int, int, int, int]  # top, left, bottom, right, the last two exclusive
 
 
 @dataclass(frozen=True)

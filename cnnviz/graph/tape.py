@@ -6,6 +6,7 @@ are one thing, and what depends on the weights alone is a constant.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -35,10 +36,15 @@ class Step:
     outputs: tuple[Value | None, ...]
     module: str
 
-    @property
+    @cached_property
     def inputs(self) -> list[Value]:
         """The values this operator takes, in order, repeated where it takes one twice."""
         return list(_values((self.args, list(self.kwargs.values()))))
+
+    @cached_property
+    def output(self) -> Value:
+        """The first tensor this operator gives; what else it gives has the same places."""
+        return next(value for value in self.outputs if value)
 
 
 @dataclass

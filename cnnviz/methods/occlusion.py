@@ -73,7 +73,7 @@ class Occlusion:
     @property
     def done(self) -> Tensor:
         """Which positions were done, (positions,) bool; all of them unless the work was stopped."""
-        return ~self.logits.isnan().all(1)
+        return self.answers.done
 
 
 def occlusion(
@@ -122,6 +122,8 @@ def occlusion(
         cover = filling(x, fill, network, seed)
         answering = covering.choose(engine, network.folded, x, cover, grid, layer)
         found = known or Answers.none(len(grid.positions), len(clean))
+        if (found.logits.shape, found.totals.shape) != ((len(grid.positions), len(clean)), (len(grid.positions),)):
+            raise MethodError("the answers to go on from are of another grid or network")
         batch = covering.collect(answering, grid, found, stop=stop, progress=progress, note=note)
     drops = _scores(clean[None], chosen, score) - _scores(found.logits, chosen, score)
     activation = Activation(layer, *answering.strongest, found.totals) if layer and answering.strongest else None

@@ -68,7 +68,7 @@ def test_a_shared_name_lists_its_indices(run, photo):
 def test_every_fit_fill_and_colour_gives_a_picture(run, photo):
     for words in (["--fit", "squash", "--fill", "mean"], ["--fit", "pad", "--fill", "blur"],
                   ["--fit", "whole", "--fill", "noise"], ["--colormap", "viridis", "--border", "overhang"],
-                  ["--score", "logit", "--dtype", "float64"]):  # fmt: skip
+                  ["--score", "logit", "--dtype", "float64"], ["--panels", "--dtype", "float64"]):  # fmt: skip
         done = run("occlude", photo, *FEW, *words, "-o", "-")
         assert done.status == 0, (words, done.errors)
         assert np.asarray(Image.open(io.BytesIO(done.stdout))).std() > 10

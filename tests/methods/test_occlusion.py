@@ -191,6 +191,8 @@ def test_what_was_stopped_goes_on_to_the_very_same_answers():
     again = occlusion(network, x, window=10, stride=2, targets=[0], known=partial.answers)
     assert torch.equal(again.logits, whole.logits)
     assert torch.equal(again.maps, whole.maps)
+    with pytest.raises(MethodError, match="another grid"):
+        occlusion(network, x, window=10, stride=3, targets=[0], known=partial.answers)
 
 
 def test_a_layer_that_is_not_there_or_gives_no_maps_is_refused():
