@@ -1,9 +1,13 @@
-"""The network as a graph of operators: receptive fields, folding, incremental evaluation."""
+"""The network as a graph of operators: receptive fields, folding, incremental evaluation, other derivatives."""
 
 from cnnviz.graph.fields import ALL, UNKNOWN, Field, Layer, layers, watch
 from cnnviz.graph.fold import fold
 from cnnviz.graph.incremental import Incremental
 from cnnviz.graph.region import Box
-from cnnviz.graph.tape import UntraceableError
+from cnnviz.graph.rewrite import Method, Played, Rule, UndefinedError, play
+from cnnviz.graph.tape import Tape, UntraceableError, Value, record
 
-__all__ = ["ALL", "UNKNOWN", "Box", "Field", "Incremental", "Layer", "UntraceableError", "fold", "layers", "watch"]
+__all__ = [
+    "ALL", "UNKNOWN", "Box", "Field", "Incremental", "Layer", "Method", "Played", "Rule", "Tape", "UndefinedError",
+    "UntraceableError", "Value", "fold", "layers", "play", "record", "watch",
+]  # fmt: skip

@@ -7,11 +7,14 @@ calls, branches, control flow. On the meta device a run computes shapes alone an
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import ceil, floor
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
+
+from cnnviz.graph.region import Box
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,8 @@ class Layer:
     """A layer by name: its kind, its output's shape without the batch, its receptive field (h, w) in pixels.
 
     ``field`` is "all" where an output sees the whole input whatever its size, "?" behind operators that are not
-    followed (tokens, channels last); ``stride`` in pixels of the input.
+    followed (tokens, channels last); ``stride`` in pixels of the input; ``axes`` the fields down and across where
+    they are known.
     """
 
     name: str
@@ -60,6 +64,19 @@ class Layer:
     shape: tuple[int, ...]
     field: tuple[int, int] | str
     stride: tuple[float, float] | None
+    axes: tuple[Field, Field] | None = None
+
+    def box(self, place: tuple[int, int], size: tuple[int, int]) -> Box | None:
+        """Return what a unit at ``place`` (y, x) sees of an input of ``size`` (h, w): None where that is not known.
+
+        The box may reach beyond the input, into the padding.
+        """
+        if self.axes is None:
+            return (0, 0, *size) if self.field == ALL else None
+        ends = [
+            (floor(i * f.jump + f.start), ceil(i * f.jump + f.stop) + 1) for i, f in zip(place, self.axes, strict=True)
+        ]
+        return ends[0][0], ends[1][0], ends[0][1], ends[1][1]
 
 
 def layers(module: nn.Module, size: tuple[int, int]) -> list[Layer]:
@@ -84,7 +101,8 @@ def _hooks(names: dict[nn.Module, str], found: dict[str, Layer], fields: "_Field
             seen = fields.of(out)
             size = seen if isinstance(seen, str) else (seen[0].size, seen[1].size)
             stride = None if isinstance(seen, str) else (seen[0].jump, seen[1].jump)
-            found[name] = Layer(name, type(child).__name__, tuple(out.shape[1:]), size, stride)
+            axes = None if isinstance(seen, str) else seen
+            found[name] = Layer(name, type(child).__name__, tuple(out.shape[1:]), size, stride, axes)
 
     handles = [child.register_forward_hook(record) for child in names]
     try:

@@ -58,11 +58,17 @@ class Tape:
 
 
 def record(
-    function: Callable[[Tensor], Tensor], x: Tensor, module: nn.Module | None = None, keep: str | None = None
+    function: Callable[[Tensor], Tensor],
+    x: Tensor,
+    module: nn.Module | None = None,
+    keep: str | None = None,
+    *,
+    whole: bool = False,
 ) -> Tape:
     """Run ``function`` on an input and return the recording.
 
-    Where ``module`` is given, its parts are known by name, and what the part ``keep`` gave is kept. Raises
+    Where ``module`` is given, its parts are known by name, and what the part ``keep`` gave is kept. With ``whole``
+    every value is kept, also those that are changed in place, and no operator is one that has no derivative. Raises
     UntraceableError where a tensor is changed in place that another one shares memory with, where an operator's
     result is no tensor, or where the answer does not come from the input.
     """
@@ -70,13 +76,16 @@ def record(
         x = x.clone()  # an inference tensor would not show what composite operators are made of
     tape = Tape([x])
     names = {child: name for name, child in module.named_modules() if name} if module else {}
-    recorder = _Recorder(tape, keep)
+    fused = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(fused and not whole)  # the fused operator has no derivative
+    recorder = _Recorder(tape, keep, whole=whole)
     handles = [child.register_forward_pre_hook(recorder.enter(name)) for child, name in names.items()]
     handles += [child.register_forward_hook(recorder.leave(name)) for child, name in names.items()]
     try:
         with torch.inference_mode(False), torch.no_grad(), recorder:
             answer = function(x)
     finally:
+        torch.backends.mha.set_fastpath_enabled(fused)
         for handle in handles:
             handle.remove()
     if id(answer) not in recorder.known:
@@ -88,9 +97,9 @@ def record(
 class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Writes a tape. Every tensor seen is kept, so that an address means one tensor."""
 
-    def __init__(self, tape: Tape, keep: str | None = None) -> None:
+    def __init__(self, tape: Tape, keep: str | None = None, *, whole: bool = False) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.tape, self.keep = tape, keep
+        self.tape, self.keep, self.whole = tape, keep, whole
         self.known: dict[int, Value] = {id(tape.clean[0]): Value(0)}
         self._kept: list[Tensor] = [tape.clean[0]]
         self._inside: list[str] = []
@@ -151,7 +160,7 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             if shares and index != value.index:
                 raise UntraceableError(f"{name} changes a part of another tensor")
         kept = Value(0), self.tape.modules.get(self.keep or "")
-        needed = joins or value in kept or any(value in step.inputs for step in self.tape.steps)
+        needed = self.whole or joins or value in kept or any(value in step.inputs for step in self.tape.steps)
         self.tape.clean[value.index] = changed.clone() if needed else changed.to("meta")
 
     def _seen(self, given: Any) -> Any:

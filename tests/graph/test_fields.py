@@ -12,21 +12,55 @@ def fields(name: str, size: int = 224) -> dict[str, graph.Layer]:
     return {layer.name: layer for layer in graph.layers(blank(name), (size, size))}
 
 
-@pytest.mark.parametrize(
-    ("model", "layer", "size"),
-    [
-        ("alexnet", "features.3", 51),
-        ("alexnet", "features.6", 99),
-        ("vgg16", "features.7", 14),
-        ("vgg16", "features.14", 40),
-        ("resnet18", "layer2.0.conv1", 51),
-        ("resnet18", "layer3.0.conv1", 115),
-        ("efficientnet_lite0", "blocks.2.1.conv_pw", 35),
-        ("efficientnet_lite0", "blocks.4.0.conv_pw", 147),
-    ],
-)
+KNOWN = [
+    ("alexnet", "features.3", 51),
+    ("alexnet", "features.6", 99),
+    ("vgg16", "features.7", 14),
+    ("vgg16", "features.14", 40),
+    ("resnet18", "layer2.0.conv1", 51),
+    ("resnet18", "layer3.0.conv1", 115),
+    ("efficientnet_lite0", "blocks.2.1.conv_pw", 35),
+    ("efficientnet_lite0", "blocks.4.0.conv_pw", 147),
+]
+
+
+@pytest.mark.parametrize(("model", "layer", "size"), KNOWN)
 def test_receptive_fields_are_the_known_ones(model, layer, size):
     assert fields(model)[layer].field == (size, size)
+
+
+def linear(module: nn.Module) -> nn.Module:
+    """Return a network in float64 without rectifiers, with mean pools and positive weights: all it sees shows."""
+    for parent in list(module.modules()):
+        for name, child in parent.named_children():
+            if isinstance(child, (nn.ReLU, nn.ReLU6)):
+                setattr(parent, name, nn.Identity())
+            elif isinstance(child, nn.MaxPool2d):
+                setattr(parent, name, nn.AvgPool2d(child.kernel_size, child.stride, child.padding))
+    module.to_empty(device="cpu").double().eval()
+    for tensor in [*module.parameters(), *module.buffers()]:
+        tensor.data.fill_(1)
+    for parameter in module.parameters():
+        parameter.data.mul_(0.1)
+    return module
+
+
+@pytest.mark.parametrize(("model", "layer", "size"), KNOWN)
+def test_boxes_equal_the_support_of_the_gradient(model, layer, size):
+    module = linear(blank(model))
+    x = torch.ones(1, 3, 224, 224, dtype=torch.float64, requires_grad=True)
+    tape = graph.record(module, x, module, whole=True)
+    played = graph.play(tape, tape.modules[layer], "gradient")
+    rows, columns = played.out.shape[-2:]
+    boxes = fields(model)[layer]
+    for place in ((rows // 2, columns // 3), (0, columns - 1), (rows - 1, 1)):
+        signal = torch.zeros_like(played.out)
+        signal[0, 0, place[0], place[1]] = 1
+        seen = played.back(signal)[0].sum(0).nonzero()
+        top, left, bottom, right = boxes.box(place, (224, 224))
+        assert bottom - top == right - left == size
+        clipped = [max(top, 0), max(left, 0), min(bottom, 224), min(right, 224)]
+        assert [*seen.amin(0).tolist(), *(seen.amax(0) + 1).tolist()] == clipped
 
 
 class Odd(nn.Module):
