@@ -87,6 +87,12 @@ def together(*decorators: Decorator[Any]) -> Decorator[Any]:
     return decorate
 
 
+def layer(default: str) -> Decorator[Any]:
+    """Return the option of which layer is shown; ``default`` says which without it."""
+    text = f"Layer to show, by its name in 'cnnviz layers'. {default}"
+    return click.option("--layer", default=None, metavar="NAME", help=text)
+
+
 FILLS = click.Choice(["grey", "mean", "black", "white", "blur", "noise"])
 EXISTING = click.Path(exists=True, dir_okay=False)
 
@@ -165,6 +171,11 @@ colormap = click.option(
 figure = together(
     colormap,
     click.option("--bare", is_flag=True, help="The overlay alone, at the photo's own size: no caption, no colour bar."),
+)  # fmt: skip
+
+channels = click.option(
+    "--channel", "channels", type=click.IntRange(0), multiple=True, metavar="N",
+    help="Output channel to show, by its number; give it several times for several.",
 )  # fmt: skip
 
 json_lines = click.option(
