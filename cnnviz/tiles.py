@@ -45,9 +45,24 @@ def columns(count: int, wider: float = 2.2) -> int:
 
 def enlarge(picture: Photo, across: int) -> Photo:
     """Return a picture (h, w, 3) enlarged so that ``across`` of them fill a row: whole square pixels, as they are."""
-    wanted = min(max(WIDE / across, LEAST), LARGEST)
-    factor = max(1, round(wanted / max(picture.shape[:2])))
-    return picture.repeat(factor, 0).repeat(factor, 1)
+    return scaled(picture, min(max(WIDE // across, LEAST), LARGEST))
+
+
+def scaled(values: NDArray[Any], wanted: int) -> NDArray[Any]:
+    """Return values (h, w, ...) about ``wanted`` wide or high: pixels repeated as they are, or means of them."""
+    largest = max(values.shape[:2])
+    if largest >= 2 * wanted:
+        every = largest // wanted
+        return _means(_means(values, every), every)
+    factor = max(1, round(wanted / largest))
+    return values.repeat(factor, 0).repeat(factor, 1)
+
+
+def _means(values: NDArray[Any], every: int) -> NDArray[Any]:
+    """Return means of ``every`` rows, with rows and columns exchanged; the last of them is of what is left."""
+    starts = np.arange(0, len(values), every)
+    sizes = np.diff([*starts, len(values)])
+    return np.moveaxis(np.add.reduceat(values, starts, 0) / sizes.reshape(-1, *[1] * (values.ndim - 1)), 0, 1)
 
 
 def grid(

@@ -33,6 +33,16 @@ def test_enlarging_repeats_pixels_as_they_are(across):
     assert np.array_equal(large[factor - 1 :: factor, factor - 1 :: factor], picture)
 
 
+def test_what_is_too_large_becomes_means():
+    values = np.arange(60, dtype=np.float32).reshape(6, 10)
+    expected = values.reshape(2, 3, 10)[:, :, :9].reshape(2, 3, 3, 3).mean((1, 3))
+    small = tiles.scaled(values, 3)
+    assert small.shape == (2, 4)
+    np.testing.assert_allclose(small[:, :3], expected)
+    np.testing.assert_allclose(small[:, 3], values[:, 9].reshape(2, 3).mean(1))  # of what is left
+    assert np.array_equal(tiles.scaled(values, 9), values)
+
+
 def test_tiles_stand_row_by_row_and_words_do_not_touch_them():
     colours = [(200, 0, 0), (0, 200, 0), (0, 0, 200)]
     made = [tiles.Tile(flat(*colour, high=40, wide=60), "12", "max 1") for colour in colours]

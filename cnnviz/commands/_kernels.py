@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from cnnviz.batch import Line
-from cnnviz.errors import UsageMistake
+from cnnviz.commands._run import channel_numbers
 
 if TYPE_CHECKING:
     from cnnviz.images import Photo
@@ -19,20 +19,13 @@ def draw(network: str, found: "Kernels", channels: Sequence[int]) -> "tuple[Line
     out, inputs, high, wide = found.weights.shape
     deep = inputs > 1 and not found.rgb
     form, most = (_tiles, FILTERS) if not deep else (_matrix, out) if high == wide == 1 else (_pairs, ROWS)
-    shown = choose(channels, out, found.layer) or list(range(min(out, most)))
+    shown = channel_numbers(channels, out, found.layer) or list(range(min(out, most)))
     numbers: Line = {
         "layer": found.layer, "shape": list(found.weights.shape), "groups": found.groups, "channels": shown,
         "input_channels": min(inputs, INPUTS) if form is _pairs else inputs,
     }  # fmt: skip
     title = f"{found.layer}   {_of(len(shown), out)} filters of {high}x{wide}"
     return numbers, form(network, found, shown, title)
-
-
-def choose(channels: Sequence[int], count: int, layer: str) -> list[int]:
-    """Return the chosen channels, each once. Raises UsageMistake for one that the layer lacks."""
-    if beyond := [number for number in channels if number >= count]:
-        raise UsageMistake(f"--channel {beyond[0]}: {layer} has {count} channels, 0 to {count - 1}")
-    return list(dict.fromkeys(channels))
 
 
 def _of(shown: int, count: int) -> str:

@@ -3,7 +3,7 @@
 import hashlib
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -176,3 +176,10 @@ def versions() -> dict[str, str]:
 def class_indices(network: "Network", words: tuple[str, ...]) -> list[int] | None:
     """Return the class indices that ``--class`` asks for, each once; None for the network's own first."""
     return list(dict.fromkeys(map(network.class_index, words))) or None
+
+
+def channel_numbers(chosen: Sequence[int], count: int, layer: str) -> list[int]:
+    """Return the channels that ``--channel`` asks for, each once. Raises UsageMistake for one that the layer lacks."""
+    if beyond := [number for number in chosen if number >= count]:
+        raise UsageMistake(f"--channel {beyond[0]}: {layer} has {count} channels, 0 to {count - 1}")
+    return list(dict.fromkeys(chosen))
