@@ -40,9 +40,10 @@ INTERRUPTED = "interrupted"  # in a line: what is done is kept, and the run ends
 class Job:
     """One input and where its result goes.
 
-    ``source`` the path as it was found, "-" for standard input; ``folder`` its place below the folder that was
-    named; ``output`` the file, "-" for standard output, None where nothing is written; ``extra`` a second file;
-    ``tree`` whether the folders of both are made when they are missing; ``trouble`` why it cannot be read.
+    ``source`` the path as it was found, "-" for standard input, or a network's name; ``folder`` its place below the
+    folder that was named; ``output`` the file, "-" for standard output, None where nothing is written; ``extra`` a
+    second file; ``tree`` whether the folders of both are made when they are missing; ``trouble`` why it cannot be
+    read.
     """
 
     source: str
@@ -119,6 +120,14 @@ def plan(inputs: Sequence[str], target: str | None, ending: str) -> list[Job]:
     root = Path(target or ".")
     jobs = find(inputs, lambda path: _is_folder(target) and _is_result(path, root, ending))
     return _name(jobs, target, ending, "-o")
+
+
+def over_network(name: str, target: str | None, ending: str) -> list[Job]:
+    """Return the one job of a command over a network, which ``source`` names; its result is called after it."""
+    if not _is_folder(target):
+        return _name([Job(name)], target, ending, "-o")
+    plain = re.sub(r"[^\w.-]", "-", name)  # timm:NAME has what some file systems lack
+    return [Job(name, output=str(Path(target or ".") / (plain + ending)), tree=True)]
 
 
 def with_extra(jobs: Sequence[Job], target: str, ending: str, option: str) -> list[Job]:

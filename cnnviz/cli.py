@@ -10,11 +10,13 @@ import click
 from click.shell_completion import shell_complete
 
 from cnnviz import __version__
+from cnnviz.commands.activations import activations
 from cnnviz.commands.classes import classes
 from cnnviz.commands.classify import classify
 from cnnviz.commands.completion import completion
 from cnnviz.commands.doctor import doctor
 from cnnviz.commands.evaluate import evaluate
+from cnnviz.commands.kernels import kernels
 from cnnviz.commands.layers import layers
 from cnnviz.commands.models import models
 from cnnviz.commands.occlude import occlude
@@ -46,7 +48,7 @@ def cli() -> None:
     """
 
 
-for command in (occlude, evaluate, classify, models, layers, classes, show, doctor, completion):
+for command in (occlude, evaluate, activations, kernels, classify, models, layers, classes, show, doctor, completion):
     cli.add_command(command)
 
 

@@ -1,16 +1,15 @@
 """A network's answers with parts of its input covered, one part after the other: which engine, in which order."""
 
 import gc
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 import torch
 from torch import Tensor
 
-from cnnviz.catalog import did_you_mean
-from cnnviz.errors import MethodError, UsageMistake
+from cnnviz.activations import feature_maps, watching
+from cnnviz.errors import MethodError
 from cnnviz.graph import Box, Incremental, UntraceableError
 from cnnviz.models import Network
 from cnnviz.models.network import memory_errors
@@ -68,7 +67,7 @@ class Plain:
         self.zones = parts([index for level in grid.levels() for index in level], batch_size(x))
         self.strongest: tuple[int, Tensor] | None = None
         if layer:
-            with _watching(network, layer) as seen:
+            with watching(network, layer) as seen:
                 network(x)
             self.strongest = _strongest(seen, layer)
 
@@ -79,32 +78,14 @@ class Plain:
             row[:, top:bottom, left:right] = self.cover[0, :, top:bottom, left:right]
         if self.layer is None or self.strongest is None:
             return self.network(covered), None
-        with _watching(self.network, self.layer, self.strongest[0]) as seen:
+        with watching(self.network, self.layer, self.strongest[0]) as seen:
             logits = self.network(covered)
         return logits, seen[-1].double().sum((-2, -1))
 
 
-@contextmanager
-def _watching(network: Network, layer: str, channel: int | None = None) -> Iterator[list[Tensor]]:
-    """Yield a list that gets what a layer gives, or one map of it, before anything changes it in place."""
-    seen: list[Tensor] = []
-
-    def see(_module: Any, _inputs: Any, out: Any) -> None:
-        if isinstance(out, Tensor):
-            seen.append((out if channel is None else out[:, channel]).clone())
-
-    handle = network.layers()[layer].register_forward_hook(see)
-    try:
-        yield seen
-    finally:
-        handle.remove()
-
-
 def _strongest(seen: list[Tensor], layer: str) -> tuple[int, Tensor]:
     """Return the channel whose sum is largest, and its map (h, w)."""
-    if not seen or seen[-1].dim() != 4:
-        raise UsageMistake(f"layer {layer} gives no feature maps (channels, rows, columns)")
-    maps = seen[-1][0]
+    maps = feature_maps(seen, layer)
     channel = int(maps.double().sum((-2, -1)).argmax())
     return channel, maps[channel].float().cpu().clone()
 
@@ -141,9 +122,8 @@ def choose(kind: Kind, network: Network, x: Tensor, cover: Tensor, grid: Grid, l
 
     The incremental engine is checked, on the first and the middle position, against whole passes.
     """
-    if layer is not None and layer not in network.layers():
-        near = did_you_mean(layer, list(network.layers()), "; see cnnviz layers")
-        raise UsageMistake(f"{network.name} has no layer {layer!r}{near}")
+    if layer is not None:
+        network.layer(layer)  # told at once where there is none
     if kind == "plain":
         return Plain(network, x, cover, grid, layer, "as asked")
     try:

@@ -121,8 +121,7 @@ def figure(
         if not bare:
             caption(canvas[:head, left : left + width], panel.title, panel.subtitle, unit)
     if not bare:
-        bar = canvas[head : head + height, gap + total + gap :]
-        _colour_bar(bar, scale, label, colormap, unit)
+        colour_bar(canvas[head : head + height, gap + total + gap :], -scale, scale, label, colormap, unit)
     return canvas
 
 
@@ -186,18 +185,26 @@ def caption(canvas: NDArray[np.uint8], title: str, subtitle: str, unit: int) -> 
         pen.text((0, 2.0 * unit), shorten(subtitle, small, width), FAINT, small)
 
 
-def _colour_bar(canvas: NDArray[np.uint8], scale: float, label: str, colormap: str, unit: int) -> None:
-    height = len(canvas)
-    part = np.linspace(1, -1, height, dtype=np.float32)[:, None]
-    ramp = colour_table(colormap)[np.rint((part[:, 0] + 1) * 127.5).astype(int)]
+def shades(values: NDArray[Any], low: float, high: float, colormap: str = "signed") -> Photo:
+    """Return values (...) as colours (..., 3), those of a colour bar from ``low`` to ``high``."""
+    part = np.clip((np.asarray(values, np.float32) - low) / (high - low) * 2 - 1, -1, 1)[..., None]
+    colours = colour_table(colormap)[np.rint((part[..., 0] + 1) * 127.5).astype(np.uint8)]
     opacity = _opacity(part, colormap) / 0.85 if colormap == "signed" else 1.0
-    canvas[:, : round(0.9 * unit)] = (ramp * opacity + np.array(BAR) * (1 - opacity)).astype(np.uint8)[:, None]
+    mixed: Photo = (colours * opacity + np.array(BAR) * (1 - opacity)).astype(np.uint8)
+    return mixed
+
+
+def colour_bar(canvas: NDArray[np.uint8], low: float, high: float, label: str, colormap: str, unit: int) -> None:
+    """Draw a bar with its ends and its middle as numbers and ``label`` along it, in letters of ``unit`` pixels."""
+    height = len(canvas)
+    canvas[:, : round(0.9 * unit)] = shades(np.linspace(high, low, height), low, high, colormap)[:, None]
 
     font, left = typeface(round(0.8 * unit)), round(1.3 * unit)
+    sign = "+" if low < 0 else ""
     with pen_on(canvas) as pen:
-        for place, value in ((0.0, scale), (0.5, 0.0), (1.0, -scale)):
+        for place, value in ((0.0, high), (0.5, (low + high) / 2), (1.0, low)):
             y = min(max(place * height, 0.5 * unit), height - 0.5 * unit)
-            pen.text((left, y), f"{value:+.2g}" if value else "0", INK, font, anchor="lm")
+            pen.text((left, y), f"{value:{sign}.2g}" if value else "0", INK, font, anchor="lm")
     _draw_upright(canvas, label, unit)
 
 

@@ -130,6 +130,19 @@ def refused(jobs: list[Job]) -> str:
     return str(caught.value)
 
 
+def test_a_network_is_one_job_called_after_it_whatever_files_are_there() -> None:
+    files("alexnet/cat.jpg")
+    Path("out").mkdir()
+    planned = {target: batch.over_network("alexnet", target, "-kernels.png") for target in (None, "out", "a.webp", "-")}
+    assert {target: [(job.source, job.output) for job in jobs] for target, jobs in planned.items()} == {
+        None: [("alexnet", "alexnet-kernels.png")], "out": [("alexnet", "out/alexnet-kernels.png")],
+        "a.webp": [("alexnet", "a.webp")], "-": [("alexnet", "-")],
+    }  # fmt: skip
+    assert batch.over_network("timm:resnet18.a1_in1k", None, "-k.png")[0].output == "timm-resnet18.a1_in1k-k.png"
+    with pytest.raises(UsageMistake, match="end the name in"):
+        batch.over_network("alexnet", "a.gif", "-kernels.png")
+
+
 def test_two_inputs_never_share_an_output() -> None:
     files("d1/x.jpg", "d2/x.jpg")
     jobs = batch.plan(["d1", "d2"], "out/", "-occlude.png")

@@ -87,27 +87,47 @@ def together(*decorators: Decorator[Any]) -> Decorator[Any]:
     return decorate
 
 
+def layer(default: str) -> Decorator[Any]:
+    """Return the option of which layer is shown; ``default`` says which without it."""
+    text = f"Layer to show, by its name in 'cnnviz layers'. {default}"
+    return click.option("--layer", default=None, metavar="NAME", help=text)
+
+
 FILLS = click.Choice(["grey", "mean", "black", "white", "blur", "noise"])
 EXISTING = click.Path(exists=True, dir_okay=False)
 
 inputs = click.argument("inputs", nargs=-1, required=True, type=click.Path(allow_dash=True))
 
-output = together(
-    click.option("-o", "--output", type=click.Path(allow_dash=True), metavar="FILE|FOLDER/|-",
-                 help="Where the result goes: a file, a folder (ending in a slash), or - for standard output. "
-                      "Default: STEM-COMMAND.png in the current folder."),
-    click.option("--overwrite", is_flag=True, help="Replace files that cnnviz did not write."),
-)  # fmt: skip
+
+def output_to(default: str) -> Decorator[Any]:
+    """Return the options of where a result goes; ``default`` is how its file is called without them."""
+    return together(
+        click.option("-o", "--output", type=click.Path(allow_dash=True), metavar="FILE|FOLDER/|-",
+                     help="Where the result goes: a file, a folder (ending in a slash), or - for standard output. "
+                          f"Default: {default} in the current folder."),
+        click.option("--overwrite", is_flag=True, help="Replace files that cnnviz did not write."),
+    )  # fmt: skip
+
+
+output = output_to("STEM-COMMAND.png")
 
 model = click.option(
     "-m", "--model", type=ModelName(), default=catalog.DEFAULT, show_default=True, metavar="NAME",
     help="The network: a name from 'cnnviz models', or timm:NAME.",
 )  # fmt: skip
 
+weights = click.option(
+    "--weights", "weights_file", type=click.Path(), metavar="FILE",
+    help="Weights of your own: .safetensors or .pth (tensors alone, no pickled code).",
+)  # fmt: skip
+std = click.option(
+    "--std", type=Triple(), help="Standard deviation of the input, RGB in 0 to 1. [default: the network's own]"
+)
+offline = click.option("--offline", is_flag=True, help="Make no connection: weights are here, or it fails at once.")
+
 network = together(
     model,
-    click.option("--weights", "weights_file", type=click.Path(), metavar="FILE",
-                 help="Weights of your own: .safetensors or .pth (tensors alone, no pickled code)."),
+    weights,
     click.option("--classes", "classes_file", type=EXISTING, metavar="FILE",
                  help="Class names of your own, one a line, in the network's order."),
     click.option("--input-size", "size", type=click.IntRange(1), metavar="PIXELS",
@@ -118,13 +138,12 @@ network = together(
                  help="How the photo is resized. [default: the network's own]"),
     click.option("--mean", type=Triple(),
                  help="Mean of the input, RGB in 0 to 1. [default: the network's own]"),
-    click.option("--std", type=Triple(),
-                 help="Standard deviation of the input, RGB in 0 to 1. [default: the network's own]"),
+    std,
     click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda[:N]|mps",
                  help="Where to compute; auto takes a GPU where there is one."),
     click.option("--dtype", type=click.Choice(["float32", "float64", "bfloat16", "float16"]), default="float32",
                  show_default=True, help="Floating-point type to compute in."),
-    click.option("--offline", is_flag=True, help="Make no connection: weights are here, or it fails at once."),
+    offline,
 )  # fmt: skip
 
 photo = together(
@@ -152,6 +171,11 @@ colormap = click.option(
 figure = together(
     colormap,
     click.option("--bare", is_flag=True, help="The overlay alone, at the photo's own size: no caption, no colour bar."),
+)  # fmt: skip
+
+channels = click.option(
+    "--channel", "channels", type=click.IntRange(0), multiple=True, metavar="N",
+    help="Output channel to show, by its number; give it several times for several.",
 )  # fmt: skip
 
 json_lines = click.option(

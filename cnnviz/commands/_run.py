@@ -1,9 +1,9 @@
-"""What every command over photographs shares: its inputs, its network, its recipe."""
+"""What every command over photographs or a network shares: its inputs, its network, its recipe."""
 
 import hashlib
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -36,7 +36,11 @@ class Source:
 
 
 class Run:
-    """One invocation of a command over photographs, with the options as click parsed them."""
+    """One invocation of a command, with the options as click parsed them.
+
+    A command over a network alone has one job, whose source is the network's name, and none of the photographs'
+    options.
+    """
 
     def __init__(self, jobs: list[Job]) -> None:
         self.context = click.get_current_context()
@@ -73,7 +77,7 @@ class Run:
 
     @cached_property
     def network(self) -> "Network":
-        """The network, loaded when the first photograph asks for it."""
+        """The network, loaded when the first job asks for it."""
         o = self.options
         entry = catalog.find(o["model"])
         assert entry is not None  # the option's type has checked it
@@ -87,7 +91,7 @@ class Run:
                 weights_file=path,
                 classes=self._class_names(),
                 progress=lambda _, done, total: tick(done, total),
-                **{key: o[key] for key in keys},
+                **{"device": "cpu"} | {key: o[key] for key in keys if key in o},
             )
 
     def _weights(self, entry: catalog.Entry) -> Path | None:
@@ -106,7 +110,7 @@ class Run:
             return weights.find(entry, offline=o["offline"], progress=lambda _, done, total: tick(done, total))
 
     def _class_names(self) -> list[str] | None:
-        path = self.options["classes_file"]
+        path = self.options.get("classes_file")
         if not path:
             return None
         if not os.path.isfile(path):  # what a pipe holds could not be read twice
@@ -125,10 +129,11 @@ class Run:
     def _recorded(self) -> dict[str, Any]:
         return {key: _record(key, value) for key, value in self.options.items() if key not in SILENT | PER_INPUT}
 
-    def recipe(self, source: Source, numbers: Line, files: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    def recipe(self, source: Source | None, numbers: Line, files: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Return the recipe of a result: what it takes to make the same bytes again, and the numbers found.
 
-        ``files`` are options whose value is this input's alone: the file taken from a folder that was named.
+        ``source`` is None where no photograph is read. ``files`` are options whose value is this input's alone: the
+        file taken from a folder that was named.
         """
         own = {key: _record(key, value) for key, value in (files or {}).items()}
         return {
@@ -138,7 +143,7 @@ class Run:
             "seed": self.options.get("seed", 0),
             "versions": versions(),
             "network": {"name": self.network.name, "weights": self.network.weights},
-            "input": {"name": source.name, "sha256": source.sha256},
+            "input": source and {"name": source.name, "sha256": source.sha256},
             "numbers": numbers,
         }
 
@@ -171,3 +176,10 @@ def versions() -> dict[str, str]:
 def class_indices(network: "Network", words: tuple[str, ...]) -> list[int] | None:
     """Return the class indices that ``--class`` asks for, each once; None for the network's own first."""
     return list(dict.fromkeys(map(network.class_index, words))) or None
+
+
+def channel_numbers(chosen: Sequence[int], count: int, layer: str) -> list[int]:
+    """Return the channels that ``--channel`` asks for, each once. Raises UsageMistake for one that the layer lacks."""
+    if beyond := [number for number in chosen if number >= count]:
+        raise UsageMistake(f"--channel {beyond[0]}: {layer} has {count} channels, 0 to {count - 1}")
+    return list(dict.fromkeys(chosen))

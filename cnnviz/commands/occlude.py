@@ -41,9 +41,9 @@ _own = shared.together(
     click.option("--resume", is_flag=True,
                  help="Go on with what Ctrl-C or --time-limit stopped; leave alone what is whole already."),
     click.option("--panels", is_flag=True,
-                 help="All panels of the paper's figure 7: window, feature map, probability, most probable class."),
-    click.option("--layer", default=None, metavar="NAME",
-                 help="Whose strongest feature map --panels shows. [default: the last layer with maps]"),
+                 help="All panels of the paper's figure 7: window, the layer's strongest feature map, probability, "
+                      "most probable class."),
+    shared.layer("Goes with --panels. [default: the last with maps]"),
     click.option("--raw", type=click.Path(), metavar="FILE.npz|FOLDER/",
                   help="Also store all logits of all positions, and the maps, as NumPy arrays."),
 )  # fmt: skip

@@ -74,7 +74,8 @@ def _check(recipe: dict[str, Any]) -> None:
     """Refuse a recipe that no cnnviz has written: anybody can put one into a picture."""
     source, options = recipe.get("input"), recipe.get("options")
     named = isinstance(source, dict) and all(isinstance(source.get(key), str) for key in ("name", "sha256"))
-    if not named or not isinstance(options, dict):
+    alone = "input" in recipe and source is None  # of a network, without a photo
+    if not (named or alone) or not isinstance(options, dict):
         raise CnnvizError("the recipe is not whole: it lacks its options or its input")
 
 
@@ -87,18 +88,34 @@ def _rerun(context: click.Context, file: Path, recipe: dict[str, Any], photo: st
     command = group.get_command(root, recipe["command"])
     if command is None or command.name == "show" or all(param.name != "output" for param in command.params):
         raise click.UsageError(f"this cnnviz has no command {recipe['command'][:LONG]!r} that writes a file")
-    source = recipe["input"]
-    wanted = Path(photo) if photo else _beside(file, source["name"], "the photo", "name it with --input")
-    _same(wanted, source["sha256"])
-    arguments = [*_arguments(command, recipe["options"], file), *where, "--", str(wanted)]
+    options, subject = _subject(command, file, recipe, photo)
+    arguments = [*_arguments(command, options, file), *where, "--", subject]
     with command.make_context(command.name, arguments, parent=root) as again:
-        again.meta[NAME_KEY] = source["name"]
+        if recipe["input"]:
+            again.meta[NAME_KEY] = recipe["input"]["name"]
         try:
             command.invoke(again)
         except click.exceptions.Exit as leave:
             if leave.exit_code == 0:
                 _note_versions(recipe.get("versions"))
             raise
+
+
+def _subject(
+    command: click.Command, file: Path, recipe: dict[str, Any], photo: str | None
+) -> tuple[dict[str, Any], str]:
+    """Return the recorded options, and what the command is about: the photo, or a network that is no option then."""
+    source, options = recipe["input"], dict(recipe["options"])
+    taken = {param.name for param in command.params if isinstance(param, click.Argument)}
+    if source is None and "model" in taken and "model" in options:
+        if photo:
+            raise click.UsageError(f"--input: {command.name} takes no photo")
+        return options, str(options.pop("model"))
+    if source is None or "inputs" not in taken:
+        raise CnnvizError("the recipe is not whole: it lacks its options or its input")
+    wanted = Path(photo) if photo else _beside(file, source["name"], "the photo", "name it with --input")
+    _same(wanted, source["sha256"])
+    return options, str(wanted)
 
 
 def _arguments(command: click.Command, options: dict[str, Any], file: Path) -> list[str]:

@@ -159,6 +159,14 @@ class Network:
         """Return every module by its name, in the order of definition, the whole network left out."""
         return {name: module for name, module in self.module.named_modules() if name}
 
+    def layer(self, name: str) -> nn.Module:
+        """Return a module by its name. Raises UsageMistake where there is none."""
+        known = self.layers()
+        if name not in known:
+            near = did_you_mean(name, list(known), f"; see cnnviz layers {self.name}")
+            raise UsageMistake(f"{self.name} has no layer {name!r}{near}")
+        return known[name]
+
     @cached_property
     def folded(self) -> "Network":
         """The same network with its batch normalisations folded into the convolutions: for logits, not for layers.

@@ -78,6 +78,7 @@ def test_the_schema_is_one_and_notices_what_is_wrong() -> None:
     wrong: list[dict[str, Any]] = [
         {"schema": "cnnviz/2"}, {"status": "fine"}, {"status": "error"}, {"error": "a reason"}, {"network": None},
         {"seconds": -1}, {"top": []}, {"top": [{"index": 1}]}, {"command": "occlude", "output": "a.png"},
+        {"command": "kernels", "output": "a.png"}, {"command": "activations", "output": "a.png"},
         {"output": "a.png"}, {"seed": 0.5}, {"top": [{"index": 1, "name": "a", "probability": 2}]},
     ]  # fmt: skip
     assert [part for part in wrong if check(good | part)] == []
