@@ -14,6 +14,7 @@ from cnnviz.commands.activations import activations
 from cnnviz.commands.classes import classes
 from cnnviz.commands.classify import classify
 from cnnviz.commands.completion import completion
+from cnnviz.commands.deconv import deconv
 from cnnviz.commands.doctor import doctor
 from cnnviz.commands.evaluate import evaluate
 from cnnviz.commands.kernels import kernels
@@ -48,7 +49,10 @@ def cli() -> None:
     """
 
 
-for command in (occlude, evaluate, activations, kernels, classify, models, layers, classes, show, doctor, completion):
+COMMANDS = (
+    occlude, deconv, evaluate, activations, kernels, classify, models, layers, classes, show, doctor, completion,
+)  # fmt: skip
+for command in COMMANDS:
     cli.add_command(command)
 
 

@@ -9,7 +9,19 @@ from numpy.typing import NDArray
 
 from cnnviz.images import Geometry, Photo
 from cnnviz.plot import COLOURS, Colour
-from cnnviz.render import INK, PAPER, caption, colour_table, enlarge, grey, letter_size, pen_on, shorten, typeface
+from cnnviz.render import (
+    INK,
+    PAPER,
+    caption,
+    colour_table,
+    enlarge,
+    grey,
+    letter_size,
+    pen_on,
+    shorten,
+    signed_scale,
+    typeface,
+)
 
 REST = (150, 150, 150)  # classes for which no colour is left
 
@@ -44,7 +56,16 @@ class Covered:
     subtitle: str
 
 
-Tile = Shades | Classes | Covered
+@dataclass(frozen=True)
+class Projected:
+    """Something signed on the network's input, ``values`` (3, h, w): zero is grey."""
+
+    values: NDArray[np.floating]
+    title: str
+    subtitle: str
+
+
+Tile = Shades | Classes | Covered | Projected
 
 
 def draw(photo: Photo, geometry: Geometry, tiles: Sequence[Tile]) -> Photo:
@@ -62,6 +83,8 @@ def draw(photo: Photo, geometry: Geometry, tiles: Sequence[Tile]) -> Photo:
         body, below = column[head : head + height], column[head + height :]
         if isinstance(tile, Covered):
             body[:] = _covered(photo, geometry, tile)
+        elif isinstance(tile, Projected):
+            body[:] = _projected(photo, geometry, tile)
         elif isinstance(tile, Shades):
             body[:] = _shaded(photo, geometry, tile)
             _scale(below, tile, unit)
@@ -80,6 +103,12 @@ def _covered(photo: Photo, geometry: Geometry, tile: Covered) -> Photo:
     cover = geometry.to_photo(tile.cover).transpose(1, 2, 0) * 255
     shown = np.where(np.isnan(share), photo * 0.4, photo)
     return np.where(share > 0.5, cover, shown).clip(0, 255).astype(np.uint8)
+
+
+def _projected(photo: Photo, geometry: Geometry, tile: Projected) -> Photo:
+    seen = geometry.to_photo(tile.values.astype(np.float32)).transpose(1, 2, 0)
+    shown = seen / signed_scale([tile.values]) * 127.5 + 128
+    return np.where(np.isnan(seen), grey(photo) * 0.34, shown).clip(0, 255).astype(np.uint8)
 
 
 def _shaded(photo: Photo, geometry: Geometry, tile: Shades) -> Photo:

@@ -89,6 +89,15 @@ def write_arrays(path: str, arrays: "Mapping[str, NDArray[Any]]", recipe: Mappin
     write(path, lambda file: np.savez(file, recipe=np.array(recipes.dump(recipe)), **arrays))  # type: ignore[arg-type]
 
 
+def write_text(path: str, text: str) -> None:
+    """Write a text in UTF-8."""
+
+    def save(file: BinaryIO) -> None:
+        file.write(text.encode())
+
+    write(path, save)
+
+
 def write(path: str, save: Save) -> None:
     """Write what ``save`` puts into a file: whole or not at all.
 

@@ -15,6 +15,7 @@ from cnnviz.errors import UsageMistake
 from cnnviz.images import Geometry, Photo
 
 STRIP = 256
+LARGE = 0.998  # the share of signed values that a scale takes in
 SMALL = 480  # a figure's panel is enlarged to this, so that its caption can be read
 INK, PAPER, FAINT, BAR = (24, 24, 27), (255, 255, 255), (110, 110, 118), (236, 236, 238)
 # The ends of ColorBrewer's RdBu (Harrower & Brewer 2003). Its light middle is left out: opacity says how near to zero.
@@ -95,6 +96,12 @@ def common_scale(panels: Sequence[Panel]) -> float:
     """Return the largest magnitude in all maps; a very small number where all are zero."""
     largest = [float(np.nanmax(np.abs(p.values))) for p in panels if np.isfinite(p.values).any()]
     return max([*largest, 1e-12])
+
+
+def signed_scale(arrays: Sequence[NDArray[np.floating]]) -> float:
+    """Return a scale for signed values: a few stray ones may lie beyond it, which would make the rest pale."""
+    magnitudes = np.abs(np.concatenate([values.ravel() for values in arrays]))
+    return float(np.quantile(magnitudes, LARGE)) or float(magnitudes.max()) or 1.0
 
 
 def figure(

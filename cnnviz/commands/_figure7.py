@@ -8,15 +8,15 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from cnnviz.figure7 import Tile
-    from cnnviz.methods.occlusion import Occlusion
+    from cnnviz.methods.occlusion import Activation, Occlusion
     from cnnviz.models import Network
 
 
 def tiles(network: "Network", x: "Tensor", result: "Occlusion", fill: Any, seed: int) -> "list[Tile]":
     """Return the panels (a) to (e) of Zeiler & Fergus 2013, figure 7; (d) once for each class.
 
-    A value is drawn where its window's centre is nearest. In place of (c), the projection of the strongest feature
-    map, stands that map itself.
+    A value is drawn where its window's centre is nearest. Where a network has no max pools, (c) is guided; where it has
+    layers without a rule for either, the feature map itself stands there.
     """
     import numpy as np
 
@@ -37,7 +37,7 @@ def tiles(network: "Network", x: "Tensor", result: "Occlusion", fill: Any, seed:
     return [
         Covered(result.grid.boxes[lowest], cover, "Window", f"{window}; where {name(first)} is least probable"),
         Shades(seen.totals[place].numpy(), "Total activation", f"strongest map: {of}"),
-        Shades(_enlarged(seen.map, x), "Its feature map", f"{of}, nothing covered"),
+        _projection(network, x, seen, of),
         *(
             Shades(shares[place, i].numpy(), f"Probability of {name(i)}", f"{clean[i]:.1%} uncovered", ".2f")
             for i in result.targets
@@ -45,6 +45,23 @@ def tiles(network: "Network", x: "Tensor", result: "Occlusion", fill: Any, seed:
         Classes(indices, [name(index) for index in kept.tolist()], "Most probable class",
                 "by the place of the window"),
     ]  # fmt: skip
+
+
+def _projection(network: "Network", x: "Tensor", seen: "Activation", of: str) -> "Tile":
+    """Return panel (c): the strongest unit of the map, projected onto the input."""
+    from cnnviz.errors import CnnvizError
+    from cnnviz.figure7 import Projected, Shades
+    from cnnviz.methods.deconvnet import Deconvnet
+
+    try:
+        ready = Deconvnet(network, x, seen.layer)
+        method = "deconvnet" if ready.switches else "guided"
+        ready = ready if ready.switches else Deconvnet(network, x, seen.layer, "guided")
+    except CnnvizError:
+        return Shades(_enlarged(seen.map, x), "Its feature map", f"{of}; no deconvnet for this network")
+    found = ready.project(seen.channel)
+    values = found.projection[0].float().cpu().numpy()
+    return Projected(values, "Its projection", f"{of}, {method}; its strongest unit")
 
 
 def _enlarged(values: "Tensor", x: "Tensor") -> Any:

@@ -168,10 +168,12 @@ colormap = click.option(
     default="signed", show_default=True, help="Colours of the map.",
 )  # fmt: skip
 
-figure = together(
-    colormap,
-    click.option("--bare", is_flag=True, help="The overlay alone, at the photo's own size: no caption, no colour bar."),
-)  # fmt: skip
+bare = click.option("--bare", is_flag=True, help="The picture alone, at its own size: no caption, no colour bar.")
+figure = together(colormap, bare)
+
+resume = click.option(
+    "--resume", is_flag=True, help="Go on with what was stopped before its end; leave alone what is whole already."
+)
 
 channels = click.option(
     "--channel", "channels", type=click.IntRange(0), multiple=True, metavar="N",

@@ -3,7 +3,7 @@
 import contextlib
 import signal
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -65,8 +65,10 @@ def keep(path: Path | None, arrays: "Mapping[str, NDArray[Any]]", of: recipe.Rec
         output.write_arrays(str(path), arrays, of)
 
 
-def find(path: Path | None, wanted: recipe.Recipe, console: Console) -> "dict[str, NDArray[Any]] | None":
-    """Return the arrays of unfinished work of the same recipe; None where there is none, or of another."""
+def find(
+    path: Path | None, wanted: recipe.Recipe, console: Console, names: Sequence[str] = ("logits", "totals")
+) -> "dict[str, NDArray[Any]] | None":
+    """Return the arrays ``names`` of unfinished work of the same recipe; None where there is none, or of another."""
     if path is None or not path.exists():
         return None
     there = recipe.read(path) or {}
@@ -75,8 +77,8 @@ def find(path: Path | None, wanted: recipe.Recipe, console: Console) -> "dict[st
         return None
     from cnnviz import images
 
-    found = images.read_arrays(path, ("logits", "totals"))
-    if len(found) < 2:
+    found = images.read_arrays(path, names)
+    if len(found) < len(names):
         raise MethodError(f"{shown(str(path))}: is not whole; remove it to start anew")
     return found
 

@@ -38,8 +38,7 @@ _own = shared.together(
                  help="Compute only what a window changes, or a whole pass a place; auto takes the faster."),
     click.option("--time-limit", type=click.FloatRange(0, min_open=True), metavar="SECONDS",
                  help="Stop each photo after this long and draw the coarser map of the places done. [default: none]"),
-    click.option("--resume", is_flag=True,
-                 help="Go on with what Ctrl-C or --time-limit stopped; leave alone what is whole already."),
+    shared.resume,
     click.option("--panels", is_flag=True,
                  help="All panels of the paper's figure 7: window, the layer's strongest feature map, probability, "
                       "most probable class."),

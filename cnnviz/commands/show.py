@@ -111,6 +111,8 @@ def _subject(
         if photo:
             raise click.UsageError(f"--input: {command.name} takes no photo")
         return options, str(options.pop("model"))
+    if source and "photos" in source:
+        raise CnnvizError(f"{shown(str(file))}: is made of a folder, {source['name']}; the same command makes it again")
     if source is None or "inputs" not in taken:
         raise CnnvizError("the recipe is not whole: it lacks its options or its input")
     wanted = Path(photo) if photo else _beside(file, source["name"], "the photo", "name it with --input")

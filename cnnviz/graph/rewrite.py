@@ -39,13 +39,14 @@ class Played:
     """What a layer gives, hanging on ``x`` in torch's graph: (N, ...), float.
 
     ``gates`` are the modules whose factors were held constant, ``skipped`` those whose normalisation the signal
-    passes as if it were not there.
+    passes as if it were not there; ``switches`` is the number of max pools on the way.
     """
 
     x: Tensor
     out: Tensor
     gates: list[str]
     skipped: list[str]
+    switches: int
 
     def back(self, seed: Tensor) -> Tensor:
         """Return what a signal (N, ...) at the layer becomes at the input, (N, 3, h, w)."""
@@ -64,9 +65,11 @@ def play(tape: Tape, until: Value, method: Method, rule: Rule | None = None) -> 
     """Run a recording again up to a value, so that its derivative follows a method.
 
     "gradient" is the derivative itself, 0 where a rectifier's input is not between its bounds; "deconvnet" clips
-    the signal at each rectifier to what is positive, whatever was there on the way forward; "guided" does both. For
-    these two a gate (a factor for a whole map) is a constant, a normalisation by neighbours (LRN) is skipped, and other
-    operators that are not linear have no rule: UndefinedError, unless ``rule`` gives one ("gradient": their
+    the signal at each rectifier to what is positive, whatever was there on the way forward; "guided" does so where the
+    input was above the lower bound, also beyond an upper one: a unit that is saturated is excited.
+
+    For these two a gate (a factor for a whole map) is a constant, a normalisation by neighbours (LRN) is skipped, and
+    other operators that are not linear have no rule: UndefinedError, unless ``rule`` gives one ("gradient": their
     derivative; "rectify": activations as if they were rectifiers, the rest by their derivative).
     """
     needed, plan = _plan(tape, until, method, rule)
@@ -87,7 +90,8 @@ def play(tape: Tape, until: Value, method: Method, rule: Rule | None = None) -> 
     for step in needed:
         if kind := marks.get(plan.get(id(step))):  # type: ignore[arg-type]
             named[kind].append(step.module)
-    return Played(x, values[until], **named)
+    switches = sum("max_pool" in step.name for step in needed)
+    return Played(x, values[until], **named, switches=switches)
 
 
 Change = Callable[[Step, dict[Value, Any], Tape], Any]
@@ -131,8 +135,8 @@ def bounds(step: Step) -> tuple[float, float] | None:
     if step.name == "threshold" and rest == (0, 0):
         return 0, inf
     if step.name in ("hardtanh", "clamp"):
-        low = rest[0] if rest else step.kwargs.get("min")
-        high = rest[1] if len(rest) > 1 else step.kwargs.get("max")
+        low: Any = rest[0] if rest else step.kwargs.get("min")
+        high: Any = rest[1] if len(rest) > 1 else step.kwargs.get("max")
         if step.name == "clamp" and low is None and _number(high) and high > 0:
             return -inf, high
         if _number(low) and low == 0 and (high is None or _number(high)):
@@ -176,8 +180,9 @@ def _by_neighbours(step: Step, tape: Tape) -> bool:
 
 
 def _rectifier(low: float, high: float, method: Method) -> Change:
-    rectify, gate = method != "gradient" and low == 0, method != "deconvnet"
-    return lambda step, values, _: _Rectified.apply(values[step.inputs[0]], low, high, rectify, gate)
+    rectify = method != "gradient" and low == 0
+    passing = {"deconvnet": (-inf, inf), "guided": (low, inf), "gradient": (low, high)}[method]
+    return lambda step, values, _: _Rectified.apply(values[step.inputs[0]], (low, high), rectify, passing)
 
 
 def _gate(step: Step, values: dict[Value, Any], tape: Tape) -> Any:
@@ -201,17 +206,19 @@ class _Rectified(torch.autograd.Function):
     """min(max(x, low), high), with a choice of what its signal back is."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, low: float, high: float, rectify: bool, gate: bool) -> Tensor:
+    def forward(
+        ctx: Any, x: Tensor, limits: tuple[float, float], rectify: bool, passing: tuple[float, float]
+    ) -> Tensor:
         ctx.rectify = rectify
-        ctx.save_for_backward(*([(x > low) & (x < high)] if gate else []))
-        return x.clamp(low, high)
+        ctx.save_for_backward(*([] if passing == (-inf, inf) else [(x > passing[0]) & (x < passing[1])]))
+        return x.clamp(*limits)
 
     @staticmethod
     def backward(ctx: Any, *signals: Tensor) -> tuple[Tensor | None, ...]:
         signal = signals[0].clamp(min=0) if ctx.rectify else signals[0]
         for between in ctx.saved_tensors:
             signal = signal * between
-        return signal, None, None, None, None
+        return signal, None, None, None
 
 
 class _Passed(torch.autograd.Function):

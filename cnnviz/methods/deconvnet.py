@@ -18,7 +18,6 @@ import torch
 from torch import Tensor
 
 from cnnviz import graph
-from cnnviz.catalog import did_you_mean
 from cnnviz.errors import MethodError, UsageMistake
 from cnnviz.graph import Method, Rule
 from cnnviz.models import Network
@@ -45,7 +44,8 @@ class Deconvnet:
     """A network that has seen an input, ready to project units of a layer back.
 
     ``maps`` (channels, h, w) are the layer's; units of a layer without places have maps of 1 x 1. ``gates`` and
-    ``skipped`` name the modules that were held constant and passed over.
+    ``skipped`` name the modules that were held constant and passed over; ``switches`` counts the max pools on the
+    way: without any, a deconvnet knows of the input by its seed alone. ``logits`` (classes,) are of the same pass.
     """
 
     def __init__(
@@ -53,9 +53,7 @@ class Deconvnet:
     ) -> None:
         if inputs.dim() != 4 or len(inputs) != 1:
             raise UsageMistake(f"deconvnet takes one input (1, 3, h, w), not {tuple(inputs.shape)}")
-        if layer not in network.layers():
-            near = did_you_mean(layer, list(network.layers()), "; see cnnviz layers")
-            raise UsageMistake(f"{network.name} has no layer {layer!r}{near}")
+        network.layer(layer)  # refused here where there is none
         self.layer = layer
         try:
             tape = graph.record(network, inputs.to(network.device, network.dtype), network.module, whole=True)
@@ -69,8 +67,9 @@ class Deconvnet:
             raise UsageMistake(f"layer {layer} gives no feature maps (channels, rows, columns)")
         if not torch.isfinite(out).all():
             raise MethodError(f"{network.name} gave activations that are not finite numbers: are these its weights?")
+        self.logits = tape.clean[tape.output.index][0].float().cpu()
         self.maps = out[0].reshape(*out.shape[1:], *(1,) * (4 - out.dim()))
-        self.gates, self.skipped = self._played.gates, self._played.skipped
+        self.gates, self.skipped, self.switches = self._played.gates, self._played.skipped, self._played.switches
 
     def strongest(self, count: int) -> list[int]:
         """Return the channels whose largest activations are largest, the largest first; of equal ones the first."""
@@ -113,6 +112,24 @@ def deconvnet(
     activations for rectifiers ("rectify"). Raises UsageMistake for layers, channels and positions that are not there.
     """
     return Deconvnet(network, inputs, layer, method, rule).project(channel, position)
+
+
+def effective(projection: Tensor, share: float = 0.95) -> graph.Box:
+    """Return the box (top, left, bottom, right) that holds at least ``share`` of a projection's energy (1, 3, h, w).
+
+    Energy is the squared projection. A quarter of the rest is cut off at each of the four sides. All of it where
+    there is no energy.
+    """
+    energy = projection[0].double().square().sum(0)
+    height, width = energy.shape
+    if not energy.sum() > 0:
+        return 0, 0, height, width
+    edges = []
+    for line in (energy.sum(1), energy.sum(0)):
+        part = line.cumsum(0) / line.sum()
+        rest = (1 - share) / 4
+        edges.append((int((part <= rest).sum()), int((part < 1 - rest).sum()) + 1))
+    return edges[0][0], edges[1][0], edges[0][1], edges[1][1]
 
 
 def _value(tape: graph.Tape, layer: str) -> graph.Value:

@@ -111,12 +111,16 @@ class Network:
     @cached_property
     def mean(self) -> Tensor:
         """The mean that the network's input is freed of, (1, 3, 1, 1), RGB in [0, 1]."""
-        return torch.tensor(self.recipe.mean, device=self.device, dtype=self.dtype).view(1, -1, 1, 1)
+        return self._each_channel(self.recipe.mean)
 
     @cached_property
     def std(self) -> Tensor:
         """The standard deviation that the network's input is divided by, (1, 3, 1, 1)."""
-        return torch.tensor(self.recipe.std, device=self.device, dtype=self.dtype).view(1, -1, 1, 1)
+        return self._each_channel(self.recipe.std)
+
+    def _each_channel(self, values: Sequence[float]) -> Tensor:
+        with torch.inference_mode(False):  # it is kept, and what was made in inference mode is shut to autograd
+            return torch.tensor(values, device=self.device, dtype=self.dtype).view(1, -1, 1, 1)
 
     def class_name(self, index: int) -> str:
         """Return a class's name, or "class 12" where the network has none."""

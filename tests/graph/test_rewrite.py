@@ -187,3 +187,11 @@ def test_rectify_takes_an_activation_for_a_rectifier() -> None:
     x = seeded(1, 3, 9, 9)
     soft, hard = (back(nn.Sequential(first, middle, second), x, rule="rectify") for middle in (nn.SiLU(), nn.ReLU()))
     assert torch.equal(soft, hard)
+
+
+def test_a_saturated_unit_is_excited_but_has_no_gradient() -> None:
+    x, signal = torch.full((1, 3, 2, 2), 9.0).double(), torch.ones(1, 3, 2, 2).double()
+    found = {method: back(nn.Sequential(nn.Identity(), nn.ReLU6()), x, method, signal=signal) for method in METHODS}
+    assert torch.equal(found["deconvnet"], signal)
+    assert torch.equal(found["guided"], signal)
+    assert found["gradient"].abs().max() == 0

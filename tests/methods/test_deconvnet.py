@@ -7,12 +7,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 import torchvision
+from conftest import PHOTOS
 from torch import Tensor, nn
 
 from cnnviz import Network, fit, graph, load_network, read_photo
 from cnnviz.errors import UsageMistake
 from cnnviz.methods.deconvnet import Deconvnet, deconvnet
-from tests.conftest import PHOTOS
 
 
 def wrap(module: nn.Module, size: tuple[int, int]) -> Network:

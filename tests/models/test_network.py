@@ -234,3 +234,12 @@ def test_the_public_names():
         "file": "efficientnet-lite0-57934424.pth",
         "sha256": "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
     }
+
+
+def test_a_network_asked_in_inference_mode_can_be_differentiated_later():
+    network = Network.from_module(torch.nn.Flatten(), size=(2, 2), mean=(0.1,) * 3, std=(0.5,) * 3)
+    with torch.inference_mode():
+        network(torch.rand(1, 3, 2, 2))
+    x = torch.rand(1, 3, 2, 2, requires_grad=True)
+    network(x).sum().backward()
+    assert torch.allclose(x.grad, torch.full_like(x, 2))
