@@ -4,6 +4,7 @@ import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal, Protocol
 
 import torch
@@ -47,12 +48,15 @@ class Answers:
 
 
 class Engine(Protocol):
-    """Answers for covered boxes. ``zones`` are all positions, a batch each, in the order they are to be done."""
+    """Answers for covered boxes."""
 
     name: str
     reason: str
-    zones: list[list[int]]
     strongest: tuple[int, Tensor] | None
+
+    @property
+    def zones(self) -> list[list[int]]:
+        """All positions, a batch each, in the order they are to be done."""
 
     def __call__(self, boxes: list[Box]) -> tuple[Tensor, Tensor | None]:
         """Return logits (boxes, classes), and the sums (boxes,) over the strongest feature map of the layer."""
@@ -118,7 +122,7 @@ class OnlyChanges:
     def __init__(self, network: Network, x: Tensor, cover: Tensor, grid: Grid, layer: str | None) -> None:
         self.cover, self.grid = cover, grid
         self.evaluate = Incremental(network, x, network.module, layer)
-        self.zones = grid.zones(batch_size(x, incremental=True), self.evaluate.cost)
+        self.limit = batch_size(x, incremental=True)
         self.strongest: tuple[int, Tensor] | None = None
         if layer:
             watched = self.evaluate.watched
@@ -127,6 +131,11 @@ class OnlyChanges:
     def __call__(self, boxes: list[Box]) -> tuple[Tensor, Tensor | None]:
         """Answer for the boxes as one batch."""
         return self.evaluate(self.cover, boxes, self.strongest[0] if self.strongest else 0)
+
+    @cached_property
+    def zones(self) -> list[list[int]]:
+        """All positions, a batch each; planned once the cheapest place has not ruled this engine out."""
+        return self.grid.zones(self.limit, self.evaluate.cost)
 
     @property
     def share(self) -> float:
@@ -161,7 +170,8 @@ def choose(kind: Kind, network: Network, x: Tensor, cover: Tensor, grid: Grid, l
 
 
 def _no_gain(made: OnlyChanges, grid: Grid) -> str:
-    if made.share <= GAIN:
+    least = made.evaluate.cost([grid.boxes[0]])  # in a corner a window changes least; asked before all is planned
+    if least <= GAIN and made.share <= GAIN:
         return ""
     obstacle = made.evaluate.obstacle([grid.boxes[len(grid.boxes) // 2]])
     return "little would be saved" + (f": {obstacle} changes whole maps" if obstacle else "")

@@ -61,6 +61,14 @@ def test_a_gate_over_whole_maps_is_named():
     assert "mul in features.1.block.1 " in engine.reason
 
 
+def test_what_a_corner_rules_out_is_not_planned(monkeypatch):
+    monkeypatch.setattr(Grid, "zones", None)  # whoever plans fails
+    torch.manual_seed(0)
+    module = wrap(torchvision.models.efficientnet_b0(weights=None)).folded.module
+    engine, _ = ask("auto", module, (224, 224), 32, 16)
+    assert engine.reason.startswith("little would be saved")
+
+
 def test_as_asked():
     engine, _ = ask("plain", plain())
     assert (engine.name, engine.reason) == ("plain", "as asked")
