@@ -135,7 +135,7 @@ class OnlyChanges:
     @cached_property
     def zones(self) -> list[list[int]]:
         """All positions, a batch each; planned once the cheapest place has not ruled this engine out."""
-        return self.grid.zones(self.limit, self.evaluate.cost)
+        return self.grid.zones(self.limit, self.evaluate.costs)
 
     @property
     def share(self) -> float:
