@@ -1,10 +1,11 @@
 """A network's answers with parts of its input covered, one part after the other: which engine, in which order."""
 
+import ctypes
 import gc
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any, Literal, Protocol
@@ -247,11 +248,18 @@ def collect(
                     break
                 continue
             del asked
-            gc.collect()  # the tensors of the failed pass hang on in the frames of its error
+            _let_go()
             if note and not short:
                 note("memory ran short: fewer positions at a time from here on")
             short = True
     return largest
+
+
+def _let_go() -> None:
+    """Give the memory of a pass that failed back to the system."""
+    gc.collect()  # its tensors hang on in the frames of its error
+    with suppress(AttributeError, OSError, TypeError):  # glibc keeps what was freed in pieces; others lack this
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 @contextmanager
