@@ -1,8 +1,13 @@
 """A network's answers with parts of its input covered, one part after the other: which engine, in which order."""
 
+import ctypes
 import gc
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import Literal, Protocol
 
 import torch
@@ -22,6 +27,7 @@ Kind = Literal["auto", "incremental", "plain"]
 CPU_PIXELS, GPU_PIXELS = 4 * 224 * 224, 256 * 224 * 224
 CPU_PIXELS_INCREMENTAL = 48 * 224 * 224
 GAIN = 0.85  # the incremental engine is taken where its work is at most this part of whole passes
+SIDE_BY_SIDE = 2  # batches of the incremental engine on a processor: its small operators keep one thread busy, not two
 AGREES = {torch.float64: 1e-9, torch.float32: 1e-4}  # of the largest logit; half types round more
 
 
@@ -45,13 +51,20 @@ class Answers:
         return ~self.logits[:, 0].isnan()
 
 
+Asked = Callable[[], tuple[Tensor, Tensor | None]]
+
+
 class Engine(Protocol):
-    """Answers for covered boxes. ``zones`` are all positions, a batch each, in the order they are to be done."""
+    """Answers for covered boxes."""
 
     name: str
     reason: str
-    zones: list[list[int]]
     strongest: tuple[int, Tensor] | None
+    side_by_side: int  # batches that may be computed at once, each by a thread of its own
+
+    @property
+    def zones(self) -> list[list[int]]:
+        """All positions, a batch each, in the order they are to be done."""
 
     def __call__(self, boxes: list[Box]) -> tuple[Tensor, Tensor | None]:
         """Return logits (boxes, classes), and the sums (boxes,) over the strongest feature map of the layer."""
@@ -61,6 +74,7 @@ class Plain:
     """A full forward pass for each position."""
 
     name = "plain"
+    side_by_side = 1  # a module may keep something from one operator to the next
 
     def __init__(self, network: Network, x: Tensor, cover: Tensor, grid: Grid, layer: str | None, reason: str) -> None:
         self.network, self.x, self.cover, self.layer, self.reason = network, x, cover, layer, reason
@@ -99,7 +113,8 @@ class OnlyChanges:
     def __init__(self, network: Network, x: Tensor, cover: Tensor, grid: Grid, layer: str | None) -> None:
         self.cover, self.grid = cover, grid
         self.evaluate = Incremental(network, x, network.module, layer)
-        self.zones = grid.zones(batch_size(x, incremental=True), self.evaluate.cost)
+        self.limit = batch_size(x, incremental=True)
+        self.side_by_side = min(SIDE_BY_SIDE, torch.get_num_threads()) if x.device.type == "cpu" else 1
         self.strongest: tuple[int, Tensor] | None = None
         if layer:
             watched = self.evaluate.watched
@@ -108,6 +123,11 @@ class OnlyChanges:
     def __call__(self, boxes: list[Box]) -> tuple[Tensor, Tensor | None]:
         """Answer for the boxes as one batch."""
         return self.evaluate(self.cover, boxes, self.strongest[0] if self.strongest else 0)
+
+    @cached_property
+    def zones(self) -> list[list[int]]:
+        """All positions, a batch each; planned once the cheapest place has not ruled this engine out."""
+        return self.grid.zones(self.limit, self.evaluate.costs)
 
     @property
     def share(self) -> float:
@@ -141,7 +161,8 @@ def choose(kind: Kind, network: Network, x: Tensor, cover: Tensor, grid: Grid, l
 
 
 def _no_gain(made: OnlyChanges, grid: Grid) -> str:
-    if made.share <= GAIN:
+    least = made.evaluate.cost([grid.boxes[0]])  # in a corner a window changes least; asked before all is planned
+    if least <= GAIN and made.share <= GAIN:
         return ""
     obstacle = made.evaluate.obstacle([grid.boxes[len(grid.boxes) // 2]])
     return "little would be saved" + (f": {obstacle} changes whole maps" if obstacle else "")
@@ -173,39 +194,74 @@ def collect(
 ) -> int:
     """Fill in the answers that are missing, batch by batch, until all are there or ``stop``, asked after each, says so.
 
-    A batch that does not fit into memory is halved, and so are all after it. Returns the largest batch done.
+    Where memory runs short batches are done one at a time, then halved, and so are all after them. Returns the largest
+    batch done.
     """
     limit, largest, waiting = max(map(len, engine.zones)), 0, engine.zones[::-1]
-    short = False
-    while waiting:
-        zone = waiting.pop()
-        if len(zone) > limit:
-            waiting += parts(zone, limit)[::-1]
-            continue
-        if bool(answers.done[zone].all()):
-            continue
-        try:
-            with memory_errors():
-                logits, totals = engine([grid.boxes[index] for index in zone])
-        except MemoryError:
-            if len(zone) == 1:
-                raise
-            limit = len(zone) // 2
-            waiting.append(zone)
-        else:
-            if not torch.isfinite(logits).all():
-                raise MethodError("the network gave logits that are not finite numbers: are these its weights?")
-            answers.logits[zone] = logits.to(answers.logits)
-            if totals is not None:
-                answers.totals[zone] = totals.cpu()
-            largest = max(largest, len(zone))
-            if progress:
-                progress(int(answers.done.sum()), len(grid.positions))
-            if stop and stop():
-                break
-            continue
-        gc.collect()  # the tensors of the failed pass hang on in the frames of its error
-        if note and not short:
-            note("memory ran short: fewer positions at a time from here on")
-        short = True
+    width, running, short = engine.side_by_side, deque[tuple[list[int], Asked]](), False
+    with _asking(engine, grid) as ask:
+        while waiting or running:
+            if waiting and len(running) < width:
+                zone = waiting.pop()
+                if len(zone) > limit:
+                    waiting += parts(zone, limit)[::-1]
+                elif not answers.done[zone].all():
+                    running.append((zone, ask(zone)))
+                continue
+            zone, asked = running.popleft()
+            try:
+                logits, totals = asked()
+            except MemoryError:
+                if len(zone) == width == 1:
+                    raise
+                width, limit = 1, limit if width > 1 else len(zone) // 2
+                waiting.append(zone)
+            else:
+                if not torch.isfinite(logits).all():
+                    raise MethodError("the network gave logits that are not finite numbers: are these its weights?")
+                answers.logits[zone] = logits.to(answers.logits)
+                if totals is not None:
+                    answers.totals[zone] = totals.cpu()
+                largest = max(largest, len(zone))
+                if progress:
+                    progress(int(answers.done.sum()), len(grid.positions))
+                if stop and stop():
+                    break
+                continue
+            del asked
+            _let_go()
+            if note and not short:
+                note("memory ran short: fewer positions at a time from here on")
+            short = True
     return largest
+
+
+def _let_go() -> None:
+    """Give the memory of a pass that failed back to the system."""
+    gc.collect()  # its tensors hang on in the frames of its error
+    with suppress(AttributeError, OSError, TypeError):  # glibc keeps what was freed in pieces; others lack this
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+@contextmanager
+def _asking(engine: Engine, grid: Grid) -> Iterator[Callable[[list[int]], Asked]]:
+    """Yield what has a batch begun; what that gives returns the answers, in whatever order batches come to an end.
+
+    Side by side, torch's threads are shared among the batches: the bytes depend on their number, never on who is first.
+    """
+
+    def answer(zone: list[int]) -> tuple[Tensor, Tensor | None]:
+        with torch.inference_mode(), memory_errors():  # the mode is each thread's own
+            return engine([grid.boxes[index] for index in zone])
+
+    if engine.side_by_side == 1:
+        yield lambda zone: partial(answer, zone)
+        return
+    threads = torch.get_num_threads()
+    each = threads // engine.side_by_side
+    pool = ThreadPoolExecutor(engine.side_by_side, initializer=torch.set_num_threads, initargs=(each,))
+    try:
+        yield lambda zone: pool.submit(answer, zone).result
+    finally:
+        pool.shutdown(cancel_futures=True)
+        torch.set_num_threads(threads)  # a thread's number becomes that of all new ones

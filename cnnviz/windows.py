@@ -78,14 +78,14 @@ class Grid:
             step //= 2
         return found
 
-    def zones(self, limit: int, cost: Callable[[Sequence[Box]], float]) -> list[list[int]]:
+    def zones(self, limit: int, costs: Callable[[Sequence[Box]], Sequence[float]]) -> list[list[int]]:
         """Return all positions, level by level, in batches of at most ``limit`` that cost alike.
 
         Rows are put beside rows, columns beside columns, that are as costly: near a border less is changed.
         """
         rows, columns = len(self.tops), len(self.lefts)
-        down = [cost([self.boxes[row * columns + columns // 2]]) for row in range(rows)]
-        across = [cost([self.boxes[rows // 2 * columns + column]]) for column in range(columns)]
+        down = costs(self.boxes[columns // 2 :: columns])
+        across = costs(self.boxes[rows // 2 * columns :][:columns])
         found = []
         for level in self.levels():
             places = [divmod(index, columns) for index in level]

@@ -1,13 +1,14 @@
 """Which engine is taken and why, and answers collected in pieces."""
 
-from itertools import chain
+import time
+from itertools import accumulate, chain
 
 import pytest
 import torch
 import torchvision
 from torch import Tensor, nn
 
-from cnnviz.covering import Answers, choose, collect
+from cnnviz.covering import Answers, OnlyChanges, choose, collect
 from cnnviz.errors import MethodError, UsageMistake
 from cnnviz.models import Network
 from cnnviz.windows import Grid
@@ -59,6 +60,14 @@ def test_a_gate_over_whole_maps_is_named():
     engine, _ = ask("auto", module, (224, 224), 64, 32)
     assert engine.name == "plain"
     assert "mul in features.1.block.1 " in engine.reason
+
+
+def test_what_a_corner_rules_out_is_not_planned(monkeypatch):
+    monkeypatch.setattr(Grid, "zones", None)  # whoever plans fails
+    torch.manual_seed(0)
+    module = wrap(torchvision.models.efficientnet_b0(weights=None)).folded.module
+    engine, _ = ask("auto", module, (224, 224), 32, 16)
+    assert engine.reason.startswith("little would be saved")
 
 
 def test_as_asked():
@@ -209,6 +218,7 @@ class Cramped:
 
     def __init__(self, engine, room: int) -> None:
         self.engine, self.room, self.zones, self.sizes = engine, room, engine.zones, []
+        self.side_by_side = engine.side_by_side
 
     def __call__(self, boxes) -> tuple[Tensor, Tensor | None]:
         if len(boxes) > self.room:
@@ -233,6 +243,86 @@ def test_memory_errors_halve_batches(kind):
     torch.testing.assert_close(short.logits, free.logits, rtol=1e-4, atol=1e-5)
     with pytest.raises(MemoryError):
         collect(Cramped(engine, 0), grid, Answers.none(len(grid.positions), 5))
+
+
+@pytest.fixture
+def threads():
+    """Torch's number of threads, as it was afterwards."""
+    before = torch.get_num_threads()
+    yield torch.set_num_threads
+    torch.set_num_threads(before)
+
+
+def test_batches_side_by_side_give_the_same_bytes_in_any_order(threads, monkeypatch):
+    found, ends, real = [], [], OnlyChanges.__call__
+
+    def slow(self, boxes):
+        if self.side_by_side > 1 and boxes[0] == self.grid.boxes[self.zones[0][0]]:
+            time.sleep(0.3)  # the first ends after others
+        out = real(self, boxes)
+        ends.append(boxes)
+        return out
+
+    monkeypatch.setattr(OnlyChanges, "__call__", slow)
+    for count in (1, 2, 2):
+        threads(count)
+        engine, grid = ask("incremental", plain(), layer="2")
+        engine.zones = [zone[start : start + 9] for zone in engine.zones for start in range(0, len(zone), 9)]
+        assert engine.side_by_side == count
+        answers, told = Answers.none(len(grid.positions), 5), []
+        ends.clear()
+        collect(engine, grid, answers, progress=lambda done, _, told=told: told.append(done))
+        assert torch.get_num_threads() == count
+        assert told == list(accumulate(map(len, engine.zones)))
+        in_turn = [[grid.boxes[i] for i in zone] for zone in engine.zones]
+        assert (ends == in_turn) is (count == 1)
+        found.append(answers)
+    for other in found[1:]:
+        assert torch.equal(other.logits, found[0].logits)
+        assert torch.equal(other.totals, found[0].totals)
+
+
+class Alone(Cramped):
+    """An engine whose memory holds one batch."""
+
+    inside, together = 0, 0
+
+    def __call__(self, boxes) -> tuple[Tensor, Tensor | None]:
+        self.inside += 1
+        try:
+            time.sleep(0.05)
+            if self.inside > 1:
+                self.together += 1
+                raise RuntimeError("could not create a primitive")
+            return super().__call__(boxes)
+        finally:
+            self.inside -= 1
+
+
+def test_memory_for_one_batch_is_used_by_one_after_the_other(threads):
+    threads(2)
+    engine, grid = ask("incremental", plain())
+    alone, answers = Alone(engine, len(grid.positions)), Answers.none(len(grid.positions), 5)
+    assert collect(alone, grid, answers) == max(map(len, engine.zones))
+    assert answers.done.all()
+    assert 1 <= alone.together <= 2
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
+def test_what_was_done_before_an_end_by_force_is_kept(threads, error):
+    threads(2)
+    engine, grid = ask("incremental", plain())
+    engine.zones = [zone[start : start + 9] for zone in engine.zones for start in range(0, len(zone), 9)]
+    answers = Answers.none(len(grid.positions), 5)
+
+    def end(done: int, _: int) -> None:
+        if done > 20:
+            raise error
+
+    with pytest.raises(error):
+        collect(engine, grid, answers, progress=end)
+    assert answers.done.sum() == next(done for done in accumulate(map(len, engine.zones)) if done > 20)
+    assert torch.get_num_threads() == 2
 
 
 def test_memory_that_runs_out_while_recording_leaves_whole_passes(monkeypatch):

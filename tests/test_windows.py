@@ -39,7 +39,7 @@ def test_levels_and_zones_hold_every_position_once_and_begin_coarse(size, window
     everything = list(range(len(grid.positions)))
     levels = grid.levels()
     assert sorted(itertools.chain(*levels)) == everything
-    zones = grid.zones(10, lambda boxes: float(boxes[0][0]))
+    zones = grid.zones(10, lambda boxes: [float(box[0]) for box in boxes])
     assert sorted(itertools.chain(*zones)) == everything
     assert max(map(len, zones)) <= 10
     assert set(zones[0]) <= set(levels[0])

@@ -47,6 +47,13 @@ class Region:
         """The part of the map that is computed."""
         return self.size[0] * self.size[1] / (self.shape[0] * self.shape[1])
 
+    @property
+    def shares(self) -> NDArray[np.float64]:
+        """The part of the map that each rectangle is, (positions,)."""
+        down, across = self.stop - self.first
+        parts: NDArray[np.float64] = down * across / (self.shape[0] * self.shape[1])
+        return parts
+
     def join(self, other: "Region") -> "Region":
         """Return the rectangles around both, of maps of one shape."""
         first, stop = np.minimum(self.first, other.first), np.maximum(self.stop, other.stop)

@@ -2,6 +2,9 @@
 
 import contextlib
 import random
+import subprocess
+import sys
+import textwrap
 import warnings
 
 import pytest
@@ -465,3 +468,25 @@ def test_an_answer_that_is_not_from_the_input_is_refused():
     for function in (lambda x: torch.ones(1, 5), lambda x: {"logits": module(x)}, lambda x: (module(x), None)):
         with pytest.raises(UntraceableError, match="answer"):
             Incremental(function, x, module)
+
+
+def test_costs_from_one_walk_are_those_of_boxes_alone_until_a_map_is_whole():
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Conv2d(3, 4, 3, 2, 1), nn.ReLU(), nn.Conv2d(4, 4, 3), nn.AvgPool2d(2), nn.Flatten())
+    module.double()
+    evaluate = Incremental(module, *pictures((64, 96))[:1], module)
+    boxes = draw_boxes(random.Random(0), (64, 96), 12)
+    assert evaluate.costs(boxes) == pytest.approx([evaluate.cost([box]) for box in boxes])
+    boxes.append((0, 0, 64, 96))
+    assert max(evaluate.costs(boxes)) == pytest.approx(evaluate.cost(boxes[-1:]))
+
+
+def test_recording_does_not_import_the_compiler():
+    code = """
+        import sys, torch
+        from cnnviz.graph import Incremental
+        module = torch.nn.Conv2d(3, 4, 3).requires_grad_(False)
+        Incremental(lambda x: module(x).relu_().mean((2, 3)), torch.rand(1, 3, 9, 9), module)
+        assert "torch._dynamo" not in sys.modules
+        """
+    subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=True)
