@@ -24,15 +24,15 @@ if TYPE_CHECKING:
 SETTINGS = ("window", "stride", "fill", "score", "border", "engine", "seed")
 
 _own = shared.together(
-    click.option("--window", type=click.IntRange(1), default=32, show_default=True, metavar="PIXELS",
+    click.option("--window", type=click.IntRange(1), default=48, show_default=True, metavar="PIXELS",
                   help="Side of the square that covers a part, in pixels of the network's input."),
     click.option("--stride", type=click.IntRange(1), default=16, show_default=True, metavar="PIXELS",
                   help="Step between two places of the window, in pixels of the network's input."),
-    click.option("--fill", type=shared.FILLS, default="grey",
+    click.option("--fill", type=shared.FILLS, default="blur",
                   show_default=True, help="What the window shows."),
     click.option("--score", type=click.Choice(["probability", "logit"]), default="probability", show_default=True,
                   help="Whose drop is drawn."),
-    click.option("--border", type=click.Choice(["inside", "overhang"]), default="inside", show_default=True,
+    click.option("--border", type=click.Choice(["inside", "overhang"]), default="overhang", show_default=True,
                   help="Windows start inside the input, or overhang it so that border pixels count like the others."),
     click.option("--engine", type=click.Choice(["auto", "incremental", "plain"]), default="auto", show_default=True,
                  help="Compute only what a window changes, or a whole pass a place; auto takes the faster."),

@@ -80,12 +80,12 @@ def occlusion(
     network: Network,
     inputs: Tensor,
     *,
-    window: int = 32,
+    window: int = 48,
     stride: int = 16,
-    fill: Fill = "grey",
+    fill: Fill = "blur",
     targets: Sequence[int] | None = None,
     score: Score = "probability",
-    border: Border = "inside",
+    border: Border = "overhang",
     engine: covering.Kind = "auto",
     layer: str | None = None,
     seed: int = 0,
@@ -102,8 +102,10 @@ def occlusion(
     windows w that cover a pixel of score(x) - score(x covered by w), where the score is the softmax probability or
     the logit. ``border`` "inside": windows start at multiples of the stride, the last one cut off at the border;
     "overhang": they start a window's length before it, so that border pixels are covered as often as the others.
-    ``engine`` "plain" is one pass per position, "incremental" computes what a window changes and gives the same up
-    to rounding, "auto" takes that where it gains. ``layer`` names one whose strongest feature map is to be summed.
+    The defaults are those whose maps lie best on the thing (benchmarks/defaults.py); the paper's fill is grey, captum's
+    windows are inside. ``engine`` "plain" is one pass per position, "incremental" computes what a window changes and
+    gives the same up to rounding, "auto" takes that where it gains. ``layer`` names one whose strongest feature map is
+    to be summed.
 
     Positions are done from coarse to fine. ``stop`` is asked after each batch; what is not done then is NaN.
     ``known`` are the answers of a run of the same settings that was stopped, to go on from; they are filled in.

@@ -12,11 +12,13 @@ from PIL import Image
 from cnnviz import fit, load_network, read_photo
 from cnnviz.images import decode
 
-FEW = ("--window", "112", "--stride", "56")  # 9 places
+FEW = ("--window", "112", "--stride", "56", "--border", "inside")  # 9 places
 
 
 def test_the_raw_arrays_are_captums_and_lie_on_the_photo(run, photo):
-    done = run("occlude", photo, *FEW, "--class", "tiger cat", "--class", "285", "--raw", "cat.npz", "--json")
+    done = run(
+        "occlude", photo, *FEW, "--fill", "grey", "--class", "tiger cat", "--class", "285", "--raw", "cat.npz", "--json"
+    )
     assert done.status == 0, done.errors
     line = json.loads(done.stdout)
     assert line["targets"] == [282, 285]
@@ -92,7 +94,7 @@ def test_what_the_time_limit_stopped_is_partial_and_resume_makes_the_same_bytes(
     assert stopped.status == 0, stopped.errors
     line = json.loads(stopped.stdout)
     assert line["status"] == "partial"
-    assert 0 < line["positions_done"] < line["positions"] == 25 * 25
+    assert 0 < line["positions_done"] < line["positions"] == 31 * 31
     assert photo.with_name("a.png.partial.npz").is_file()
     rerun = run("show", "--rerun", "a.png", "-o", "b.png")
     assert rerun.status == 1

@@ -47,14 +47,15 @@ def test_equals_captum(window, stride, score):
         x, sliding_window_shapes=(3, window, window), strides=(3, stride, stride), baselines=0.5, target=2,
         perturbations_per_eval=4,
     )[0, 0]  # fmt: skip
-    ours = occlusion(network, x, window=window, stride=stride, score=score, targets=[2]).maps[0]
+    captums = {"fill": "grey", "border": "inside"}
+    ours = occlusion(network, x, window=window, stride=stride, score=score, targets=[2], **captums).maps[0]
     assert ours.shape == oracle.shape
     assert (ours - oracle).abs().max() <= 1e-4 * (oracle.max() - oracle.min())
 
 
 def test_window_beyond_stride_leaves_gaps_uncovered():
     network, x = small_network(), torch.rand(1, 3, 40, 52)
-    result = occlusion(network, x, window=4, stride=10, targets=[0])
+    result = occlusion(network, x, window=4, stride=10, targets=[0], fill="grey", border="inside")
     covered = torch.zeros(40, 52, dtype=torch.bool)
     for y, left in result.positions.tolist():
         covered[y : y + 4, left : left + 4] = True
@@ -64,7 +65,9 @@ def test_window_beyond_stride_leaves_gaps_uncovered():
 
 def test_drop_of_a_sum_is_what_the_window_hides():
     x = torch.rand(1, 3, 12, 12, dtype=torch.float64).float()
-    result = occlusion(linear_network(12), x, window=4, stride=4, fill="black", score="logit", targets=[0])
+    result = occlusion(
+        linear_network(12), x, window=4, stride=4, fill="black", border="inside", score="logit", targets=[0]
+    )
     blocks = x[0].sum(0).reshape(3, 4, 3, 4).sum((1, 3))
     expected = blocks.repeat_interleave(4, 0).repeat_interleave(4, 1)
     torch.testing.assert_close(result.maps[0], expected, rtol=1e-4, atol=1e-4)
@@ -75,7 +78,7 @@ def test_fills_show_their_colour(fill, level):
     network = linear_network(8)
     network = Network.from_module(network.module, (8, 8), (0.25,) * 3, (1, 1, 1))
     x = torch.full((1, 3, 8, 8), 0.75)
-    result = occlusion(network, x, window=4, stride=4, fill=fill, score="logit", targets=[0])
+    result = occlusion(network, x, window=4, stride=4, fill=fill, border="inside", score="logit", targets=[0])
     torch.testing.assert_close(result.maps[0], torch.full((8, 8), 48 * (0.75 - level)), rtol=1e-4, atol=1e-4)
 
 
@@ -102,7 +105,7 @@ def test_default_target_is_the_networks_first_and_several_cost_nothing():
 
 def test_logits_belong_to_their_positions():
     network, x = small_network(), torch.rand(1, 3, 40, 52)
-    result = occlusion(network, x, window=11, stride=7, fill="white", targets=[0])
+    result = occlusion(network, x, window=11, stride=7, fill="white", border="inside", targets=[0])
     for index in (0, 5, len(result.positions) - 1):
         y, left = result.positions[index].tolist()
         covered = x.clone()
@@ -148,7 +151,7 @@ def test_progress_reaches_the_end_and_batches_depend_on_size_alone():
 )  # fmt: skip
 def test_wrong_usage_is_refused(wrong):
     with pytest.raises(UsageMistake):
-        occlusion(small_network(), torch.rand(1, 3, 40, 52), **wrong)
+        occlusion(small_network(), torch.rand(1, 3, 40, 52), **{"window": 32} | wrong)
 
 
 def test_a_window_larger_than_this_input_is_a_failure_of_this_input():
@@ -197,9 +200,9 @@ def test_what_was_stopped_goes_on_to_the_very_same_answers():
 
 def test_a_layer_that_is_not_there_or_gives_no_maps_is_refused():
     with pytest.raises(UsageMistake, match="no layer"):
-        occlusion(small_network(), torch.rand(1, 3, 40, 52), layer="conv9")
+        occlusion(small_network(), torch.rand(1, 3, 40, 52), window=32, layer="conv9")
     with pytest.raises(UsageMistake, match="no feature maps"):
-        occlusion(small_network(), torch.rand(1, 3, 40, 52), layer="7")
+        occlusion(small_network(), torch.rand(1, 3, 40, 52), window=32, layer="7")
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
