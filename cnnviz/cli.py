@@ -10,6 +10,7 @@ import click
 from click.shell_completion import shell_complete
 
 from cnnviz import __version__
+from cnnviz.commands.attribute import attribute
 from cnnviz.commands.classes import classes
 from cnnviz.commands.classify import classify
 from cnnviz.commands.completion import completion
@@ -46,7 +47,7 @@ def cli() -> None:
     """
 
 
-for command in (occlude, evaluate, classify, models, layers, classes, show, doctor, completion):
+for command in (occlude, attribute, evaluate, classify, models, layers, classes, show, doctor, completion):
     cli.add_command(command)
 
 

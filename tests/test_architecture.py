@@ -14,7 +14,11 @@ from cnnviz.cli import cli
 ROOT = Path(__file__).parents[1]
 COMMANDS = sorted(cli.commands)
 PICTURES = [name for name in COMMANDS if any(p.name == "colormap" for p in cli.commands[name].params)]
-METHODS = sorted(path.stem for path in (ROOT / "cnnviz/methods").glob("[!_]*.py"))
+METHODS = sorted(
+    path.stem
+    for path in (ROOT / "cnnviz/methods").glob("[!_]*")
+    if path.suffix == ".py" or (path / "__init__.py").is_file()
+)
 SHORT = {"-o", "-q", "-v", "-h", "-m"}
 
 
@@ -74,7 +78,8 @@ def test_the_gallery_and_the_pages_show_pictures_that_exist():
 @pytest.mark.parametrize("name", METHODS)
 def test_every_method_has_a_test_and_names_its_paper(name):
     assert (ROOT / f"tests/methods/test_{name}.py").is_file()
-    text = (ROOT / f"cnnviz/methods/{name}.py").read_text("utf-8")
+    folder = ROOT / f"cnnviz/methods/{name}"
+    text = (folder / "__init__.py" if folder.is_dir() else folder.with_suffix(".py")).read_text("utf-8")
     assert re.search(r"\b(19|20)\d\d\b.*section", ast.get_docstring(ast.parse(text)) or "", re.DOTALL)
 
 
@@ -82,10 +87,13 @@ def test_an_option_means_the_same_in_every_command():
     said: dict[str, set[str]] = defaultdict(set)
     for name in COMMANDS:
         for option in options(name):
-            said[max(option.opts, key=len)].add(re.sub(r"for every \w+|object instead", "", option.help or ""))
+            said[max(option.opts, key=len)].add(
+                re.sub(r"for every \w+|object instead| \[default: .*", "", option.help or "")
+            )
     apart = {word: helps for word, helps in said.items() if len(helps) > 1}
-    # show's -o and --input and layers' --input-size stand without the photo that the others have
-    assert set(apart) <= {"--output", "--input-size", "--json"}, apart
+    # show's -o and --input and layers' --input-size stand without the photo that the others have; steps are of whatever
+    # a command does in steps
+    assert set(apart) <= {"--output", "--input-size", "--json", "--steps"}, apart
 
 
 @pytest.mark.parametrize("name", METHODS)

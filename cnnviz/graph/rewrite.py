@@ -4,7 +4,7 @@ Operators are what torch runs below modules and functions, so ``nn.ReLU``, ``F.r
 and a module used twice get the same rule, in place or not.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import Any, Literal
@@ -70,6 +70,19 @@ def play(tape: Tape, until: Value, method: Method, rule: Rule | None = None) -> 
     derivative; "rectify": activations as if they were rectifiers, the rest by their derivative).
     """
     needed, plan = _plan(tape, until, method, rule)
+    marks = {_gate: "gates", _skip: "skipped"}
+    named: dict[str, list[str]] = {"gates": [], "skipped": []}
+    for step in needed:
+        if kind := marks.get(plan.get(id(step))):  # type: ignore[arg-type]
+            named[kind].append(step.module)
+    return Played(*again(tape, until, needed, plan), named["gates"], named["skipped"])
+
+
+Change = Callable[[Step, dict[Value, Any], Tape], Any]
+
+
+def again(tape: Tape, until: Value, needed: Sequence[Step], plan: Mapping[int, Change]) -> tuple[Tensor, Tensor]:
+    """Run steps again under autograd, those in ``plan`` (by id) changed; return the input and the value reached."""
     with torch.inference_mode(False), torch.enable_grad():
         x = tape.clean[0].detach().clone().requires_grad_()
         values: dict[Value, Any] = {Value(0): x}
@@ -82,15 +95,7 @@ def play(tape: Tape, until: Value, method: Method, rule: Rule | None = None) -> 
             )  # fmt: skip
             outs = out if isinstance(out, (tuple, list)) else (out,)
             values.update({value: one for value, one in zip(step.outputs, outs, strict=False) if value})
-    marks = {_gate: "gates", _skip: "skipped"}
-    named: dict[str, list[str]] = {"gates": [], "skipped": []}
-    for step in needed:
-        if kind := marks.get(plan.get(id(step))):  # type: ignore[arg-type]
-            named[kind].append(step.module)
-    return Played(x, values[until], **named)
-
-
-Change = Callable[[Step, dict[Value, Any], Tape], Any]
+    return x, values[until]
 
 
 def _plan(tape: Tape, until: Value, method: Method, rule: Rule | None) -> tuple[list[Step], dict[int, Change]]:
@@ -131,8 +136,8 @@ def bounds(step: Step) -> tuple[float, float] | None:
     if step.name == "threshold" and rest == (0, 0):
         return 0, inf
     if step.name in ("hardtanh", "clamp"):
-        low = rest[0] if rest else step.kwargs.get("min")
-        high = rest[1] if len(rest) > 1 else step.kwargs.get("max")
+        low: Any = rest[0] if rest else step.kwargs.get("min")
+        high: Any = rest[1] if len(rest) > 1 else step.kwargs.get("max")
         if step.name == "clamp" and low is None and _number(high) and high > 0:
             return -inf, high
         if _number(low) and low == 0 and (high is None or _number(high)):
