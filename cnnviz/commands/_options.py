@@ -173,8 +173,13 @@ targets = click.option(
     help="Class of interest; give it several times for several. [default: the network's own first]",
 )  # fmt: skip
 
+raw = click.option(
+    "--raw", type=click.Path(), metavar="FILE.npz|FOLDER/",
+    help="Also store the numbers behind the picture, as NumPy arrays; evaluate reads its maps.",
+)  # fmt: skip
+
 layer = click.option(
-    "--layer", metavar="NAME",
+    "--layer", default=None, metavar="NAME",
     help="Whose feature maps: a name from 'cnnviz layers'. [default: the last layer with maps]",
 )  # fmt: skip
 

@@ -36,8 +36,7 @@ _own = shared.together(
     click.option("--noise", type=click.FloatRange(0), default=0.15, show_default=True, metavar="SHARE",
                  help="Deviation of smoothgrad's noise, in parts of the input's range."),
     shared.score("logit"),
-    click.option("--raw", type=click.Path(), metavar="FILE.npz|FOLDER/",
-                 help="Also store the maps of all methods and classes, as NumPy arrays; evaluate reads them."),
+    shared.raw,
 )  # fmt: skip
 
 

@@ -42,8 +42,7 @@ _own = shared.together(
                  help="All panels of the paper's figure 7: window, strongest feature map of --layer, probability, "
                       "most probable class."),
     shared.layer,
-    click.option("--raw", type=click.Path(), metavar="FILE.npz|FOLDER/",
-                  help="Also store all logits of all positions, and the maps, as NumPy arrays."),
+    shared.raw,
 )  # fmt: skip
 
 
