@@ -6,6 +6,7 @@ import captum.attr
 import pytest
 import torch
 import torch.nn.functional as F
+import torchvision
 from torch import Tensor, nn
 
 from cnnviz import Network, fit, load_network, read_photo
@@ -211,6 +212,23 @@ def test_where_deeplift_does_not_add_up_it_is_refused() -> None:
     network, x = made(Gated)
     with pytest.raises(UsageMistake, match=r"deeplift is not right on network: .* by \d+%"):
         attribution(network, x, method="deeplift")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["resnet18", "densenet121", "squeezenet1_1"])
+def test_deeplift_adds_up_where_captums_does_not(name: str) -> None:
+    torch.manual_seed(0)
+    module = getattr(torchvision.models, name)(weights=None)
+    network = Network.from_module(module, size=(128, 128), mean=(0.5,) * 3, std=(0.25,) * 3)
+    x, _ = fit(read_photo(PHOTOS / "coffee.jpg"), network)
+    [gap] = attribution(network, x, method="deeplift").gaps
+    assert gap < 1e-4
+
+
+@pytest.mark.parametrize("method", sorted(ATTRIBUTIONS))
+def test_a_black_photo_is_no_trouble(method: str) -> None:
+    network, x = made(Awkward)
+    assert attribution(network, x * 0, method=method, targets=[1], steps=3, samples=2).maps.isfinite().all()
 
 
 @pytest.mark.parametrize(

@@ -234,3 +234,11 @@ def test_the_public_names():
         "file": "efficientnet-lite0-57934424.pth",
         "sha256": "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
     }
+
+
+def test_the_layers_with_maps_are_told_in_the_order_of_their_answers():
+    module = nn.Sequential(nn.Conv2d(3, 2, 1), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    network = Network.from_module(module, (4, 6), (0.5,) * 3, (0.5,) * 3)
+    assert network.map_layers((4, 6)) == ["0", "1"]
+    with pytest.raises(MethodError, match="has no layer with feature maps"):
+        sums().map_layers((2, 2))
