@@ -67,6 +67,18 @@ LITE = (
 )
 ZFNET = Entry(name="zfnet", source="cnnviz", file="", sha256="", size=224, parameters=62.4)
 
+ATTRIBUTIONS = {  # methods of attribution by name, with what figures call them
+    "gradient": "Gradient",
+    "gradient-x-input": "Gradient x input",
+    "integrated-gradients": "Integrated gradients",
+    "smoothgrad": "SmoothGrad",
+    "grad-cam": "Grad-CAM",
+    "guided-grad-cam": "Guided Grad-CAM",
+    "guided": "Guided backpropagation",
+    "deconvnet": "Deconvnet",
+    "deeplift": "DeepLIFT",
+}
+
 
 @cache
 def entries() -> dict[str, Entry]:

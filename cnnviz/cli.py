@@ -11,6 +11,7 @@ from click.shell_completion import shell_complete
 
 from cnnviz import __version__
 from cnnviz.commands.activations import activations
+from cnnviz.commands.attribute import attribute
 from cnnviz.commands.classes import classes
 from cnnviz.commands.classify import classify
 from cnnviz.commands.completion import completion
@@ -50,7 +51,8 @@ def cli() -> None:
 
 
 COMMANDS = (
-    occlude, deconv, evaluate, activations, kernels, classify, models, layers, classes, show, doctor, completion,
+    occlude, attribute, deconv, evaluate, activations, kernels, classify, models, layers, classes, show, doctor,
+    completion,
 )  # fmt: skip
 for command in COMMANDS:
     cli.add_command(command)

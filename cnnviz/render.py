@@ -35,12 +35,16 @@ class Marks:
 
 @dataclass(frozen=True)
 class Panel:
-    """One map of a figure: ``values`` (h, w) on the network's input, a title and a line below it."""
+    """One map of a figure: ``values`` (h, w) on the network's input, a title and a line below it.
+
+    ``veil``, 0 to 1: how pale the photograph is beneath, so that single pixels of a map can be seen.
+    """
 
     values: NDArray[np.float32]
     title: str
     subtitle: str = ""
     marks: Marks = Marks()
+    veil: float = 0.0
 
 
 @cache
@@ -71,8 +75,12 @@ def _opacity(part: NDArray[Any], colormap: str) -> NDArray[Any]:
     return 0.85 * np.abs(part) ** 0.8 if colormap == "signed" else np.full_like(part, 0.7)
 
 
-def overlay(photo: Photo, values: NDArray[np.float32], scale: float, colormap: str = "signed") -> Photo:
-    """Lay a signed map (H, W) over a photograph (H, W, 3); ``scale`` is the value of the strongest colour.
+def overlay(
+    photo: Photo, values: NDArray[np.float32], scale: float, colormap: str = "signed", low: int = -1, veil: float = 0.0
+) -> Photo:
+    """Lay a signed map (H, W) over a photograph (H, W, 3); ``scale`` is the value of the strongest colour, and
+    ``low`` of it, -1 or 0, that of the first colour of a map that is not "signed"; ``veil`` how pale
+    the photograph is.
 
     The photograph is grey beneath, so that colour means the map alone; near zero it shows through, where the map is
     NaN it is dimmed.
@@ -80,16 +88,47 @@ def overlay(photo: Photo, values: NDArray[np.float32], scale: float, colormap: s
     light = grey(photo)
     with np.errstate(invalid="ignore"):
         part = np.nan_to_num(np.clip(values / scale, -1, 1))
-    colours = colour_table(colormap)[np.rint((part + 1) * 127.5).astype(np.uint8)]
+    colours = _colours(part, colormap, low)
     opacity = _opacity(part[..., None], colormap)
-    mixed = (0.85 * light + 38) * (1 - opacity) + colours * opacity
+    ground = (0.85 * light + 38) * (1 - veil) + 255 * veil
+    mixed = ground * (1 - opacity) + colours * opacity
     return np.where(np.isnan(values)[..., None], light * 0.35 + 20, mixed).clip(0, 255).astype(np.uint8)
+
+
+def _colours(part: NDArray[Any], colormap: str, low: int) -> NDArray[np.uint8]:
+    """Return the colours (..., 3) of values (...), -1 to 1 of the scale."""
+    place = (part + 1) / 2 if low or colormap == "signed" else part.clip(0)
+    return colour_table(colormap)[np.rint(place * 255).astype(np.uint8)]
 
 
 def grey(photo: Photo) -> NDArray[Any]:
     """Return how light a photograph (H, W, 3) is, (H, W, 1), 0 to 255: the luma of ITU-R BT.601."""
     light: NDArray[Any] = photo @ np.array([0.299, 0.587, 0.114], np.float32)
     return light[..., None]
+
+
+def robust_end(maps: NDArray[np.float32]) -> float:
+    """Return the magnitude below which 99 % of all values (...) lie: an end of the scale that no lone pixel sets."""
+    known = np.abs(maps[np.isfinite(maps)])
+    return float(np.percentile(known, 99) or known.max() or 1e-12) if known.size else 1e-12
+
+
+def slide(photo: Photo, geometry: Geometry, side: int = SMALL) -> tuple[Photo, Geometry]:
+    """Return the photograph with a shorter side of ``side`` pixels, whatever its own, and the geometry to match."""
+    height, width = (max(1, round(length * side / min(photo.shape[:2]))) for length in photo.shape[:2])
+    scaled = np.asarray(Image.fromarray(photo).resize((width, height), Image.Resampling.BICUBIC))
+    return scaled, replace(geometry, photo=(height, width))
+
+
+def stacked(pictures: Sequence[Photo]) -> Photo:
+    """Return pictures one below the other, white where one is narrower."""
+    width = max(picture.shape[1] for picture in pictures)
+    canvas = np.full((sum(map(len, pictures)), width, 3), 255, np.uint8)
+    top = 0
+    for picture in pictures:
+        canvas[top : top + len(picture), : picture.shape[1]] = picture
+        top += len(picture)
+    return canvas
 
 
 def common_scale(panels: Sequence[Panel]) -> float:
@@ -105,13 +144,17 @@ def signed_scale(arrays: Sequence[NDArray[np.floating]]) -> float:
 
 
 def figure(
-    photo: Photo, geometry: Geometry, panels: Sequence[Panel], *, label: str, colormap: str, bare: bool
-) -> Photo:
+    photo: Photo, geometry: Geometry, panels: Sequence[Panel], *, label: str, colormap: str, bare: bool,
+    scale: float | None = None, signed: bool = True,
+) -> Photo:  # fmt: skip
     """Return the panels side by side over a photograph, on one scale, with captions and a colour bar.
 
     ``label`` says what the colour bar measures. ``bare`` gives the overlays alone, at the photograph's own size.
+    ``scale`` is the value of the strongest colour, by default the largest magnitude in all maps; where
+    the maps are not ``signed`` the scale starts at zero.
     """
-    scale = common_scale(panels)
+    scale = scale or common_scale(panels)
+    low = -1 if signed else 0
     if not bare:
         photo, geometry = enlarge(photo, geometry)
     height, width = photo.shape[:2]
@@ -123,12 +166,12 @@ def figure(
     for index, panel in enumerate(panels):
         left = gap + index * (width + gap) if not bare else index * width
         place = canvas[head : head + height, left : left + width]
-        paint(place, photo, geometry, panel, scale, colormap)
+        paint(place, photo, geometry, panel, scale, colormap, low)
         _mark(place, panel.marks)
         if not bare:
             caption(canvas[:head, left : left + width], panel.title, panel.subtitle, unit)
     if not bare:
-        colour_bar(canvas[head : head + height, gap + total + gap :], -scale, scale, label, colormap, unit)
+        colour_bar(canvas[head : head + height, gap + total + gap :], low * scale, scale, label, colormap, unit)
     return canvas
 
 
@@ -149,12 +192,13 @@ def enlarge(photo: Photo, geometry: Geometry) -> tuple[Photo, Geometry]:
 
 
 def paint(
-    target: NDArray[np.uint8], photo: Photo, geometry: Geometry, panel: Panel, scale: float, colormap: str
+    target: NDArray[np.uint8], photo: Photo, geometry: Geometry, panel: Panel, scale: float, colormap: str, low: int
 ) -> None:
     """Paint one overlay into ``target`` (H, W, 3) by strips: a large photograph costs one strip of floats."""
     for top in range(0, len(photo), STRIP):
         rows = slice(top, min(top + STRIP, len(photo)))
-        target[rows] = overlay(photo[rows], geometry.to_photo(panel.values, rows), scale, colormap)
+        values = geometry.to_photo(panel.values, rows)
+        target[rows] = overlay(photo[rows], values, scale, colormap, low, panel.veil)
 
 
 def _mark(canvas: NDArray[np.uint8], marks: Marks) -> None:
@@ -193,8 +237,12 @@ def caption(canvas: NDArray[np.uint8], title: str, subtitle: str, unit: int) -> 
 
 
 def shades(values: NDArray[Any], low: float, high: float, colormap: str = "signed") -> Photo:
-    """Return values (...) as colours (..., 3), those of a colour bar from ``low`` to ``high``."""
-    part = np.clip((np.asarray(values, np.float32) - low) / (high - low) * 2 - 1, -1, 1)[..., None]
+    """Return values (...) as colours (..., 3), those of a colour bar from ``low`` to ``high``; signed ones have zero in
+    the middle of the table, whatever the ends.
+    """
+    values = np.asarray(values, np.float32)
+    place = values / max(abs(low), abs(high)) if colormap == "signed" else (values - low) / (high - low) * 2 - 1
+    part = np.clip(place, -1, 1)[..., None]
     colours = colour_table(colormap)[np.rint((part[..., 0] + 1) * 127.5).astype(np.uint8)]
     opacity = _opacity(part, colormap) / 0.85 if colormap == "signed" else 1.0
     mixed: Photo = (colours * opacity + np.array(BAR) * (1 - opacity)).astype(np.uint8)

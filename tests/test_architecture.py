@@ -14,7 +14,11 @@ from cnnviz.cli import cli
 ROOT = Path(__file__).parents[1]
 COMMANDS = sorted(cli.commands)
 PICTURES = [name for name in COMMANDS if name != "show" and any(p.name == "output" for p in cli.commands[name].params)]
-METHODS = sorted(path.stem for path in (ROOT / "cnnviz/methods").glob("[!_]*.py"))
+METHODS = sorted(
+    path.stem
+    for path in (ROOT / "cnnviz/methods").glob("[!_]*")
+    if path.suffix == ".py" or (path / "__init__.py").is_file()
+)
 SHORT = {"-o", "-q", "-v", "-h", "-m"}
 
 
@@ -74,7 +78,8 @@ def test_the_gallery_and_the_pages_show_pictures_that_exist():
 @pytest.mark.parametrize("name", METHODS)
 def test_every_method_has_a_test_and_names_its_paper(name):
     assert (ROOT / f"tests/methods/test_{name}.py").is_file()
-    text = (ROOT / f"cnnviz/methods/{name}.py").read_text("utf-8")
+    folder = ROOT / f"cnnviz/methods/{name}"
+    text = (folder / "__init__.py" if folder.is_dir() else folder.with_suffix(".py")).read_text("utf-8")
     assert re.search(r"\b(19|20)\d\d\b.*section", ast.get_docstring(ast.parse(text)) or "", re.DOTALL)
 
 
@@ -82,16 +87,12 @@ def test_an_option_means_the_same_in_every_command():
     said: dict[str, set[str]] = defaultdict(set)
     for name in COMMANDS:
         for option in options(name):
-            text = re.sub(
-                r"(Goes with --\w+\. )?\[(default: [^]]*|required)\]|for every \w+|object instead",
-                "",
-                option.help or "",
-            )
+            text = re.sub(r"\[(default: [^]]*|required)\]|for every \w+|object instead", "", option.help or "")
             said[max(option.opts, key=len)].add(text.strip())
     apart = {word: helps for word, helps in said.items() if len(helps) > 1}
-    # show's -o and --input and layers' --input-size stand without the photo that the others have; what --top counts
-    # and --raw stores is each command's own
-    assert set(apart) <= {"--output", "--input-size", "--json", "--top", "--raw"}, apart
+    # show's -o and --input and layers' --input-size stand without the photo that the others have; what --top counts,
+    # --raw stores, and is done in --steps or by a --method is each command's own
+    assert set(apart) <= {"--output", "--input-size", "--json", "--top", "--raw", "--steps", "--method"}, apart
 
 
 @pytest.mark.parametrize("name", METHODS)

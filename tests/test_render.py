@@ -105,3 +105,29 @@ def test_marks_are_drawn_on_their_own_panel_at_their_place():
     assert (rows.min(), rows.max(), columns.min(), columns.max()) == (100, 399, 200, 499)
     assert tuple(marked[125, 450]) == render.PAPER
     assert np.ptp(marked[200:390, 215:485]) == 0  # nothing but the border and the cross
+
+
+def test_a_scale_from_zero_uses_the_whole_colour_map_and_a_veil_makes_the_photo_pale():
+    flat, zero, one = np.full((1, 1, 3), 100, np.uint8), np.zeros((1, 1), np.float32), np.ones((1, 1), np.float32)
+    low, middle = (render.overlay(flat, zero, 1.0, "viridis", low)[0, 0].astype(int) for low in (0, -1))
+    assert np.abs(low - middle).max() > 40
+    assert np.array_equal(render.overlay(flat, one, 1.0, "viridis", 0), render.overlay(flat, one, 1.0, "viridis"))
+    assert render.overlay(flat, zero, 1.0, veil=0.5).min() > render.overlay(flat, zero, 1.0).max() + 40
+
+
+def test_the_end_of_a_scale_is_set_by_no_lone_pixel():
+    values = np.ones((100, 100), np.float32)
+    values[0, 0], values[0, 1] = -1000, np.nan
+    assert render.robust_end(values) == 1
+    assert render.robust_end(np.eye(30, dtype=np.float32)[:, :1] * 5) == pytest.approx(5, rel=0.5)
+    assert render.robust_end(np.zeros((3, 3), np.float32)) > 0
+    assert render.robust_end(np.full((3, 3), np.nan, np.float32)) > 0
+
+
+def test_a_slide_has_one_height_and_rows_are_stacked():
+    picture, geometry = render.slide(photo(60, 90), whole(60, 90))
+    assert picture.shape == (480, 720, 3)
+    assert geometry.photo == (480, 720)
+    both = render.stacked([np.zeros((2, 5, 3), np.uint8), np.zeros((3, 4, 3), np.uint8)])
+    assert both.shape == (5, 5, 3)
+    assert both[2:, 4:].min() == 255

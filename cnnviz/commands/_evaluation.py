@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from cnnviz.plot import Axes, Curve
     from cnnviz.render import Panel
 
-TALL = 480  # pixels of the photo's shorter side in the figure, whatever its own
 WIDE = 27  # letters' sizes that a plot is wide, at least
 
 
@@ -121,10 +120,10 @@ def draw(
     from cnnviz import plot, render
 
     found = numbers["maps"]
-    photo, geometry = _slide(photo, geometry)
+    photo, geometry = render.slide(photo, geometry)
     panels = [_panel(row, subject, geometry, mask) for row, subject in zip(found, subjects, strict=True)]
     label = "share of the map's largest magnitude"
-    maps = _stacked([
+    maps = render.stacked([
         render.figure(photo, geometry, panels[first : first + 3], label=label, colormap=colormap, bare=False)
         for first in range(0, len(panels), 3)
     ])  # fmt: skip
@@ -136,7 +135,7 @@ def draw(
         maps = np.concatenate([maps, plot.row(beside, WIDE * unit * len(beside), len(maps), unit)], 1)
     else:
         below = plots + sanity
-    return _stacked([maps, _row_below(below, maps.shape[1], unit)]) if below else maps
+    return render.stacked([maps, _row_below(below, maps.shape[1], unit)]) if below else maps
 
 
 def _row_below(plots: "list[Axes]", width: int, unit: int) -> "Photo":
@@ -149,31 +148,6 @@ def _row_below(plots: "list[Axes]", width: int, unit: int) -> "Photo":
     canvas = np.full((height, width, 3), 255, np.uint8)
     canvas[:, unit:] = plot.row(plots, width - unit, height, unit)
     return canvas
-
-
-def _stacked(pictures: "Sequence[Photo]") -> "Photo":
-    """Return pictures one below the other, white where one is narrower."""
-    import numpy as np
-
-    width = max(picture.shape[1] for picture in pictures)
-    canvas = np.full((sum(map(len, pictures)), width, 3), 255, np.uint8)
-    top = 0
-    for picture in pictures:
-        canvas[top : top + len(picture), : picture.shape[1]] = picture
-        top += len(picture)
-    return canvas
-
-
-def _slide(photo: "Photo", geometry: "Geometry") -> "tuple[Photo, Geometry]":
-    """Return the photograph at the figure's size, whatever its own, and the geometry to match."""
-    from dataclasses import replace
-
-    import numpy as np
-    from PIL import Image
-
-    height, width = (max(1, round(side * TALL / min(photo.shape[:2]))) for side in photo.shape[:2])
-    scaled = np.asarray(Image.fromarray(photo).resize((width, height), Image.Resampling.BICUBIC))
-    return scaled, replace(geometry, photo=(height, width))
 
 
 def _panel(row: Line, subject: Subject, geometry: "Geometry", mask: "NDArray[Any] | None") -> "Panel":

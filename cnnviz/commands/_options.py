@@ -40,6 +40,27 @@ class ClassName(click.ParamType):  # type: ignore[type-arg,unused-ignore]
         return [CompletionItem(name) for name in names if name.lower().startswith(incomplete.lower())]
 
 
+class AttributionNames(click.ParamType):  # type: ignore[type-arg,unused-ignore]
+    """Methods of attribution with commas between them, each taken once."""
+
+    name = "methods"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        """Return the names in order."""
+        names = value if isinstance(value, tuple) else tuple(part.strip() for part in str(value).split(","))
+        for name in names:
+            if name not in catalog.ATTRIBUTIONS:
+                known = f"; take some of {', '.join(catalog.ATTRIBUTIONS)}"
+                near = catalog.did_you_mean(name, list(catalog.ATTRIBUTIONS), known)
+                self.fail(f"no method is named {name!r}{near}", param, ctx)
+        return tuple(dict.fromkeys(names))
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Return the methods that go on from the last comma."""
+        before, comma, begun = incomplete.rpartition(",")
+        return [CompletionItem(before + comma + name) for name in catalog.ATTRIBUTIONS if name.startswith(begun)]
+
+
 class Triple(click.ParamType):  # type: ignore[type-arg,unused-ignore]
     """Three numbers for red, green and blue, such as 0.5,0.5,0.5; one number stands for all three."""
 
@@ -91,6 +112,14 @@ def layer(default: str) -> Decorator[Any]:
     """Return the option of which layer is shown; ``default`` says which without it."""
     text = f"Layer to show, by its name in 'cnnviz layers'. {default}"
     return click.option("--layer", default=None, metavar="NAME", help=text)
+
+
+def score(default: str) -> Decorator[Any]:
+    """Return the option for the score of a class, whose default is the method's own."""
+    return click.option(
+        "--score", type=click.Choice(["probability", "logit"]), default=default, show_default=True,
+        help="The score of the class that is followed.",
+    )  # fmt: skip
 
 
 FILLS = click.Choice(["grey", "mean", "black", "white", "blur", "noise"])
@@ -161,6 +190,11 @@ photo = together(
 targets = click.option(
     "--class", "targets", type=ClassName(), multiple=True, metavar="NAME|INDEX",
     help="Class of interest; give it several times for several. [default: the network's own first]",
+)  # fmt: skip
+
+raw = click.option(
+    "--raw", type=click.Path(), metavar="FILE.npz|FOLDER/",
+    help="Also store the numbers behind the picture, as NumPy arrays; evaluate reads its maps.",
 )  # fmt: skip
 
 colormap = click.option(

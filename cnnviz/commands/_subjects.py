@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cnnviz import catalog
 from cnnviz.batch import Job
 from cnnviz.commands._run import Source
 from cnnviz.errors import MethodError, PhotoError, UsageMistake, shown
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from cnnviz.models import Network
 
 MOST = 6  # maps in one picture: as many colours as all eyes tell apart
-MAP_ENDINGS = (".npy", ".npz", "-occlude.npz")
+MAP_ENDINGS = (".npy", ".npz", "-occlude.npz", "-attribute.npz")
 MASK_ENDINGS = (".png", ".bmp", ".tif", ".tiff", ".gif", ".webp", ".jpg", ".jpeg")
 VIEW = ("model", "fit", "size", "resize")  # options that say which part of a photo lies where on the input
 
@@ -116,7 +117,7 @@ def given(
     with torch.inference_mode():
         logits = network(x)[0]
     first = [int(logits.argmax())]
-    labels = options["labels"] or (["map"] if len(held) == 1 else [f"map {n}" for n in range(1, len(held) + 1)])
+    labels = options["labels"] or _labels(held)
     subjects = []
     for label, file in zip(labels, held, strict=True):
         found = _of_classes(file, chosen, first)
@@ -127,11 +128,20 @@ def given(
                 raise MethodError(f"{file.name}: is of class {target}, and {network.name} has {len(logits)} classes")
             if values[index].isnan().all():
                 raise MethodError(f"{file.name}: has no number where the network looks")
-            name = label if len(found) == 1 else f"{label}, {network.class_name(target)}"
-            subjects.append(Subject(name, target, values[index]))
+            method = catalog.ATTRIBUTIONS.get(file.methods[index], file.methods[index]) if file.methods else ""
+            several = len({target for _, target in found}) > 1
+            words = [label, method, network.class_name(target) if several else ""]
+            subjects.append(Subject(", ".join(filter(None, words)), target, values[index]))
     if len(subjects) > MOST:
         raise MethodError(f"{len(subjects)} maps, and {MOST} go into one picture: choose with --class")
     return subjects
+
+
+def _labels(held: "Sequence[MapFile]") -> list[str]:
+    """Return a name for each file that was given none; one whose maps have names of their own needs none."""
+    if len(held) == 1:
+        return ["" if held[0].methods else "map"]
+    return [f"map {number}" for number in range(1, len(held) + 1)]
 
 
 def _of_classes(file: "MapFile", chosen: list[int] | None, first: list[int]) -> list[tuple[int, int]]:
@@ -149,7 +159,10 @@ def _of_classes(file: "MapFile", chosen: list[int] | None, first: list[int]) -> 
         raise MethodError(
             f"{file.name}: holds no map of class {missing[0]}, but of {', '.join(map(str, file.targets))}"
         )
-    return [(file.targets.index(target), target) for target in chosen or dict.fromkeys(file.targets)]
+    wanted = chosen or list(dict.fromkeys(file.targets))
+    if not file.methods:
+        return [(file.targets.index(target), target) for target in wanted]
+    return [(index, target) for target in wanted for index, own in enumerate(file.targets) if own == target]
 
 
 def _same_photo(file: "MapFile", source: Source) -> None:

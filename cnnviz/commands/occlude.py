@@ -10,7 +10,6 @@ from cnnviz.batch import Job, Line
 from cnnviz.commands import _figure7, _partial
 from cnnviz.commands import _options as shared
 from cnnviz.commands._run import Run, class_indices
-from cnnviz.errors import MethodError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,8 +29,7 @@ _own = shared.together(
                   help="Step between two places of the window, in pixels of the network's input."),
     click.option("--fill", type=shared.FILLS, default="blur",
                   show_default=True, help="What the window shows."),
-    click.option("--score", type=click.Choice(["probability", "logit"]), default="probability", show_default=True,
-                  help="Whose drop is drawn."),
+    shared.score("probability"),
     click.option("--border", type=click.Choice(["inside", "overhang"]), default="overhang", show_default=True,
                   help="Windows start inside the input, or overhang it so that border pixels count like the others."),
     click.option("--engine", type=click.Choice(["auto", "incremental", "plain"]), default="auto", show_default=True,
@@ -42,9 +40,8 @@ _own = shared.together(
     click.option("--panels", is_flag=True,
                  help="All panels of the paper's figure 7: window, the layer's strongest feature map, probability, "
                       "most probable class."),
-    shared.layer("Goes with --panels. [default: the last with maps]"),
-    click.option("--raw", type=click.Path(), metavar="FILE.npz|FOLDER/",
-                  help="Also store all logits of all positions, and the maps, as NumPy arrays."),
+    shared.layer("[default: the last layer with maps]"),
+    shared.raw,
 )  # fmt: skip
 
 
@@ -127,13 +124,7 @@ def _layer(network: "Network", x: "Tensor", options: Mapping[str, Any]) -> str |
     """Return the layer whose strongest feature map is wanted: by default the last that gives maps."""
     if not options["panels"] or options["layer"]:
         return options["layer"]  # type: ignore[no-any-return]
-    from cnnviz import graph
-
-    found = graph.layers(network.module, (x.shape[-2], x.shape[-1]))
-    maps = [layer.name for layer in found if len(layer.shape) == 3 and min(layer.shape[1:]) > 1]
-    if not maps:
-        raise MethodError(f"{network.name} has no layer with feature maps, which --panels show")
-    return maps[-1]
+    return network.map_layers((x.shape[-2], x.shape[-1]))[-1]
 
 
 def _answers(known: "dict[str, NDArray[Any]] | None") -> "Answers | None":

@@ -1,5 +1,6 @@
 """The network as a graph of operators: receptive fields, folding, incremental evaluation, other derivatives."""
 
+from cnnviz.graph.difference import differences
 from cnnviz.graph.fields import ALL, UNKNOWN, Field, Layer, layers, watch
 from cnnviz.graph.fold import fold
 from cnnviz.graph.incremental import Incremental
@@ -9,5 +10,5 @@ from cnnviz.graph.tape import Tape, UntraceableError, Value, record
 
 __all__ = [
     "ALL", "UNKNOWN", "Box", "Field", "Incremental", "Layer", "Method", "Played", "Rule", "Tape", "UndefinedError",
-    "UntraceableError", "Value", "fold", "layers", "play", "record", "watch",
+    "UntraceableError", "Value", "differences", "fold", "layers", "play", "record", "watch",
 ]  # fmt: skip

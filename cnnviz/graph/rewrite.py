@@ -4,7 +4,7 @@ Operators are what torch runs below modules and functions, so ``nn.ReLU``, ``F.r
 and a module used twice get the same rule, in place or not.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import Any, Literal
@@ -73,6 +73,20 @@ def play(tape: Tape, until: Value, method: Method, rule: Rule | None = None) -> 
     derivative; "rectify": activations as if they were rectifiers, the rest by their derivative).
     """
     needed, plan = _plan(tape, until, method, rule)
+    marks = {_gate: "gates", _skip: "skipped"}
+    named: dict[str, list[str]] = {"gates": [], "skipped": []}
+    for step in needed:
+        if kind := marks.get(plan.get(id(step))):  # type: ignore[arg-type]
+            named[kind].append(step.module)
+    switches = sum("max_pool" in step.name for step in needed)
+    return Played(*again(tape, until, needed, plan), named["gates"], named["skipped"], switches)
+
+
+Change = Callable[[Step, dict[Value, Any], Tape], Any]
+
+
+def again(tape: Tape, until: Value, needed: Sequence[Step], plan: Mapping[int, Change]) -> tuple[Tensor, Tensor]:
+    """Run steps again under autograd, those in ``plan`` (by id) changed; return the input and the value reached."""
     with torch.inference_mode(False), torch.enable_grad():
         x = tape.clean[0].detach().clone().requires_grad_()
         values: dict[Value, Any] = {Value(0): x}
@@ -85,16 +99,7 @@ def play(tape: Tape, until: Value, method: Method, rule: Rule | None = None) -> 
             )  # fmt: skip
             outs = out if isinstance(out, (tuple, list)) else (out,)
             values.update({value: one for value, one in zip(step.outputs, outs, strict=False) if value})
-    marks = {_gate: "gates", _skip: "skipped"}
-    named: dict[str, list[str]] = {"gates": [], "skipped": []}
-    for step in needed:
-        if kind := marks.get(plan.get(id(step))):  # type: ignore[arg-type]
-            named[kind].append(step.module)
-    switches = sum("max_pool" in step.name for step in needed)
-    return Played(x, values[until], **named, switches=switches)
-
-
-Change = Callable[[Step, dict[Value, Any], Tape], Any]
+    return x, values[until]
 
 
 def _plan(tape: Tape, until: Value, method: Method, rule: Rule | None) -> tuple[list[Step], dict[int, Change]]:

@@ -19,6 +19,7 @@ from cnnviz.errors import MethodError, shown
 from cnnviz.images.geometry import Geometry
 
 MAX_BYTES = 1 << 29
+LONG = 60  # letters of a method's name
 BROKEN = (OSError, ValueError, TypeError, EOFError, KeyError, NotImplementedError, RuntimeError, SyntaxError,
           zipfile.BadZipFile, zlib.error, lzma.LZMAError)  # fmt: skip
 Arrays = dict[str, NDArray[Any]]
@@ -28,14 +29,16 @@ Arrays = dict[str, NDArray[Any]]
 class MapFile:
     """What a file of maps holds.
 
-    ``arrays`` "maps" (n, h, w) and, in files of ``occlude --raw``, "photo_maps" (n, H, W), float32, NaN where nobody
-    looked; ``targets`` the class of each, None where the file does not say; ``recipe`` of the command that wrote it.
+    ``arrays`` "maps" (n, h, w) and, in files of ``--raw``, "photo_maps" (n, H, W), float32, NaN where nobody
+    looked; ``targets`` the class of each, None where the file does not say; ``recipe`` of the command that wrote it;
+    ``methods`` the name of what made each, where it says.
     """
 
     name: str
     arrays: Arrays
     targets: tuple[int, ...] | None = None
     recipe: recipes.Recipe | None = None
+    methods: tuple[str, ...] | None = None
 
     def on_input(self, geometry: Geometry, *, same_view: bool = False) -> NDArray[np.float32]:
         """Return the maps (n, h, w) on the network's input, from there or from the photograph's own pixels.
@@ -101,16 +104,30 @@ def _archive(path: Path, name: str) -> MapFile:
     count = len(arrays["maps"])
     if targets.dtype.kind not in "iu" or targets.shape != (count,) or (targets < 0).any():
         raise MethodError(f"{name}: its targets are not the indices of {count} classes")
-    return MapFile(name, arrays, tuple(int(index) for index in targets), recipes.read(path))
+    chosen, recipe = tuple(int(index) for index in targets), recipes.read(path)
+    return MapFile(name, arrays, chosen, recipe, _names(path, name, count))
 
 
-def _array(file: IO[bytes], name: str) -> NDArray[Any]:
-    """Return an array of numbers; its header is judged first, so that a bomb costs no memory."""
+def _names(path: Path, name: str, count: int) -> tuple[str, ...] | None:
+    """Return the names in the array "methods", one for each map; None where there is none."""
+    with zipfile.ZipFile(path) as archive:
+        if "methods.npy" not in archive.namelist():
+            return None
+        with archive.open("methods.npy") as member:
+            names = _array(member, name, "U")
+    if names.shape != (count,):
+        raise MethodError(f"{name}: its methods are not the names of {count} maps")
+    return tuple(str(one)[:LONG] for one in names)
+
+
+def _array(file: IO[bytes], name: str, kinds: str = "fiub") -> NDArray[Any]:
+    """Return an array of numbers, or of NumPy's other ``kinds``; its header is judged first: a bomb costs no memory."""
     version = npy.read_magic(file)
     read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
     shape, _, dtype = read(file)
-    if dtype.kind not in "fiub":
-        raise MethodError(f"{name}: holds values of type {shown(str(dtype))}, not numbers")
+    if dtype.kind not in kinds:
+        wanted = "names" if kinds == "U" else "numbers"
+        raise MethodError(f"{name}: holds values of type {shown(str(dtype))}, not {wanted}")
     if dtype.itemsize * _product(shape) > MAX_BYTES:
         raise MethodError(f"{name}: is larger than {MAX_BYTES >> 20} MiB")
     file.seek(0)

@@ -171,6 +171,17 @@ class Network:
             raise UsageMistake(f"{self.name} has no layer {name!r}{near}")
         return known[name]
 
+    def map_layers(self, size: tuple[int, int]) -> list[str]:
+        """Return the layers that give feature maps for an input of ``size`` (h, w), in the order in which they answer.
+
+        Raises MethodError where there is none.
+        """
+        found = graph.layers(self.module, size)
+        names = [layer.name for layer in found if len(layer.shape) == 3 and min(layer.shape[1:]) > 1]
+        if not names:
+            raise MethodError(f"{self.name} has no layer with feature maps")
+        return names
+
     @cached_property
     def folded(self) -> "Network":
         """The same network with its batch normalisations folded into the convolutions: for logits, not for layers.

@@ -136,3 +136,14 @@ def test_a_fifo_a_folder_and_nothing_are_no_files(tmp_path):
     for name, told in (("pipe.npy", "is not a file"), (".", "is not a file"), ("no.npy", "no such file")):
         with pytest.raises(MethodError, match=told):
             read_maps(tmp_path / name)
+
+
+def test_maps_may_have_names(tmp_path):
+    path, names = tmp_path / "a.npz", np.array(["guided", "x" * 100])
+    arrays = {"maps": INPUT, "targets": np.array([3, 1])}
+    np.savez(path, methods=names, **arrays)
+    assert read_maps(path).methods == ("guided", "x" * 60)
+    for wrong in (names[:1], np.array([1, 2]), np.array([{}, {}], object)):
+        np.savez(path, methods=wrong, **arrays)
+        with pytest.raises(MethodError, match=r"a\.npz: (its methods are not|holds values of type)"):
+            read_maps(path)

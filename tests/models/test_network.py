@@ -243,3 +243,11 @@ def test_a_network_asked_in_inference_mode_can_be_differentiated_later():
     x = torch.rand(1, 3, 2, 2, requires_grad=True)
     network(x).sum().backward()
     assert torch.allclose(x.grad, torch.full_like(x, 2))
+
+
+def test_the_layers_with_maps_are_told_in_the_order_of_their_answers():
+    module = nn.Sequential(nn.Conv2d(3, 2, 1), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    network = Network.from_module(module, (4, 6), (0.5,) * 3, (0.5,) * 3)
+    assert network.map_layers((4, 6)) == ["0", "1"]
+    with pytest.raises(MethodError, match="has no layer with feature maps"):
+        sums().map_layers((2, 2))
