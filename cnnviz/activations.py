@@ -34,3 +34,13 @@ def feature_maps(seen: list[Tensor], layer: str) -> Tensor:
     if not seen or seen[-1].dim() != 4:
         raise UsageMistake(f"layer {layer} gives no feature maps (channels, rows, columns)")
     return seen[-1][0]
+
+
+def refuse_channels_last(maps: Tensor, inputs: Tensor, layer: str) -> None:
+    """Raise UsageMistake for maps (channels, h, w) of a square input that are square in their first two axes alone.
+
+    So are Swin's, whose channels come last.
+    """
+    first, second, third = maps.shape
+    if inputs.shape[-2] == inputs.shape[-1] and first == second != third:
+        raise UsageMistake(f"layer {layer} gives its channels last (rows, columns, channels), which is not drawn")

@@ -36,6 +36,8 @@ def cut(values: NDArray[np.floating], box: Box, fill: float) -> NDArray[np.float
     height, width = values.shape[1:]
     part = np.full((3, bottom - top, right - left), fill, np.float32)
     rows, columns = slice(max(top, 0), min(bottom, height)), slice(max(left, 0), min(right, width))
+    if rows.start >= rows.stop or columns.start >= columns.stop:  # wholly in the padding
+        return part
     part[:, rows.start - top : rows.stop - top, columns.start - left : columns.stop - left] = values[:, rows, columns]
     return part
 

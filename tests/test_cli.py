@@ -164,7 +164,7 @@ def test_a_signal_during_work_ends_it_quietly(
     number: signal.Signals, status: int, told: int, photo: Path, tmp_path: Path
 ) -> None:
     Image.open(photo).resize((32, 32)).save(tmp_path / "a.png")
-    words = ["occlude", "a.png", "cat.jpg", "--fit", "whole", "--stride", "2", "-o", "out/"]
+    words = ["occlude", "a.png", "cat.jpg", "--fit", "whole", "--window", "32", "--stride", "2", "-o", "out/"]
     process = subprocess.Popen(
         [COMMAND, *words], cwd=tmp_path, env=environment(), stderr=subprocess.PIPE, text=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # shells let background jobs ignore it

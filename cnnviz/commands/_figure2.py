@@ -4,10 +4,7 @@ import hashlib
 import json
 import os
 import time
-from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,21 +14,17 @@ from cnnviz import batch, output, recipe
 from cnnviz.batch import Job, Line
 from cnnviz.commands import _partial
 from cnnviz.commands._run import Run, Source
-from cnnviz.errors import CnnvizError, MethodError, Status, UsageMistake, shown, worst
+from cnnviz.commands._strongest import Task, best_photos, keep, line_of
+from cnnviz.errors import Status, UsageMistake, shown, worst
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from cnnviz.figure2 import Pair
-    from cnnviz.graph import Layer
     from cnnviz.images import Photo
     from cnnviz.methods.strongest import Strongest
 
-AHEAD = 8  # photos read while the network is at work
 AT_ONCE = 32  # feature maps whose pictures are made together: their parts are held in memory
 SIDE = 128
 DEFAULT = "0-15"
-KEPT = ("values", "numbers", "places", "widths", "taken")
 
 
 class Channels(click.ParamType):  # type: ignore[type-arg,unused-ignore]
@@ -44,7 +37,7 @@ class Channels(click.ParamType):  # type: ignore[type-arg,unused-ignore]
         if value != "all":
             for part in str(value).split(","):
                 low, _, high = part.partition("-")
-                if not (low.isdecimal() and (not high or high.isdecimal()) and "-" not in high):
+                if not (low.isdecimal() and (not high or high.isdecimal())) or (high and int(high) < int(low)):
                     self.fail(f"{value!r} is neither all nor numbers such as 0-15 or 3,7,20-29", param, ctx)
         return str(value)
 
@@ -77,41 +70,6 @@ def refuse(given: Mapping[str, Any], what: str) -> None:
             raise click.UsageError(f"{option} goes with {what}")
 
 
-@dataclass(frozen=True)
-class _Task:
-    """One search: the photos in order of their names, where results go, and the settings."""
-
-    run: Run
-    jobs: list[Job]
-    root: Path
-    fit: str
-    options: Mapping[str, Any]
-    source: Source
-    fields: "dict[tuple[int, int], Layer | None]"  # of the layer, by the size of the input
-
-    @property
-    def layer(self) -> str:
-        return str(self.options["layer"])
-
-    def file(self, ending: str) -> Path:
-        """Return where a result lies: the layer's name, and an ending."""
-        return self.root / f"{self.layer}{ending}"
-
-    def recipe(self, numbers: Line) -> dict[str, Any]:
-        """Return the recipe of a result of the whole folder."""
-        made = self.run.recipe(self.source, numbers)
-        return made | {"input": made["input"] | {"photos": len(self.jobs)}}
-
-    def read(self, job: Job) -> "tuple[Tensor, str]":
-        """Return a photo as the network's input, and its sha256."""
-        from cnnviz import images
-
-        if job.trouble:
-            raise MethodError(job.trouble)
-        photo, source = self.run.read(job)
-        return images.fit(photo, self.run.network, self.fit)[0], source.sha256
-
-
 def search(inputs: tuple[str, ...], target: str | None, fit: str, options: Mapping[str, Any]) -> None:
     """Search folders for the strongest photos of a layer's maps, draw them, and leave with the exit status."""
     if target and (target in output.STDOUT or Path(target).suffix.lower() in output.FORMATS):
@@ -121,15 +79,16 @@ def search(inputs: tuple[str, ...], target: str | None, fit: str, options: Mappi
     found = batch.find(inputs, lambda p: inside in Path(os.path.realpath(p)).parents and recipe.read(p) is not None)
     jobs = sorted(found, key=lambda job: job.source)
     run = Run(jobs)
-    output.make_folder(root)
     listing = "".join(f"{job.folder}/{job.name}\0{_size(job)}\n" for job in jobs)
-    source = Source(Path(os.path.realpath(inputs[0])).name, hashlib.sha256(listing.encode()).hexdigest())
-    task = _Task(run, jobs, root, fit, options, source, {})
+    source = Source(
+        Path(os.path.realpath(inputs[0])).name, hashlib.sha256(listing.encode("utf-8", "surrogateescape")).hexdigest()
+    )
+    task = Task(run, jobs, root, fit, options, source, ", ".join(inputs))
     with _partial.stopping(None) as stop:
-        statuses = _work(task, stop)
+        _work(task, stop)
     if stop.interrupted:
         run.console.note("stopped; --resume goes on")
-    run.context.exit(int(worst({*statuses, Status.INTERRUPTED} if stop.interrupted else statuses)))
+    run.context.exit(int(worst(task.statuses | ({Status.INTERRUPTED} if stop.interrupted else set()))))
 
 
 def _size(job: Job) -> int:
@@ -139,98 +98,69 @@ def _size(job: Job) -> int:
         return -1
 
 
-def _work(task: _Task, stop: _partial.Stop) -> set[Status]:
-    started, statuses = time.monotonic(), {Status.OK}
-    unfinished, whole = task.file(".partial.npz"), task.recipe({})
-    for ending in (".png", ".ndjson"):
-        output.check(str(task.file(ending)), overwrite=task.options["overwrite"] or ending == ".ndjson")
-    known = _partial.find(unfinished, whole, task.run.console, KEPT) if task.options["resume"] else None
-    best = _search(task, known, stop, statuses)
+def _work(task: Task, stop: _partial.Stop) -> None:
+    o, started = task.options, time.monotonic()
+    channels = _ready(task)
+    lines_file, sheet = task.file(".ndjson"), task.file(".png")
+    if o["resume"] and lines_file.exists() and _partial.finished(str(sheet), task.recipe({})):
+        task.run.console.note(f"{shown(str(sheet))}: is whole already")
+        return
+    best = best_photos(task, stop)
     if best is None:
-        return {*statuses, Status.FAILED}
-    _partial.keep(unfinished, _kept(best), whole)
-    channels = _expand(task.options["span"] or DEFAULT, len(best.values), task.layer)
+        task.statuses.add(Status.FAILED)
+        return
+    keep(task, best)
     lines: list[Line] = []
     small: list[tuple[str, Photo]] = []
     for at in range(0, len(channels), AT_ONCE):
         for line, picture in _draw(task, best, channels[at : at + AT_ONCE], stop):
             lines.append(line)
             small.append((f"map {line['channel']}", picture))
-    seconds = round(time.monotonic() - started, 3)
-    lines = [line | {"seconds": seconds} for line in lines]
     if stop():
-        lines = [_line(task, best, c, []) | {"status": "partial", "seconds": seconds} for c in channels]
-    text = "".join(json.dumps(line, allow_nan=False) + "\n" for line in lines)
-    output.write_text(str(task.file(".ndjson")), text)
-    if task.options["lines"]:
-        for line in lines:
-            batch.print_line(line)
+        partial = {"status": "partial", "output": None}
+        lines = [_line(task, best, channel, []) | partial for channel in channels]
+    seconds = {"seconds": round(time.monotonic() - started, 3)}
+    output.write_text(str(lines_file), "".join(json.dumps(line | seconds, allow_nan=False) + "\n" for line in lines))
+    for line in lines if o["lines"] else ():
+        batch.print_line(line | seconds)
     if not stop():
         from cnnviz import figure2
 
-        output.write_picture(str(task.file(".png")), figure2.sheet(small), task.recipe({"channels": channels}))
-        _partial.forget(unfinished)
-        task.run.console.note(f"{best.done} photos, {len(channels)} maps -> {shown(str(task.file('.png')))}")
-    return statuses
+        output.write_picture(str(sheet), figure2.sheet(small), task.recipe({"channels": channels}))
+        _partial.forget(task.file(".partial.npz"))
+        task.run.console.note(f"{best.done} photos, {len(channels)} maps -> {shown(str(sheet))}")
 
 
-def _search(task: _Task, known: Any, stop: _partial.Stop, statuses: set[Status]) -> "Strongest | None":
+def _ready(task: Task) -> list[int]:
+    """Return the channels to draw; whatever can be refused is refused here, before hours of work."""
     import torch
 
+    from cnnviz.commands import _projections
     from cnnviz.methods.deconvnet import Deconvnet
-    from cnnviz.methods.strongest import Strongest, strongest
 
     o, network = task.options, task.run.network
-    blank = torch.full((1, 3, *network.size), 0.5)
-    ready = Deconvnet(network, blank, task.layer, o["method"], o["rule"])  # refused before hours of work
-    from cnnviz.commands import _projections
-
+    ready = Deconvnet(network, torch.full((1, 3, *network.size), 0.5), task.layer, o["method"], o["rule"])
+    channels = _expand(o["span"] or DEFAULT, len(ready.maps), task.layer)
     for remark in _projections.remarks(network, ready, o["method"]):
         task.run.console.note(remark)
-    best = None
-    if known:
-        arrays = [torch.from_numpy(known[key]) for key in KEPT]
-        best = Strongest(arrays[0], arrays[1], arrays[2], arrays[3], *arrays[4].tolist())
-    first = best.last + 1 if best else 0
-    with task.run.console.progress("searching", "photos") as tick:
-        return strongest(
-            network, _pictures(task, first, statuses), layer=task.layer, top=o["top"], known=best, stop=stop,
-            progress=lambda done: tick(done, len(task.jobs)),
-        )  # fmt: skip
+    output.make_folder(task.root)
+    output.check(str(task.file(".ndjson")), overwrite=o["overwrite"] or _is_ours(task.file(".ndjson")))
+    for ending in (".png", ".partial.npz", *(f"-{channel:04}.png" for channel in channels)):
+        output.check(str(task.file(ending)), overwrite=o["overwrite"])
+    return channels
 
 
-def _kept(best: "Strongest") -> dict[str, Any]:
-    import numpy as np
-
-    arrays = (best.values, best.numbers, best.places, best.widths)
-    return {**{key: t.numpy() for key, t in zip(KEPT, arrays, strict=False)}, "taken": np.array([best.done, best.last])}
-
-
-def _pictures(task: _Task, first: int, statuses: set[Status]) -> "Iterator[tuple[int, Tensor]]":
-    """Yield photos by number, read ahead in threads; one that cannot be read is told and left out."""
-    _ = task.run.network  # loaded once, before the threads ask for it
-    with ThreadPoolExecutor(2) as pool:
-        waiting: deque[tuple[int, Any]] = deque()
-        for number, job in enumerate(task.jobs[first:], first):
-            waiting.append((number, pool.submit(task.read, job)))
-            if len(waiting) >= AHEAD:
-                yield from _taken(task, *waiting.popleft(), statuses)
-        while waiting:
-            yield from _taken(task, *waiting.popleft(), statuses)
-
-
-def _taken(task: _Task, number: int, future: Any, statuses: set[Status]) -> "Iterator[tuple[int, Tensor]]":
+def _is_ours(path: Path) -> bool:
+    """Return whether a file begins with a line of this command."""
     try:
-        yield number, future.result()[0]
-    except CnnvizError as error:
-        statuses.add(error.status)
-        told = f"{shown(task.jobs[number].source)}: {error}"
-        task.run.console.error(told)
-        if task.options["lines"]:
-            batch.print_line(_base(task) | {"input": task.jobs[number].source, "status": "error", "error": told})
+        with path.open(encoding="utf-8") as file:
+            line = json.loads(file.readline())
+    except (OSError, ValueError):
+        return False
+    return isinstance(line, dict) and (line.get("schema"), line.get("command")) == (batch.SCHEMA, "deconv")
 
 
-def _draw(task: _Task, best: "Strongest", channels: Sequence[int], stop: _partial.Stop) -> "list[tuple[Line, Photo]]":
+def _draw(task: Task, best: "Strongest", channels: Sequence[int], stop: _partial.Stop) -> "list[tuple[Line, Photo]]":
     """Draw the panels of some maps, a photo at a time for all of them; return their lines, and each panel small."""
     from cnnviz import figure2
 
@@ -252,14 +182,14 @@ def _draw(task: _Task, best: "Strongest", channels: Sequence[int], stop: _partia
         parted = "; effective fields" if any(hit["effective"] for _, hit in hits) else ""
         body = figure2.squares([pair for pair, _ in hits], SIDE)
         panel = figure2.panel(body, f"Map {channel} of {task.layer}", note + parted)
-        output.check(line["output"], overwrite=task.options["overwrite"])
-        output.write_picture(line["output"], panel, task.recipe({"channel": channel, "hits": line["hits"]}))
+        named = [hit | {"file": Path(hit["file"]).name} for hit in line["hits"]]  # a recipe holds no folder
+        output.write_picture(line["output"], panel, task.recipe({"channel": channel, "hits": named}))
         drawn.append((line, figure2.shrunk(body)))
     return drawn
 
 
 def _projected(
-    task: _Task, best: "Strongest", number: int, here: Sequence[tuple[int, int]]
+    task: Task, best: "Strongest", number: int, here: Sequence[tuple[int, int]]
 ) -> "dict[tuple[int, int], tuple[Pair, Line]]":
     """Project one photo's units; what is kept of each is as large as it is drawn."""
     from dataclasses import replace
@@ -284,24 +214,19 @@ def _projected(
         pair = replace(
             pair, patch=figure2.enlarged(pair.patch, SIDE), projection=figure2.enlarged(pair.projection, SIDE)
         )
-        hit = {"file": job.source, "sha256": sha256, "position": list(place), "activation": round(value, 6),
+        hit = {"file": job.source, "sha256": sha256, "position": list(place), "activation": round(max(value, 0.0), 6),
                "box": list(part.box), "effective": part.effective}  # fmt: skip
         found[channel, rank] = pair, hit
     return found
 
 
-def _base(task: _Task) -> Line:
-    return {"schema": batch.SCHEMA, "command": task.run.command, "input": None, "output": None, "status": "ok",
-            "error": None, "network": task.run.network.name, "seconds": 0.0, "seed": 0}  # fmt: skip
-
-
-def _line(task: _Task, best: "Strongest", channel: int, hits: list[Line]) -> Line:
+def _line(task: Task, best: "Strongest", channel: int, hits: list[Line]) -> Line:
     """Return the line of a map; of one that is not drawn, its hits as far as they are known."""
     known = hits or [
-        {"file": task.jobs[number].source, "position": list(place), "activation": round(value, 6)}
+        {"file": task.jobs[number].source, "position": list(place), "activation": round(max(value, 0.0), 6)}
         for number, place, value in best.hits(channel)
     ]
-    return _base(task) | {
-        "input": task.source.name, "output": str(task.file(f"-{channel:04}.png")), "layer": task.layer,
+    return line_of(task) | {
+        "input": task.given, "output": str(task.file(f"-{channel:04}.png")), "layer": task.layer,
         "channel": channel, "method": task.options["method"], "photos": best.done, "hits": known,
     }  # fmt: skip

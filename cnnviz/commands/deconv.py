@@ -87,9 +87,10 @@ def deconv(inputs: tuple[str, ...], output: str | None, raw: str | None, fit: st
         from cnnviz.methods.deconvnet import Deconvnet
 
         ready = Deconvnet(run.network, x, options["layer"], options["method"], options["rule"])
-        for remark in set(_projections.remarks(run.network, ready, options["method"])) - told:
+        remarks = _projections.remarks(run.network, ready, options["method"])
+        for remark in (text for text in remarks if text not in told):
             run.console.note(remark)
-            told.add(remark)
+        told.update(remarks)
         asked = channel_numbers(options["channels"], len(ready.maps), options["layer"])
         chosen = asked or ready.strongest(options["top"] or TOP_PHOTO)
         found = [ready.project(channel) for channel in chosen]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from cnnviz.activations import feature_maps, watching
+from cnnviz.activations import feature_maps, refuse_channels_last, watching
 from cnnviz.errors import MethodError, UsageMistake
 from cnnviz.models import Network
 
@@ -42,17 +42,10 @@ def activations(network: Network, inputs: Tensor, *, layer: str) -> Activations:
     with torch.inference_mode(), watching(network, layer) as seen:
         logits = network(inputs)
     maps = feature_maps(seen, layer)
-    if _channels_last(maps, inputs):
-        raise UsageMistake(f"layer {layer} gives its channels last (rows, columns, channels), which is not drawn")
+    refuse_channels_last(maps, inputs, layer)
     maps = maps.float().cpu().clone(memory_format=torch.contiguous_format)
     if not torch.isfinite(maps).all():
         raise MethodError(f"layer {layer} gives values that are not finite numbers: are these the network's weights?")
     strengths = maps.double().clamp(min=0).sum((1, 2))
     order = strengths.argsort(descending=True, stable=True)
     return Activations(layer, maps, strengths, order, logits[0].cpu())
-
-
-def _channels_last(maps: Tensor, inputs: Tensor) -> bool:
-    """Return whether maps of a square input are square in their first two axes alone, as Swin's are."""
-    first, second, third = maps.shape
-    return inputs.shape[-2] == inputs.shape[-1] and first == second != third

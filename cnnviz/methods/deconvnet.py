@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from cnnviz import graph
+from cnnviz.activations import refuse_channels_last
 from cnnviz.errors import MethodError, UsageMistake
 from cnnviz.graph import Method, Rule
 from cnnviz.models import Network
@@ -65,6 +66,8 @@ class Deconvnet:
         out = self._played.out.detach()
         if out.dim() not in (2, 4):
             raise UsageMistake(f"layer {layer} gives no feature maps (channels, rows, columns)")
+        if out.dim() == 4:
+            refuse_channels_last(out[0], inputs, layer)
         if not torch.isfinite(out).all():
             raise MethodError(f"{network.name} gave activations that are not finite numbers: are these its weights?")
         self.logits = tape.clean[tape.output.index][0].float().cpu()

@@ -72,30 +72,52 @@ def strongest(
     top: int,
     known: Strongest | None = None,
     stop: Callable[[], bool] | None = None,
-    progress: Callable[[int], None] | None = None,
+    progress: Callable[[Strongest], None] | None = None,
+    failed: Callable[[int, MethodError], None] | None = None,
 ) -> Strongest | None:
     """Find the ``top`` largest activations of each map of a layer over pictures, given as (number, (1, 3, h, w)).
 
     Numbers say which is first among equals, so that the order of the pictures does not matter. The network is run
     as far as the layer. ``known`` is the result of a run that was stopped, to go on from; ``stop`` is asked after each
-    batch, ``progress`` told how many are done. None where there was no picture. Raises UsageMistake for a layer
-    that is not there or gives no maps.
+    batch, ``progress`` told the best so far, ``failed`` which picture the network cannot take (without it, that ends
+    the search). None where there was no picture. Raises UsageMistake for a layer that is not there or gives no maps.
     """
     found = known
     with torch.inference_mode(), _until(network, layer) as run:
-        for numbers, inputs in _batches(pictures):
-            full = torch.cat([inputs, inputs[-1:].expand(BATCH - len(inputs), -1, -1, -1)])  # batches of one size
-            maps = run(full)[: len(inputs)].cpu()
+        answers = (one for numbers, inputs in _batches(pictures) for one in _answers(run, numbers, inputs, failed))
+        for numbers, maps in answers:
             if not torch.isfinite(maps).all():
                 raise MethodError(
                     f"{network.name} gave activations that are not finite numbers: are these its weights?"
                 )
             found = (found or Strongest.none(maps.shape[1], top)).after(maps, torch.tensor(numbers))
             if progress:
-                progress(found.done)
+                progress(found)
             if stop and stop():
                 break
     return found
+
+
+def _answers(
+    run: Callable[[Tensor], Tensor],
+    numbers: list[int],
+    inputs: Tensor,
+    failed: Callable[[int, MethodError], None] | None,
+) -> Iterator[tuple[list[int], Tensor]]:
+    """Yield what the layer gives for a batch; where the network cannot take it, for its pictures one by one."""
+    full = torch.cat([inputs, inputs[-1:].expand(BATCH - len(inputs), -1, -1, -1)])  # batches of one size
+    try:
+        maps = run(full)[: len(inputs)].cpu()
+    except MethodError as error:
+        if failed is None:
+            raise
+        if len(numbers) == 1:
+            failed(numbers[0], error)
+            return
+        for row, number in enumerate(numbers):
+            yield from _answers(run, [number], inputs[row : row + 1], failed)
+    else:
+        yield numbers, maps
 
 
 def _batches(pictures: Iterable[tuple[int, Tensor]]) -> Iterator[tuple[list[int], Tensor]]:

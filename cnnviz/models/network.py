@@ -177,9 +177,11 @@ class Network:
         Raises MethodError where there is none.
         """
         found = graph.layers(self.module, size)
-        names = [layer.name for layer in found if len(layer.shape) == 3 and min(layer.shape[1:]) > 1]
+        shapes = {layer.name: layer.shape for layer in found if len(layer.shape) == 3 and min(layer.shape[1:]) > 1}
+        # channels last, as Swin's, are square in their first two axes where the input is
+        names = [name for name, (a, b, c) in shapes.items() if not (size[0] == size[1] and a == b != c)]
         if not names:
-            raise MethodError(f"{self.name} has no layer with feature maps")
+            raise MethodError(f"{self.name} has no layer with feature maps for an input of {size[1]}x{size[0]} pixels")
         return names
 
     @cached_property

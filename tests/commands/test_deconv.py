@@ -2,8 +2,11 @@
 
 import io
 import json
+import os
+from importlib import resources
 from pathlib import Path
 
+import jsonschema
 import numpy as np
 import pytest
 import torch
@@ -23,6 +26,7 @@ def test_a_photo_gives_its_strongest_maps_with_exact_boxes(run, photo):
     assert done.status == 0, done.errors
     assert any("no max pools before blocks.2" in line for line in done.errors)
     line = json.loads(done.stdout)
+    jsonschema.validate(line, schema())
     arrays = np.load(photo.with_name("a.npz"))
     network = load_network("efficientnet_lite0", device="cpu")
     x, _ = fit(read_photo(photo), network)
@@ -41,6 +45,16 @@ def test_a_photo_gives_its_strongest_maps_with_exact_boxes(run, photo):
     again = run("show", "--rerun", "a.png", "-o", "b.png")
     assert again.status == 0, again.errors
     assert photo.with_name("a.png").read_bytes() == photo.with_name("b.png").read_bytes()
+
+
+def schema() -> dict:
+    text = resources.files("cnnviz").joinpath("data/schema-1.json").read_text("utf-8")
+
+    def once(pairs: list) -> dict:
+        assert len(dict(pairs)) == len(pairs)  # of two keys of one name the second would win, without a word
+        return dict(pairs)
+
+    return json.loads(text, object_pairs_hook=once)
 
 
 def test_where_the_field_is_most_of_the_photo_the_effective_one_is_shown(run, photo):
@@ -77,6 +91,7 @@ def test_through_pipes_and_bare(run, photo):
         ([".", "cat.jpg", "--layer", LAYER], "run them apart"),
         ([".", "--layer", LAYER, "-o", "a.png"], "a folder makes several pictures"),
         ([".", "--layer", LAYER, "--channels", "x"], "'x' is neither all nor numbers"),
+        ([".", "--layer", LAYER, "--channels", "9-3"], "'9-3' is neither all nor numbers"),
         ([".", "--layer", LAYER, "--channels", "40"], "channel 40: blocks.2 has 40"),
     ],
 )
@@ -148,8 +163,14 @@ def test_a_folder_gives_the_strongest_photos_of_each_map(run, folder):
         for name, position, activation in found:
             assert activation == pytest.approx(float(seen[name][channel].max()), rel=1e-4)
             assert seen[name][channel][tuple(position)] == pytest.approx(activation, rel=1e-4)
+    for line in lines:
+        jsonschema.validate(line, schema())
     recipe = json.loads(run("show", f"two/{LAYER}-0003.png").stdout)
     assert recipe["input"]["photos"] == 14
+    assert not any("/" in hit["file"] for hit in recipe["numbers"]["hits"])  # a recipe holds no folder
+    again = run("deconv", "photos", "--layer", LAYER, "--top", "4", "--channels", "3,7-9", "-o", "two/", "--resume")
+    assert again.status == 0
+    assert "is whole already" in again.errors[-1]
     rerun = run("show", "--rerun", f"two/{LAYER}-0003.png", "-o", "again.png")
     assert rerun.status == 1
     assert "a folder" in rerun.errors[0]
@@ -171,13 +192,39 @@ def test_stopped_it_keeps_what_it_has_and_resume_ends_with_the_same_bytes(run, f
         stopped = CliRunner().invoke(cli.cli, [*words, "-o", "a/"])
     assert stopped.exit_code == 130
     kept = folder.parent / "a" / f"{LAYER}.partial.npz"
-    assert np.load(kept)["taken"].tolist() == [8, 7]
+    assert np.load(kept)["taken"].tolist() == [8, 7, 0]
     partial = [json.loads(line) for line in (folder.parent / "a" / f"{LAYER}.ndjson").read_text().splitlines()]
     assert [line["status"] for line in partial] == ["partial"] * 3
     assert [line["photos"] for line in partial] == [8] * 3
-    assert run(*words, "-o", "a/", "--resume").status == 0
+    other = [*words[:-1], "0-1", "--method", "guided"]  # the search does not depend on what is drawn of it
+    drawn = run(*other, "-o", "a/", "--resume", "--json")
+    assert drawn.status == 0, drawn.errors
+    assert not any("anew" in line for line in drawn.errors)
     assert not kept.exists()
+    assert run(*words, "-o", "a/").status == 0
     assert run(*words, "-o", "b/").status == 0
     for ending in (".png", "-0000.png", "-0001.png", "-0002.png"):
         first, second = ((folder.parent / where / f"{LAYER}{ending}").read_bytes() for where in "ab")
         assert first == second
+
+
+def test_photos_that_fail_do_not_take_the_others_with_them_and_are_not_forgotten(run, folder, monkeypatch):
+    (folder / "broken.jpg").unlink()
+    name = os.fsdecode(b"caf\xe9.png")  # not UTF-8
+    Image.open(folder / "coffee1.png").save(folder / name)
+    Image.new("RGB", (1, 900)).save(folder / "strip.png")  # too narrow for the network's crop
+    done = run("deconv", "photos", "--layer", LAYER, "--channels", "0", "-o", "a/")
+    assert done.status == 1
+    assert any("strip.png: is too narrow" in line for line in done.errors)
+    assert len(hits(folder.parent / "a" / f"{LAYER}.ndjson")) == 1
+
+
+def test_what_cnnviz_did_not_write_stays(run, folder):
+    for number, ending in enumerate((".ndjson", "-0000.png", ".png")):
+        made = folder.parent / f"out-{number}"
+        made.mkdir()
+        (made / f"{LAYER}{ending}").write_text("mine")
+        done = run("deconv", "photos", "--layer", LAYER, "--channels", "0", "-o", f"{made.name}/")
+        assert done.status == 1
+        assert "--overwrite" in done.errors[-1]
+        assert (made / f"{LAYER}{ending}").read_text() == "mine"

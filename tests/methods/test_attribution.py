@@ -7,13 +7,13 @@ import pytest
 import torch
 import torch.nn.functional as F
 import torchvision
+from conftest import PHOTOS
 from torch import Tensor, nn
 
 from cnnviz import Network, fit, load_network, read_photo
 from cnnviz.catalog import ATTRIBUTIONS
-from cnnviz.errors import UsageMistake
+from cnnviz.errors import MethodError, UsageMistake
 from cnnviz.methods.attribution import attribution
-from tests.conftest import PHOTOS
 
 SIZE = (10, 12)
 
@@ -210,7 +210,7 @@ def test_grad_cam_takes_a_layer_before_it_is_changed_in_place() -> None:
 
 def test_where_deeplift_does_not_add_up_it_is_refused() -> None:
     network, x = made(Gated)
-    with pytest.raises(UsageMistake, match=r"deeplift is not right on network: .* by \d+%"):
+    with pytest.raises(MethodError, match=r"deeplift is not right on network here: .* by \d+%"):
         attribution(network, x, method="deeplift")
 
 

@@ -148,3 +148,17 @@ def test_it_is_right_where_captum_returns_the_plain_gradient() -> None:
     found, plain = (deconvnet(network, x, layer=layer, channel=12, method=m) for m in ("deconvnet", "gradient"))
     assert found.seed == plain.seed > 0
     assert (found.projection - plain.projection).abs().max() > 0.1 * plain.projection.abs().max()
+
+
+def test_channels_last_are_refused() -> None:
+    class Last(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.last = nn.Conv2d(3, 5, 3), nn.Identity()
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.last(self.conv(x).permute(0, 2, 3, 1)).mean((1, 2))
+
+    with pytest.raises(UsageMistake, match="channels last"):
+        deconvnet(wrap(Last(), (9, 9)), torch.rand(1, 3, 9, 9), layer="last", channel=0)
+    assert wrap(Last(), (9, 9)).map_layers((9, 9)) == ["conv"]

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from cnnviz import Network
-from cnnviz.errors import UsageMistake
+from cnnviz.errors import MethodError, UsageMistake
 from cnnviz.methods.strongest import Strongest, strongest
 
 COUNT, TOP = 300, 9
@@ -109,3 +109,13 @@ def test_no_picture_no_result_and_no_such_layer(network, pictures) -> None:
         strongest(network, pictures, layer="stam", top=1)
     with pytest.raises(UsageMistake, match="layer unused has no part in the answer"):
         strongest(network, pictures, layer="unused", top=1)
+
+
+def test_a_picture_that_the_network_cannot_take_is_told_and_the_others_go_on(network, pictures) -> None:
+    given = [*pictures[:5], (400, torch.rand(1, 3, 2, 2)), *pictures[5:8]]
+    told: list[int] = []
+    result = strongest(network, given, layer="stem", top=TOP, failed=lambda number, _: told.append(number))
+    assert told == [400]
+    assert result.done == 8
+    with pytest.raises(MethodError, match="cannot take"):
+        strongest(network, given, layer="stem", top=TOP)

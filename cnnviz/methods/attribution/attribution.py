@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import inf
 
 import torch
 from torch import Tensor
@@ -59,10 +60,10 @@ def attribution(
     ``noise`` has a deviation of this part of the input's range, drawn from ``seed``. ``progress`` is told
     (done, passes) by the two that take many.
 
-    Raises UsageMistake for names that are not there, for networks that a method has no rule for, and where DeepLIFT's
-    sum is off by more than 1 %.
+    Raises UsageMistake for names that are not there and for networks that a method has no rule for, MethodError where
+    DeepLIFT's sum is off by more than 1 %.
     """
-    _check(inputs, method, score, steps=steps, samples=samples)
+    _check(inputs, method, score, noise, steps=steps, samples=samples)
     with torch.inference_mode(False), torch.enable_grad(), memory_errors():
         wide = network.dtype == torch.float64
         x = inputs.detach().to(network.device, torch.float64 if wide else torch.float32, copy=True)
@@ -79,9 +80,9 @@ def attribution(
     maps = values.abs().amax(1) if method in LARGEST else values.sum(1)
     gaps = _gaps(maps, clean, black, chosen, score) if method in COMPLETE else None
     if method == "deeplift" and gaps and max(gaps) > EXACT:
-        raise UsageMistake(
-            f"deeplift is not right on {network.name}: its map misses the score's difference from a black input by "
-            f"{max(gaps):.0%}; integrated-gradients takes any network"
+        raise MethodError(
+            f"deeplift is not right on {network.name} here: its map misses the score's difference from a black input "
+            f"by {max(gaps):.0%}; integrated-gradients takes any network"
         )
     return Attribution(maps.float().cpu(), method not in UNSIGNED, chosen, clean.cpu(), seen, gaps)
 
@@ -108,7 +109,7 @@ def _values(
 def _silent(_done: int, _total: int) -> None: ...
 
 
-def _check(inputs: Tensor, method: str, score: str, **counts: int) -> None:
+def _check(inputs: Tensor, method: str, score: str, noise: float, **counts: int) -> None:
     if inputs.dim() != 4 or len(inputs) != 1:
         raise UsageMistake(f"attribution takes one input (1, 3, h, w), not {tuple(inputs.shape)}")
     if method not in ATTRIBUTIONS:
@@ -118,6 +119,8 @@ def _check(inputs: Tensor, method: str, score: str, **counts: int) -> None:
         raise UsageMistake(f"score {score!r}: take one of {', '.join(SCORES)}")
     if method == "deeplift" and score == "probability":
         raise UsageMistake("deeplift follows the logit alone, not the probability")
+    if not 0 <= noise < inf:
+        raise UsageMistake(f"noise is a number from 0 on, not {noise}")
     for name, count in counts.items():
         if count < 1:
             raise UsageMistake(f"at least 1 of {name} is needed, not {count}")

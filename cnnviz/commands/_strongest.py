@@ -1,0 +1,146 @@
+"""The search of ``deconv`` over a folder: photos read ahead, failures told, what was found kept to go on from."""
+
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cnnviz import batch
+from cnnviz.batch import Job, Line
+from cnnviz.commands import _partial
+from cnnviz.commands._run import Run, Source
+from cnnviz.errors import CnnvizError, MethodError, Status, UsageMistake, shown
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from cnnviz.graph import Layer
+    from cnnviz.methods.strongest import Strongest
+
+AHEAD = 8  # photos read while the network is at work
+KEPT = ("values", "numbers", "places", "widths", "taken")
+DRAWING = ("span", "method", "rule", "field")  # options that the search does not depend on
+KEEP_EVERY = 30.0  # seconds
+
+
+@dataclass(frozen=True)
+class Task:
+    """One search: the photos in order of their names, where results go, and the settings."""
+
+    run: Run
+    jobs: list[Job]
+    root: Path
+    fit: str
+    options: Mapping[str, Any]
+    source: Source
+    given: str
+    statuses: set[Status] = field(default_factory=lambda: {Status.OK})
+    failed: list[int] = field(default_factory=list)  # photos that could not be read, or that the network refused
+    fields: "dict[tuple[int, int], Layer | None]" = field(default_factory=dict)  # of the layer, by the input's size
+
+    @property
+    def layer(self) -> str:
+        return str(self.options["layer"])
+
+    def file(self, ending: str) -> Path:
+        """Return where a result lies: the layer's name, and an ending."""
+        return self.root / f"{self.layer}{ending}"
+
+    def recipe(self, numbers: Line) -> dict[str, Any]:
+        """Return the recipe of a result of the whole folder."""
+        made = self.run.recipe(self.source, numbers)
+        return made | {"input": made["input"] | {"photos": len(self.jobs)}}
+
+    def searching(self) -> dict[str, Any]:
+        """Return the recipe of the search alone, whatever is drawn of it."""
+        made = self.recipe({})
+        return made | {"options": {key: value for key, value in made["options"].items() if key not in DRAWING}}
+
+    def read(self, job: Job) -> "tuple[Tensor, str]":
+        """Return a photo as the network's input, and its sha256."""
+        from cnnviz import images
+
+        if job.trouble:
+            raise MethodError(job.trouble)
+        photo, source = self.run.read(job)
+        return images.fit(photo, self.run.network, self.fit)[0], source.sha256
+
+
+def best_photos(task: Task, stop: _partial.Stop) -> "Strongest | None":
+    import torch
+
+    from cnnviz.methods.strongest import Strongest, strongest
+
+    best, unfinished = None, task.file(".partial.npz")
+    if task.options["resume"] and (known := _partial.find(unfinished, task.searching(), task.run.console, KEPT)):
+        arrays = [torch.from_numpy(known[key]) for key in KEPT]
+        done, last, failed = arrays[4].tolist()
+        best = Strongest(arrays[0], arrays[1], arrays[2], arrays[3], done, last)
+        if failed:
+            task.statuses.add(Status.FAILED)
+            task.run.console.note(f"{failed} photos failed before")
+            task.failed.extend([-1] * failed)
+    kept = time.monotonic()
+
+    def tell(found: Strongest) -> None:
+        nonlocal kept
+        tick(found.done, len(task.jobs))
+        if time.monotonic() - kept > KEEP_EVERY:
+            keep(task, found)
+            kept = time.monotonic()
+
+    with task.run.console.progress("searching", "photos") as tick:
+        return strongest(
+            task.run.network, _pictures(task, best.last + 1 if best else 0), layer=task.layer, top=task.options["top"],
+            known=best, stop=stop, progress=tell, failed=lambda number, error: _fail(task, number, error),
+        )  # fmt: skip
+
+
+def keep(task: Task, best: "Strongest") -> None:
+    """Keep what has been found, to go on from."""
+    import numpy as np
+
+    arrays = {key: getattr(best, key).numpy() for key in KEPT[:4]}
+    arrays["taken"] = np.array([best.done, best.last, len(task.failed)])
+    _partial.keep(task.file(".partial.npz"), arrays, task.searching())
+
+
+def _pictures(task: Task, first: int) -> "Iterator[tuple[int, Tensor]]":
+    """Yield photos by number, read ahead in threads; one that cannot be read is told and left out."""
+    with ThreadPoolExecutor(2) as pool:
+        waiting: deque[tuple[int, Any]] = deque()
+        for number, job in enumerate(task.jobs[first:], first):
+            waiting.append((number, pool.submit(task.read, job)))
+            if len(waiting) >= AHEAD:
+                yield from _taken(task, *waiting.popleft())
+        while waiting:
+            yield from _taken(task, *waiting.popleft())
+
+
+def _taken(task: Task, number: int, future: Any) -> "Iterator[tuple[int, Tensor]]":
+    try:
+        x = future.result()[0]
+    except UsageMistake:  # it would be the same for all
+        raise
+    except CnnvizError as error:
+        _fail(task, number, error)
+    else:
+        yield number, x
+
+
+def _fail(task: Task, number: int, error: CnnvizError) -> None:
+    """Tell of a photo that failed; the others go on."""
+    task.statuses.add(error.status)
+    task.failed.append(number)
+    told = f"{shown(task.jobs[number].source)}: {error}"
+    task.run.console.error(told)
+    if task.options["lines"]:
+        batch.print_line(line_of(task) | {"input": task.jobs[number].source, "status": "error", "error": told})
+
+
+def line_of(task: Task) -> Line:
+    return {"schema": batch.SCHEMA, "command": task.run.command, "input": None, "output": None, "status": "ok",
+            "error": None, "network": task.run.network.name, "seconds": 0.0, "seed": 0}  # fmt: skip
