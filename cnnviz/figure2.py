@@ -160,7 +160,7 @@ def _boxed(photo: NDArray[np.floating], boxes: Sequence[Box], size: tuple[int, i
         for number, box in enumerate(boxes, 1):
             top, left, bottom, right = (round(edge * zoom) for edge in box)
             for wide, colour in ((3, INK), (1, PAPER)):
-                pen.rectangle((left, top, right - 1, bottom - 1), outline=colour, width=wide)
+                pen.rectangle((left, top, max(right - 1, left), max(bottom - 1, top)), outline=colour, width=wide)
             # boxes often share a corner: their numbers take turns
             down, across = divmod((number - 1) % 4, 2)
             x = min(right, size[1]) - 5 if across else max(left, 0) + 5
