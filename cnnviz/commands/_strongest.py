@@ -1,9 +1,7 @@
-"""The search of ``deconv`` over a folder: photos read ahead, failures told, what was found kept to go on from."""
+"""The search of ``deconv`` over a folder: failures told, what was found kept to go on from."""
 
 import time
-from collections import deque
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +18,6 @@ if TYPE_CHECKING:
     from cnnviz.graph import Layer
     from cnnviz.methods.strongest import Strongest
 
-AHEAD = 8  # photos read while the network is at work
 KEPT = ("values", "numbers", "places", "widths", "taken")
 DRAWING = ("span", "method", "rule", "field")  # options that the search does not depend on
 KEEP_EVERY = 30.0  # seconds
@@ -109,26 +106,19 @@ def keep(task: Task, best: "Strongest") -> None:
 
 
 def _pictures(task: Task, first: int) -> "Iterator[tuple[int, Tensor]]":
-    """Yield photos by number, read ahead in threads; one that cannot be read is told and left out."""
-    with ThreadPoolExecutor(2) as pool:
-        waiting: deque[tuple[int, Any]] = deque()
-        for number, job in enumerate(task.jobs[first:], first):
-            waiting.append((number, pool.submit(task.read, job)))
-            if len(waiting) >= AHEAD:
-                yield from _taken(task, *waiting.popleft())
-        while waiting:
-            yield from _taken(task, *waiting.popleft())
+    """Yield photos by number; one that cannot be read is told and left out.
 
-
-def _taken(task: Task, number: int, future: Any) -> "Iterator[tuple[int, Tensor]]":
-    try:
-        x = future.result()[0]
-    except UsageMistake:  # it would be the same for all
-        raise
-    except CnnvizError as error:
-        _fail(task, number, error)
-    else:
-        yield number, x
+    Not read ahead in threads: decoding silences the C libraries' standard error, which is the whole process's.
+    """
+    for number, job in enumerate(task.jobs[first:], first):
+        try:
+            x = task.read(job)[0]
+        except UsageMistake:  # it would be the same for all
+            raise
+        except CnnvizError as error:
+            _fail(task, number, error)
+        else:
+            yield number, x
 
 
 def _fail(task: Task, number: int, error: CnnvizError) -> None:
