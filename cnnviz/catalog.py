@@ -78,6 +78,7 @@ ATTRIBUTIONS = {  # methods of attribution by name, with what figures call them
     "deconvnet": "Deconvnet",
     "deeplift": "DeepLIFT",
 }
+CAMS = ("grad-cam", "guided-grad-cam")  # those of a layer
 
 
 @cache

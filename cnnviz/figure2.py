@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from cnnviz.images import Photo
-from cnnviz.render import FAINT, INK, PAPER, letter_size, pen_on, shorten, signed_scale, typeface
+from cnnviz.render import FAINT, INK, LARGE, PAPER, letter_size, pen_on, robust_end, shorten, typeface
 from cnnviz.render import caption as write_caption
 
 GREY = 128
@@ -64,7 +64,7 @@ def squares(pairs: Sequence[Pair], side: int = TILE) -> Photo:
     down = max(1, math.ceil(len(pairs) / across))
     wide, high, middle = across * (side + GAP) - GAP, down * (side + GAP) - GAP, 3 * GAP
     canvas = np.full((high, 2 * wide + middle, 3), 255, np.uint8)
-    scale = signed_scale([pair.projection for pair in pairs]) if pairs else 1.0
+    scale = robust_end(np.concatenate([pair.projection.ravel() for pair in pairs]), LARGE) if pairs else 1.0
     for number, pair in enumerate(pairs):
         row, column = divmod(number, across)
         top, left = row * (side + GAP), column * (side + GAP)
@@ -108,7 +108,7 @@ def shrunk(picture: Photo, width: int = 288) -> Photo:
 
 def bare(projections: Sequence[NDArray[np.floating]]) -> Photo:
     """Return projections (3, h, w) alone, side by side, each on its own scale."""
-    pictures = [values / signed_scale([values]) * 127.5 + GREY for values in projections]
+    pictures = [values / robust_end(values, LARGE) * 127.5 + GREY for values in projections]
     whole = np.concatenate(pictures, axis=2).transpose(1, 2, 0)
     return np.ascontiguousarray(np.rint(whole).clip(0, 255).astype(np.uint8))
 
@@ -136,7 +136,7 @@ def beside(
     for number, pair in enumerate(pairs):
         row, column = divmod(number, across)
         top, left = 3 * GAP + row * (block + 3 * GAP), wide + 9 * GAP + column * (side + 3 * GAP)
-        projection, patch = shown(pair, signed_scale([pair.projection]), side)
+        projection, patch = shown(pair, robust_end(pair.projection, LARGE), side)
         below = top + head
         canvas[below : below + side, left : left + side] = patch
         canvas[below + side + GAP : below + 2 * side + GAP, left : left + side] = projection

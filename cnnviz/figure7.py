@@ -11,6 +11,7 @@ from cnnviz.images import Geometry, Photo
 from cnnviz.plot import COLOURS, Colour
 from cnnviz.render import (
     INK,
+    LARGE,
     PAPER,
     caption,
     colour_table,
@@ -18,8 +19,8 @@ from cnnviz.render import (
     grey,
     letter_size,
     pen_on,
+    robust_end,
     shorten,
-    signed_scale,
     typeface,
 )
 
@@ -107,7 +108,7 @@ def _covered(photo: Photo, geometry: Geometry, tile: Covered) -> Photo:
 
 def _projected(photo: Photo, geometry: Geometry, tile: Projected) -> Photo:
     seen = geometry.to_photo(tile.values.astype(np.float32)).transpose(1, 2, 0)
-    shown = seen / signed_scale([tile.values]) * 127.5 + 128
+    shown = seen / robust_end(tile.values, LARGE) * 127.5 + 128
     return np.where(np.isnan(seen), grey(photo) * 0.34, shown).clip(0, 255).astype(np.uint8)
 
 

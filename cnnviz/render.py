@@ -15,7 +15,7 @@ from cnnviz.errors import UsageMistake
 from cnnviz.images import Geometry, Photo
 
 STRIP = 256
-LARGE = 0.998  # the share of signed values that a scale takes in
+LARGE = 0.998  # the share of a projection's values that its scale takes in
 SMALL = 480  # a figure's panel is enlarged to this, so that its caption can be read
 INK, PAPER, FAINT, BAR = (24, 24, 27), (255, 255, 255), (110, 110, 118), (236, 236, 238)
 # The ends of ColorBrewer's RdBu (Harrower & Brewer 2003). Its light middle is left out: opacity says how near to zero.
@@ -107,10 +107,10 @@ def grey(photo: Photo) -> NDArray[Any]:
     return light[..., None]
 
 
-def robust_end(maps: NDArray[np.float32]) -> float:
-    """Return the magnitude below which 99 % of all values (...) lie: an end of the scale that no lone pixel sets."""
-    known = np.abs(maps[np.isfinite(maps)])
-    return float(np.percentile(known, 99) or known.max() or 1e-12) if known.size else 1e-12
+def robust_end(values: NDArray[np.floating], share: float = 0.99) -> float:
+    """Return the magnitude below which a share of all values (...) lie: an end of the scale that no lone pixel sets."""
+    known = np.abs(values[np.isfinite(values)])
+    return float(np.quantile(known, share) or known.max() or 1.0) if known.size else 1.0
 
 
 def slide(photo: Photo, geometry: Geometry, side: int = SMALL) -> tuple[Photo, Geometry]:
@@ -135,12 +135,6 @@ def common_scale(panels: Sequence[Panel]) -> float:
     """Return the largest magnitude in all maps; a very small number where all are zero."""
     largest = [float(np.nanmax(np.abs(p.values))) for p in panels if np.isfinite(p.values).any()]
     return max([*largest, 1e-12])
-
-
-def signed_scale(arrays: Sequence[NDArray[np.floating]]) -> float:
-    """Return a scale for signed values: a few stray ones may lie beyond it, which would make the rest pale."""
-    magnitudes = np.abs(np.concatenate([values.ravel() for values in arrays]))
-    return float(np.quantile(magnitudes, LARGE)) or float(magnitudes.max()) or 1.0
 
 
 def figure(

@@ -268,16 +268,16 @@ def test_a_box_that_reaches_beyond_the_photo_stays_on_it():
 def test_a_scale_takes_in_all_but_the_largest_two_of_a_thousand():
     values = np.random.default_rng(0).permutation(np.arange(1001))
     values = (values * np.where(values % 2, 1, -1)).astype(np.float32)
-    assert render.signed_scale([values]) == pytest.approx(998)
+    assert render.robust_end(values, render.LARGE) == pytest.approx(998)
     parts = values[:300].reshape(3, 10, 10), values[300:]
-    assert render.signed_scale(parts) == pytest.approx(998)
+    assert render.robust_end(np.concatenate([part.ravel() for part in parts]), render.LARGE) == pytest.approx(998)
 
 
 def test_a_scale_of_zeros_divides_and_lone_values_among_zeros_are_its_end():
-    assert render.signed_scale([np.zeros((3, 4, 4), np.float32)]) == 1
+    assert render.robust_end(np.zeros((3, 4, 4), np.float32), render.LARGE) == 1
     lone = np.zeros((3, 100, 100), np.float32)
     lone[1, 2, 3], lone[2, 5, 5] = -3, 2
-    assert render.signed_scale([lone]) == 3
+    assert render.robust_end(lone, render.LARGE) == 3
 
 
 def small(active: nn.Module, *rest: nn.Module) -> Network:

@@ -114,6 +114,13 @@ def layer(default: str) -> Decorator[Any]:
     return click.option("--layer", default=None, metavar="NAME", help=text)
 
 
+def require_layer(layer: str | None, model: str) -> str:
+    """Return the layer that was named. Raises where none was; the message says where names are to be had."""
+    if layer is None:
+        raise click.UsageError(f"Missing option '--layer': one of those that cnnviz layers {model} prints")
+    return layer
+
+
 def score(default: str) -> Decorator[Any]:
     """Return the option for the score of a class, whose default is the method's own."""
     return click.option(

@@ -23,9 +23,13 @@ DRAWING = ("span", "method", "rule", "field")  # options that the search does no
 KEEP_EVERY = 30.0  # seconds
 
 
-@dataclass(frozen=True)
+@dataclass
 class Task:
-    """One search: the photos in order of their names, where results go, and the settings."""
+    """One search: the photos in order of their names, where results go, and the settings.
+
+    ``given`` the folders as named; ``statuses`` what came of it; ``failed`` how many photos could not be read, or were
+    refused by the network; ``fields`` what is known of the layer, by the size of the input.
+    """
 
     run: Run
     jobs: list[Job]
@@ -35,11 +39,12 @@ class Task:
     source: Source
     given: str
     statuses: set[Status] = field(default_factory=lambda: {Status.OK})
-    failed: list[int] = field(default_factory=list)  # photos that could not be read, or that the network refused
-    fields: "dict[tuple[int, int], Layer | None]" = field(default_factory=dict)  # of the layer, by the input's size
+    failed: int = 0
+    fields: "dict[tuple[int, int], Layer | None]" = field(default_factory=dict)
 
     @property
     def layer(self) -> str:
+        """The layer's name."""
         return str(self.options["layer"])
 
     def file(self, ending: str) -> Path:
@@ -67,6 +72,7 @@ class Task:
 
 
 def best_photos(task: Task, stop: _partial.Stop) -> "Strongest | None":
+    """Return each map's strongest photos, with those of a search that was stopped before; None where there are none."""
     import torch
 
     from cnnviz.methods.strongest import Strongest, strongest
@@ -74,12 +80,11 @@ def best_photos(task: Task, stop: _partial.Stop) -> "Strongest | None":
     best, unfinished = None, task.file(".partial.npz")
     if task.options["resume"] and (known := _partial.find(unfinished, task.searching(), task.run.console, KEPT)):
         arrays = [torch.from_numpy(known[key]) for key in KEPT]
-        done, last, failed = arrays[4].tolist()
+        done, last, task.failed = arrays[4].tolist()
         best = Strongest(arrays[0], arrays[1], arrays[2], arrays[3], done, last)
-        if failed:
+        if task.failed:
             task.statuses.add(Status.FAILED)
-            task.run.console.note(f"{failed} photos failed before")
-            task.failed.extend([-1] * failed)
+            task.run.console.note(f"{task.failed} photos failed before")
     kept = time.monotonic()
 
     def tell(found: Strongest) -> None:
@@ -101,7 +106,7 @@ def keep(task: Task, best: "Strongest") -> None:
     import numpy as np
 
     arrays = {key: getattr(best, key).numpy() for key in KEPT[:4]}
-    arrays["taken"] = np.array([best.done, best.last, len(task.failed)])
+    arrays["taken"] = np.array([best.done, best.last, task.failed])
     _partial.keep(task.file(".partial.npz"), arrays, task.searching())
 
 
@@ -124,7 +129,7 @@ def _pictures(task: Task, first: int) -> "Iterator[tuple[int, Tensor]]":
 def _fail(task: Task, number: int, error: CnnvizError) -> None:
     """Tell of a photo that failed; the others go on."""
     task.statuses.add(error.status)
-    task.failed.append(number)
+    task.failed += 1
     told = f"{shown(task.jobs[number].source)}: {error}"
     task.run.console.error(told)
     if task.options["lines"]:
@@ -132,5 +137,6 @@ def _fail(task: Task, number: int, error: CnnvizError) -> None:
 
 
 def line_of(task: Task) -> Line:
+    """Return what every line of ``--json`` has, to be filled in."""
     return {"schema": batch.SCHEMA, "command": task.run.command, "input": None, "output": None, "status": "ok",
             "error": None, "network": task.run.network.name, "seconds": 0.0, "seed": 0}  # fmt: skip

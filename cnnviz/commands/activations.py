@@ -48,8 +48,7 @@ def activations(
       cnnviz activations cat.jpg --layer blocks.4 --top 4 --overlay -o cat.png
       cnnviz activations photos/ --layer conv_head --channel 7 --raw maps/ -o maps/
     """
-    if layer is None:
-        raise click.UsageError(f"Missing option '--layer': one of those that cnnviz layers {options['model']} prints")
+    named = shared.require_layer(layer, options["model"])
     jobs = batch.plan(inputs, output, "-activations.png")
     if raw:
         jobs = batch.with_extra(jobs, raw, "-activations.npz", "--raw")
@@ -64,7 +63,7 @@ def activations(
         from cnnviz import output  # what needs torch comes after what can fail without it
         from cnnviz.methods.activations import activations
 
-        found = activations(run.network, x, layer=layer)
+        found = activations(run.network, x, layer=named)
         shown = _activations.choose(found, options["channels"], options["top"])
         numbers = {"network": run.network.name, "top": run.network.top(found.logits), **_activations.tell(found, shown)}
         recipe = run.recipe(source, numbers)

@@ -7,7 +7,7 @@ import click
 
 from cnnviz import batch
 from cnnviz.batch import Job, Line
-from cnnviz.catalog import ATTRIBUTIONS
+from cnnviz.catalog import ATTRIBUTIONS, CAMS
 from cnnviz.commands import _options as shared
 from cnnviz.commands._run import Run, class_indices
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from cnnviz.methods.attribution import Attribution
     from cnnviz.models import Network
 
-CAMS = ("grad-cam", "guided-grad-cam")
 SETTINGS = ("layer", "steps", "samples", "noise", "score", "seed")
 ACROSS = 4  # panels in a row
 PALE = 0.65  # veil under maps of single pixels

@@ -62,8 +62,7 @@ def deconv(inputs: tuple[str, ...], output: str | None, raw: str | None, fit: st
       cnnviz deconv cat.jpg --layer blocks.4 --channel 44 --method guided -o cat.png
       cnnviz deconv photos/ --layer blocks.3 --top 9 --channels all -o figure-2/
     """
-    if options["layer"] is None:
-        raise click.UsageError(f"Missing option '--layer': one of those that cnnviz layers {options['model']} prints")
+    shared.require_layer(options["layer"], options["model"])
     if _figure2.are_folders(inputs):
         _figure2.refuse({"--channel": options["channels"], "--raw": raw, "--bare": options["bare"]}, "one photo")
         return _figure2.search(inputs, output, fit, options | {"top": options["top"] or TOP_FOLDER})

@@ -55,16 +55,19 @@ class Layer:
     """A layer by name: its kind, its output's shape without the batch, its receptive field (h, w) in pixels.
 
     ``field`` is "all" where an output sees the whole input whatever its size, "?" behind operators that are not
-    followed (tokens, channels last); ``stride`` in pixels of the input; ``axes`` the fields down and across where
-    they are known.
+    followed (tokens, channels last); ``axes`` the fields down and across where they are known.
     """
 
     name: str
     kind: str
     shape: tuple[int, ...]
     field: tuple[int, int] | str
-    stride: tuple[float, float] | None
-    axes: tuple[Field, Field] | None = None
+    axes: tuple[Field, Field] | None
+
+    @property
+    def stride(self) -> tuple[float, float] | None:
+        """Pixels of the input from one unit to the next, down and across."""
+        return (self.axes[0].jump, self.axes[1].jump) if self.axes else None
 
     def box(self, place: tuple[int, int], size: tuple[int, int]) -> Box | None:
         """Return what a unit at ``place`` (y, x) sees of an input of ``size`` (h, w): None where that is not known.
@@ -100,9 +103,8 @@ def _hooks(names: dict[nn.Module, str], found: dict[str, Layer], fields: "_Field
             found.pop(name, None)
             seen = fields.of(out)
             size = seen if isinstance(seen, str) else (seen[0].size, seen[1].size)
-            stride = None if isinstance(seen, str) else (seen[0].jump, seen[1].jump)
             axes = None if isinstance(seen, str) else seen
-            found[name] = Layer(name, type(child).__name__, tuple(out.shape[1:]), size, stride, axes)
+            found[name] = Layer(name, type(child).__name__, tuple(out.shape[1:]), size, axes)
 
     handles = [child.register_forward_hook(record) for child in names]
     try:

@@ -17,6 +17,7 @@ from cnnviz.graph.tape import Step, Tape, Value, replace
 Method = Literal["deconvnet", "guided", "gradient"]
 Rule = Literal["gradient", "rectify"]
 
+TOLD = 4  # operators that a refusal names
 # Operators that are linear in their input, or, as pools do, pass on what a place of it held: their derivative is the
 # transposed operator.
 LINEAR = {
@@ -54,10 +55,11 @@ class Played:
 
 
 class UndefinedError(Exception):
-    """A method has no rule for some operators; ``where`` names them, module by module."""
+    """A method has no rule for some operators; ``where`` names them, module by module, the message the first few."""
 
     def __init__(self, where: Sequence[str]) -> None:
-        super().__init__(", ".join(where))
+        rest = f" and {len(where) - TOLD} more" if len(where) > TOLD else ""
+        super().__init__(", ".join(where[:TOLD]) + rest)
         self.where = list(where)
 
 

@@ -11,7 +11,6 @@ map, such as squeeze-and-excitation makes, is a constant. Batch normalisation by
 2013, is the linear map that it is.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -22,8 +21,6 @@ from cnnviz.activations import refuse_channels_last
 from cnnviz.errors import MethodError, UsageMistake
 from cnnviz.graph import Method, Rule
 from cnnviz.models import Network
-
-TOLD = 4  # layers that a refusal names
 
 
 @dataclass(frozen=True)
@@ -60,7 +57,10 @@ class Deconvnet:
             tape = graph.record(network, inputs.to(network.device, network.dtype), network.module, whole=True)
             self._played = graph.play(tape, _value(tape, layer), method, rule)
         except graph.UndefinedError as error:
-            raise UsageMistake(_refusal(network, method, error.where)) from error
+            raise UsageMistake(
+                f"{network.name} has layers for which {method} has no rule: {error}; "
+                "--rule gradient or --rule rectify gives them one"
+            ) from error
         except graph.UntraceableError as error:
             raise MethodError(f"{network.name} cannot be taken apart: {error}") from error
         out = self._played.out.detach()
@@ -139,11 +139,3 @@ def _value(tape: graph.Tape, layer: str) -> graph.Value:
     if layer not in tape.modules:
         raise UsageMistake(f"layer {layer} has no part in the answer, or gives no tensor")
     return tape.modules[layer]
-
-
-def _refusal(network: Network, method: Method, where: Sequence[str]) -> str:
-    rest = f" and {len(where) - TOLD} more" if len(where) > TOLD else ""
-    return (
-        f"{network.name} has layers for which {method} has no rule: {', '.join(where[:TOLD])}{rest}; "
-        "--rule gradient or --rule rectify gives them one"
-    )

@@ -7,14 +7,13 @@ from math import inf
 import torch
 from torch import Tensor
 
-from cnnviz.catalog import ATTRIBUTIONS, did_you_mean
+from cnnviz.catalog import ATTRIBUTIONS, CAMS, did_you_mean
 from cnnviz.errors import MethodError, UsageMistake
 from cnnviz.methods.attribution import cam, gradients, signals
 from cnnviz.methods.attribution.gradients import SCORES, Question, Score
 from cnnviz.models import Network
 from cnnviz.models.network import memory_errors
 
-CAMS = ("grad-cam", "guided-grad-cam")
 LARGEST = ("gradient", "smoothgrad")  # the largest magnitude of the colours; of the others the sum
 UNSIGNED = ("grad-cam", *LARGEST)
 COMPLETE = ("integrated-gradients", "deeplift")  # whose maps add up to the difference from a black input

@@ -11,8 +11,6 @@ from cnnviz import graph
 from cnnviz.errors import MethodError, UsageMistake
 from cnnviz.methods.attribution.gradients import Question, Score
 
-TOLD = 4  # layers that a refusal names
-
 
 def signals(question: Question, method: str) -> Tensor:
     """Return what the score of each class becomes at the input, (targets, 3, h, w).
@@ -28,9 +26,7 @@ def signals(question: Question, method: str) -> Tensor:
         else:
             back = graph.play(tape, tape.output, "guided" if method == "guided" else "deconvnet").back
     except graph.UndefinedError as error:
-        rest = f" and {len(error.where) - TOLD} more" if len(error.where) > TOLD else ""
-        where = ", ".join(error.where[:TOLD])
-        raise UsageMistake(f"{method} has no rule for these layers of {network.name}: {where}{rest}") from error
+        raise UsageMistake(f"{method} has no rule for these layers of {network.name}: {error}") from error
     except graph.UntraceableError as error:
         raise MethodError(f"{network.name} cannot be taken apart: {error}") from error
     logits = tape.clean[tape.output.index]
