@@ -10,7 +10,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-LOGITS = "logits"
+from cnnviz.errors import UsageMistake
+from cnnviz.trunk import LOGITS
+
 CHUNK = 1 << 22  # products of a map's cells with a guide's at a time, so that large maps cost no more memory
 
 
@@ -55,10 +57,10 @@ class Objective:
         return all(term.cellwise for term in self.terms)
 
     def __call__(self, given: Mapping[str, Tensor], places: Mapping[str, Cells] | None = None) -> Tensor:
-        """Return the values (N,) for what the layers give, (N, channels, h, w) each.
+        """Return the values (N,) for what the layers give, (N, channels, h, w) each, logits (N, classes).
 
         ``places``: what is given is a part of each layer's map, and lies there; the values are the part's share in
-        those of the whole.
+        those of the whole. Raises UsageMistake for a layer without maps, ValueError for parts of what has none.
         """
         return torch.stack([self._term(term, given[term.layer], places) for term in self.terms]).sum(0)
 
@@ -67,6 +69,8 @@ class Objective:
             if places is not None:
                 raise ValueError(f"a term of {term.layer} is no sum over cells and has no parts")
             return term.weight * term.rule(out, Cells(0, 0, 1, 1))
+        if out.dim() != 4:
+            raise UsageMistake(f"layer {term.layer} gives no feature maps (channels, rows, columns)")
         at = places[term.layer] if places is not None else Cells(0, 0, *out.shape[-2:])
         return term.weight * term.rule(out, at).sum((1, 2)) / (at.height * at.width)
 

@@ -44,15 +44,17 @@ def rms(values: Tensor) -> Tensor:
     return values.square().mean((1, 2, 3), keepdim=True).sqrt()
 
 
-def even(gradient: Tensor, count: int = 4, coarser: float = 1.0) -> Tensor:
+def even(gradient: Tensor, count: int = 4, coarser: float = 1.0, residual: float = 1.0) -> Tensor:
     """Return a gradient (N, 3, h, w) whose bands all have one strength: each divided by its root mean square.
 
-    ``count`` bands and the residual, each weighted ``coarser`` times the one before; all together scaled to a root
-    mean square of 1. From Google's notebook "deepdream" (Mordvintsev 2016, TensorFlow's, section "Laplacian Pyramid
-    Gradient Normalization").
+    ``count`` bands and the residual, each weighted ``coarser`` times the one before, the residual ``residual`` times
+    that: at 0 the brightness of large areas stays. All together is scaled to a root mean square of 1. From Google's
+    notebook "deepdream" (Mordvintsev 2016, TensorFlow's, section "Laplacian Pyramid Gradient Normalization").
     """
-    pyramid: list[Tensor] = bands(gradient, count)
-    return unit(collapse([unit(band) * coarser**level for level, band in enumerate(pyramid)]))
+    pyramid = bands(gradient, count)
+    weights = [coarser**level for level in range(len(pyramid))]
+    weights[-1] *= residual if len(pyramid) > 1 else 1
+    return unit(collapse([weight * unit(band) for weight, band in zip(weights, pyramid, strict=True)]))
 
 
 def unit(values: Tensor) -> Tensor:
