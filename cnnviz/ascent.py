@@ -4,6 +4,7 @@ Everything that makes pictures by ascent shares this: a gradient, a view, a rule
 [0, 1].
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from cnnviz.errors import MethodError
 from cnnviz.objectives import Objective
 
 # A picture (N, 3, h, w) -> what each layer gives, by name, differentiable: a Trunk.
@@ -21,25 +23,6 @@ Gradient = Callable[[Tensor], tuple[Tensor, Tensor]]
 View = Callable[[Tensor, float, torch.Generator], Tensor]
 # A picture, its gradient, the share of the steps that is done -> the step to add.
 Rule = Callable[[Tensor, Tensor, float], Tensor]
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far an ascent is: ``step`` of ``of`` in all, in ``octave``, counted from 0.
-
-    ``values`` (N,) of the objective before that step, ``picture`` (N, 3, h, w) after it, at the octave's size.
-    """
-
-    step: int
-    of: int
-    octave: int
-    values: Tensor
-    picture: Tensor
-
-    @property
-    def value(self) -> float:
-        """The mean of the values."""
-        return float(self.values.mean())
 
 
 @dataclass(frozen=True)
@@ -101,6 +84,38 @@ def jitter(most: int) -> View:
     return view
 
 
+@dataclass(frozen=True)
+class Glances:
+    """The view of a random part of the picture: nearer or further, shifted within it, turned, with a little noise.
+
+    What answers to all of them is a thing in the picture and no accident of its pixels. ``sizes`` (h, w) of what the
+    network is shown, one after the other over the ascent; ``zoom`` from and to: above 1 a part, below 1 all and a
+    mirrored border; ``angle`` in degrees either way; ``noise`` its standard deviation; ``flip`` whether left and right
+    change places at random.
+    """
+
+    sizes: tuple[tuple[int, int], ...]
+    zoom: tuple[float, float] = (0.95, 1.6)
+    angle: float = 10.0
+    noise: float = 0.03
+    flip: bool = False
+
+    def __call__(self, picture: Tensor, share: float, generator: torch.Generator) -> Tensor:
+        """Return a glance at each picture (N, 3, h, w) of a batch, by one resampling."""
+        count = len(picture)
+        size = self.sizes[min(int(share * len(self.sizes)), len(self.sizes) - 1)]
+        u = torch.rand(5, count, generator=generator)
+        zoom = self.zoom[0] + (self.zoom[1] - self.zoom[0]) * u[0]
+        turn = (2 * u[1] - 1) * math.radians(self.angle)
+        down, across = (2 * u[2:4] - 1) * (1 - 1 / zoom).clamp(min=0)  # no further than its borders
+        side = torch.where(u[4] < 0.5, -1.0, 1.0) if self.flip else torch.ones(count)
+        cos, sin = turn.cos() / zoom, turn.sin() / zoom
+        rows = (torch.stack((side * cos, -sin, across), 1), torch.stack((side * sin, cos, down), 1))
+        grid = F.affine_grid(torch.stack(rows, 1), [count, 3, *size], align_corners=False)
+        seen = F.grid_sample(picture, grid.to(picture), padding_mode="reflection", align_corners=False)
+        return seen + self.noise * torch.randn(seen.shape, generator=generator).to(seen)
+
+
 def climb(
     picture: Tensor,
     gradient: Gradient,
@@ -116,13 +131,15 @@ def climb(
 
     The gradient is taken at the ``view`` of the picture and carried back through it. ``progress`` is told each step
     from 1, the values (N,) before it and the picture after it; ``stop`` is asked before each. The same generator
-    (on the CPU) gives the same picture.
+    (on the CPU) gives the same picture. Raises MethodError where the values are not finite.
     """
     values, done = None, 0
     for done in range(steps):
         if stop():
             return Climb(picture, done, values)
         values, slope = _through(view, picture, done / steps, generator, gradient)
+        if not torch.isfinite(values).all():
+            raise MethodError("the objective is no finite number any more: are these the network's weights?")
         picture = (picture + rule(picture, slope, done / steps)).clamp_(0, 1)
         progress(done + 1, values, picture)
     return Climb(picture, steps, values)

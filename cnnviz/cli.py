@@ -24,6 +24,7 @@ from cnnviz.commands.layers import layers
 from cnnviz.commands.models import models
 from cnnviz.commands.occlude import occlude
 from cnnviz.commands.show import show
+from cnnviz.commands.visualize import visualize
 from cnnviz.console import Console
 from cnnviz.errors import CnnvizError, Status, Terminated, internal, shown
 
@@ -52,8 +53,8 @@ def cli() -> None:
 
 
 COMMANDS = (
-    occlude, attribute, deconv, dream, evaluate, activations, kernels, classify, models, layers, classes, show, doctor,
-    completion,
+    occlude, attribute, deconv, dream, visualize, evaluate, activations, kernels, classify, models, layers, classes,
+    show, doctor, completion,
 )  # fmt: skip
 for command in COMMANDS:
     cli.add_command(command)

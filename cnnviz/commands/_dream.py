@@ -170,12 +170,13 @@ def check_saving(every: int | None, target: str | None) -> None:
         raise click.UsageError("--save-every writes files, which -o - has no place for")
 
 
-def told(tick: "Tick", save: "Callable[[Progress], None]") -> "Callable[[Progress], None]":
-    """Return what is told of every step: the progress on a terminal, the pictures on the way."""
+def told(tick: "Tick", save: "Callable[[Progress], None] | None" = None) -> "Callable[[Any], None]":
+    """Return what is told of every step: the progress on a terminal, and the pictures on the way to ``save``."""
 
     def tell(at: "Progress") -> None:
         tick(at.step, at.of, f"objective {at.value:.4g}")
-        save(at)
+        if save:
+            save(at)
 
     return tell
 

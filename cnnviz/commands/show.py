@@ -92,7 +92,7 @@ def _rerun(context: click.Context, file: Path, recipe: dict[str, Any], photo: st
     if command is None or command.name == "show" or all(param.name != "output" for param in command.params):
         raise click.UsageError(f"this cnnviz has no command {recipe['command'][:LONG]!r} that writes a file")
     options, subject = _subject(command, file, recipe, photo)
-    arguments = [*_arguments(command, options, file), *where, "--", subject]
+    arguments = [*_arguments(command, options, file), *where, *(["--", subject] if subject else [])]
     with command.make_context(command.name, arguments, parent=root) as again:
         if recipe["input"]:
             again.meta[NAME_KEY] = recipe["input"]["name"]
@@ -107,7 +107,7 @@ def _rerun(context: click.Context, file: Path, recipe: dict[str, Any], photo: st
 def _subject(
     command: click.Command, file: Path, recipe: dict[str, Any], photo: str | None
 ) -> tuple[dict[str, Any], str]:
-    """Return the recorded options, and what the command is about: the photo, or a network that is no option then."""
+    """Return the recorded options, and what the command is about: a photo, a network that is no option then, or nothing."""
     source, options = recipe["input"], dict(recipe["options"])
     taken = {param.name for param in command.params if isinstance(param, click.Argument)}
     if source is None and "model" in taken and "model" in options:
@@ -116,6 +116,8 @@ def _subject(
         return options, str(options.pop("model"))
     if source is None and command.name in FROM_NOISE:
         return options, NOISE
+    if source is None and not taken:
+        return options, ""
     if source and "photos" in source:
         raise CnnvizError(f"{shown(str(file))}: is made of a folder, {source['name']}; the same command makes it again")
     if source is None or "inputs" not in taken:
