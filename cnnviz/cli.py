@@ -17,6 +17,7 @@ from cnnviz.commands.classify import classify
 from cnnviz.commands.completion import completion
 from cnnviz.commands.deconv import deconv
 from cnnviz.commands.doctor import doctor
+from cnnviz.commands.dream import dream
 from cnnviz.commands.evaluate import evaluate
 from cnnviz.commands.kernels import kernels
 from cnnviz.commands.layers import layers
@@ -51,7 +52,7 @@ def cli() -> None:
 
 
 COMMANDS = (
-    occlude, attribute, deconv, evaluate, activations, kernels, classify, models, layers, classes, show, doctor,
+    occlude, attribute, deconv, dream, evaluate, activations, kernels, classify, models, layers, classes, show, doctor,
     completion,
 )  # fmt: skip
 for command in COMMANDS:
