@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from cnnviz import graph
 from cnnviz.errors import MethodError, UsageMistake
+from cnnviz.frozen import quicken
 from cnnviz.models.network import Network, memory_errors
 from cnnviz.weights import reason
 
@@ -39,10 +40,12 @@ class Trunk:
         folded = graph.fold(network.module, keep=named)
         module = graph.twin(folded) if folded is network.module else folded
         self._module = _own_weights(module).eval()
+        if network.device.type == "cpu":
+            quicken(self._module, network.module)
         self._seen: dict[str, list[Tensor]] = {}
         self._runs: dict[str, int] = {}
         for name in named:
-            module.get_submodule(name).register_forward_hook(self._hook(name))
+            self._module.get_submodule(name).register_forward_hook(self._hook(name))
         self._count(named)
 
     def __call__(self, x: Tensor) -> dict[str, Tensor]:
