@@ -107,7 +107,7 @@ def _rerun(context: click.Context, file: Path, recipe: dict[str, Any], photo: st
 def _subject(
     command: click.Command, file: Path, recipe: dict[str, Any], photo: str | None
 ) -> tuple[dict[str, Any], str]:
-    """Return the recorded options, and what the command is about: a photo, a network that is no option then, or nothing."""
+    """Return the recorded options, and what the command is about: a photo, a network or nothing."""
     source, options = recipe["input"], dict(recipe["options"])
     taken = {param.name for param in command.params if isinstance(param, click.Argument)}
     if source is None and "model" in taken and "model" in options:
