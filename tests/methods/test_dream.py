@@ -10,7 +10,7 @@ from cnnviz.models import Network
 from cnnviz.trunk import Trunk
 
 LAYER = Aim({"0": 1.0}, {}, {})
-FLAT = dict(steps=3, octaves=1, jitter=0)
+FLAT = {"steps": 3, "octaves": 1, "jitter": 0}
 
 
 @pytest.fixture(scope="module")

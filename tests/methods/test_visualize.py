@@ -10,7 +10,7 @@ from cnnviz.methods.visualize import visualize
 from cnnviz.models import Network
 from cnnviz.trunk import Trunk
 
-SMALL = dict(size=48, steps=12)
+SMALL = {"size": 48, "steps": 12}
 
 
 @pytest.fixture(scope="module")
