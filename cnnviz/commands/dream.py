@@ -42,7 +42,7 @@ _own = shared.together(
                  help="Longer side of the picture. [default: the photo's own; 512 for noise]"),
     click.option("--mask", "mask_file", type=shared.EXISTING, metavar="FILE",
                  help="Dream where this picture, of the photo's size, is white; where it is black, the photo stays."),
-    click.option("--original-colors", is_flag=True, help="Change the brightness alone and keep the photo's colours."),
+    click.option("--original-colors", is_flag=True, default=False, help="Change the brightness alone and keep the photo's colours."),
     click.option("--strength", type=click.FloatRange(0), default=1.0, show_default=True,
                  help="How much of the dream is laid over the photo, 1 as dreamt."),
     shared.steps(10, "in each octave"),
