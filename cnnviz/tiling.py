@@ -21,7 +21,7 @@ from cnnviz.models import Network
 from cnnviz.objectives import Cells, Objective
 from cnnviz.trunk import LOGITS, Trunk
 
-TILE = 896  # pixels: what the bundled network needs for blocks.4 at this size are about 300 MB
+TILE = 896  # pixels, with what is seen around the cells owned; larger: less is computed twice, more memory
 Gradient = Callable[[Tensor], tuple[Tensor, Tensor]]
 Progress = Callable[[int, int], None]
 
