@@ -17,10 +17,13 @@ class _Tracer(fx.Tracer):
         return isinstance(m, (nn.Conv2d, nn.BatchNorm2d)) or super().is_leaf_module(m, module_qualified_name)
 
 
-def twin(module: nn.Module) -> nn.Module:
-    """Return a copy of a network whose modules are its own and whose tensors are those of the network given."""
-    tensors = [*module.parameters(), *module.buffers()]
-    return copy.deepcopy(module, {id(tensor): tensor for tensor in tensors})
+def twin(module: nn.Module, device: str | None = None) -> nn.Module:
+    """Return a copy of a network whose modules are its own and whose tensors are those of the network given.
+
+    On another device ("meta": shapes alone, at no cost) they are copies.
+    """
+    weights = {id(p): p if device is None else nn.Parameter(p.to(device), p.requires_grad) for p in module.parameters()}
+    return copy.deepcopy(module, weights | {id(b): b if device is None else b.to(device) for b in module.buffers()})
 
 
 def fold(module: nn.Module, keep: Collection[str] = ()) -> nn.Module:
