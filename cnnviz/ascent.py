@@ -91,7 +91,8 @@ class Glances:
     What answers to all of them is a thing in the picture and no accident of its pixels. ``sizes`` (h, w) of what the
     network is shown, one after the other over the ascent; ``zoom`` from and to: above 1 a part, below 1 all and a
     mirrored border; ``angle`` in degrees either way; ``noise`` its standard deviation; ``flip`` whether left and right
-    change places at random.
+    change places at random; ``blur`` the largest deviation, in pixels shown, of a Gaussian that every second glance
+    is blurred with; ``jitter`` pixels of the picture that a glance may be shifted by beyond that.
     """
 
     sizes: tuple[tuple[int, int], ...]
@@ -99,6 +100,8 @@ class Glances:
     angle: float = 10.0
     noise: float = 0.03
     flip: bool = False
+    blur: float = 0.0
+    jitter: int = 0
 
     def __call__(self, picture: Tensor, share: float, generator: torch.Generator) -> Tensor:
         """Return a glance at each picture (N, 3, h, w) of a batch, by one resampling."""
@@ -107,13 +110,26 @@ class Glances:
         u = torch.rand(5, count, generator=generator)
         zoom = self.zoom[0] + (self.zoom[1] - self.zoom[0]) * u[0]
         turn = (2 * u[1] - 1) * math.radians(self.angle)
-        down, across = (2 * u[2:4] - 1) * (1 - 1 / zoom).clamp(min=0)  # no further than its borders
+        room = (1 - 1 / zoom).clamp(min=0) + 2 * self.jitter / picture.shape[-1]  # without jitter to its borders
+        down, across = (2 * u[2:4] - 1) * room
         side = torch.where(u[4] < 0.5, -1.0, 1.0) if self.flip else torch.ones(count)
         cos, sin = turn.cos() / zoom, turn.sin() / zoom
         rows = (torch.stack((side * cos, -sin, across), 1), torch.stack((side * sin, cos, down), 1))
         grid = F.affine_grid(torch.stack(rows, 1), [count, 3, *size], align_corners=False)
         seen = F.grid_sample(picture, grid.to(picture), padding_mode="reflection", align_corners=False)
+        if self.blur and torch.rand((), generator=generator) < 0.5:
+            seen = blurred(seen, self.blur * float(torch.rand((), generator=generator).clamp(min=0.1)))
         return seen + self.noise * torch.randn(seen.shape, generator=generator).to(seen)
+
+
+def blurred(picture: Tensor, deviation: float) -> Tensor:
+    """Return a picture (N, 3, h, w) blurred with a Gaussian of ``deviation`` pixels, mirrored at its borders."""
+    reach = min(math.ceil(3 * deviation), *(side - 1 for side in picture.shape[-2:]))
+    line = torch.arange(-reach, reach + 1, device=picture.device) / deviation
+    kernel = (-line.square() / 2).exp()
+    kernel = (kernel / kernel.sum()).to(picture).expand(3, 1, 1, -1)
+    wide = F.pad(picture, (reach,) * 4, mode="reflect")
+    return F.conv2d(F.conv2d(wide, kernel, groups=3), kernel.transpose(2, 3), groups=3)
 
 
 def climb(

@@ -118,13 +118,13 @@ def plan(inputs: Sequence[str], target: str | None, ending: str) -> list[Job]:
     of one stem keep their whole names. Results of an earlier run in an input folder are left out.
     """
     root = Path(target or ".")
-    jobs = find(inputs, lambda path: _is_folder(target) and _is_result(path, root, ending))
+    jobs = find(inputs, lambda path: is_folder(target) and _is_result(path, root, ending))
     return _name(jobs, target, ending, "-o")
 
 
 def over_network(name: str, target: str | None, ending: str) -> list[Job]:
     """Return the one job of a command over a network, which ``source`` names; its result is called after it."""
-    if not _is_folder(target):
+    if not is_folder(target):
         return _name([Job(name)], target, ending, "-o")
     plain = re.sub(r"[^\w.-]", "-", name)  # timm:NAME has what some file systems lack
     return [Job(name, output=str(Path(target or ".") / (plain + ending)), tree=True)]
@@ -136,13 +136,14 @@ def with_extra(jobs: Sequence[Job], target: str, ending: str, option: str) -> li
     return [replace(job, extra=other.output, tree=job.tree or other.tree) for job, other in pairs]
 
 
-def _is_folder(target: str | None) -> bool:
+def is_folder(target: str | None) -> bool:
+    """Return whether results go to a folder: none is named, one that exists, or a name that ends in a slash."""
     return target is None or target.endswith("/") or os.path.isdir(target)
 
 
 def _name(jobs: Sequence[Job], target: str | None, ending: str, option: str) -> list[Job]:
     root = Path(target or ".")
-    if not _is_folder(target):
+    if not is_folder(target):
         if len(jobs) > 1:
             raise UsageMistake(f"{option} {shown(str(target))}: {len(jobs)} inputs need a folder; end it with a slash")
         endings = tuple(output.FORMATS) if ending.endswith(".png") else (Path(ending).suffix,)

@@ -19,6 +19,7 @@ from cnnviz.commands.deconv import deconv
 from cnnviz.commands.doctor import doctor
 from cnnviz.commands.dream import dream
 from cnnviz.commands.evaluate import evaluate
+from cnnviz.commands.inceptionism import inceptionism
 from cnnviz.commands.kernels import kernels
 from cnnviz.commands.layers import layers
 from cnnviz.commands.models import models
@@ -53,8 +54,8 @@ def cli() -> None:
 
 
 COMMANDS = (
-    occlude, attribute, deconv, dream, visualize, evaluate, activations, kernels, classify, models, layers, classes,
-    show, doctor, completion,
+    occlude, attribute, deconv, dream, inceptionism, visualize, evaluate, activations, kernels, classify, models,
+    layers, classes, show, doctor, completion,
 )  # fmt: skip
 for command in COMMANDS:
     cli.add_command(command)

@@ -57,6 +57,20 @@ def even(gradient: Tensor, count: int = 4, coarser: float = 1.0, residual: float
     return unit(collapse([weight * unit(band) for weight, band in zip(weights, pyramid, strict=True)]))
 
 
+def smooth(gradient: Tensor) -> Tensor:
+    """Return a gradient (N, 3, h, w) whose spectrum is divided by the square of the frequency, the mean left out.
+
+    Steepest ascent in Fourier coefficients that are scaled by 1 / frequency, as in lucid (Olah et al. 2017, section
+    "Preconditioning and Parameterization"), moves the pixels so.
+    """
+    high, wide = gradient.shape[-2:]
+    down, across = torch.fft.fftfreq(high), torch.fft.rfftfreq(wide)
+    square = (down[:, None].square() + across.square()).to(gradient)
+    square[0, 0] = torch.inf
+    smoothed: Tensor = torch.fft.irfft2(torch.fft.rfft2(gradient) / square, (high, wide))
+    return smoothed
+
+
 def unit(values: Tensor) -> Tensor:
     """Return values (N, 3, h, w) divided by their root mean square; zeros where that is zero."""
     return values / rms(values).clamp(min=1e-30)
@@ -80,6 +94,16 @@ def natural_colours(gradient: Tensor, power: float = 1.0) -> Tensor:
     """Return a gradient (N, 3, h, w) with each pixel multiplied by ``colour_root(power)``."""
     root: Tensor = colour_root(power).to(gradient)
     return torch.einsum("ij,njhw->nihw", root, gradient)
+
+
+def slow_colours(gradient: Tensor, by: int = 4) -> Tensor:
+    """Return a gradient (N, 3, h, w) whose colours are means over ``by`` x ``by`` pixels, its brightness as it is.
+
+    As in photographs, and in JPEG's halved colour planes, colours change more slowly than brightness.
+    """
+    low = F.avg_pool2d(gradient, by, ceil_mode=True, count_include_pad=False)
+    colours = _enlarged(low - low.mean(1, keepdim=True), gradient)
+    return colours + gradient.mean(1, keepdim=True)
 
 
 def total_variation(picture: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ What a picture climbs needs the derivative in the picture alone, and nothing beh
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -21,6 +22,14 @@ LOGITS = "logits"
 
 class _Answered(Exception):  # noqa: N818 - nothing failed
     """All layers have answered: what follows in the network is not run."""
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What photographs leave where a batch normalisation stands: ``mean`` and ``deviation`` of each channel, (C,)."""
+
+    mean: Tensor
+    deviation: Tensor
 
 
 class Trunk:
@@ -58,6 +67,26 @@ class Trunk:
             logits = self._run(x)
         seen, self._seen = self._seen, {}
         return {name: logits if name == LOGITS else seen[name][-1] for name in self.layers}
+
+    def norms(self) -> list[tuple[nn.Module, Expected]]:
+        """Return the modules that stand where the network has batch normalisations, and what arrives there.
+
+        Of photographs: the running statistics; where the normalisation is folded into what comes before, what it
+        makes of them.
+        """
+        found = []
+        for name, norm in self.network.module.named_modules():
+            if not isinstance(norm, nn.BatchNorm2d) or norm.running_mean is None or norm.running_var is None:
+                continue
+            module = self._module.get_submodule(name)
+            if isinstance(module, nn.BatchNorm2d):
+                expected = Expected(norm.running_mean, (norm.running_var + norm.eps).sqrt())
+            else:
+                ones = torch.ones_like(norm.running_mean)
+                bias, scale = (ones * 0, ones) if norm.weight is None else (norm.bias, norm.weight)
+                expected = Expected(bias.detach(), scale.detach().abs())
+            found.append((module, expected))
+        return found
 
     def _run(self, x: Tensor) -> Any:
         self._seen = {}

@@ -151,7 +151,7 @@ def step_file(path: str, step: int, of: int) -> str:
     return str(place.with_name(f"{place.stem}-{step:0{len(str(of))}}{place.suffix}"))
 
 
-def saving(run: Run, job: Job, every: int | None, recipe: Mapping[str, Any]) -> "Callable[[Progress], None]":
+def saving(run: Run, job: Job, every: int | None, recipe: Mapping[str, Any]) -> "Callable[[Any], None]":
     """Return what writes every ``every``-th picture beside the last, with its step in the recipe."""
 
     def save(at: "Progress") -> None:

@@ -250,10 +250,16 @@ resume = click.option(
     "--resume", is_flag=True, help="Go on with what was stopped before its end; leave alone what is whole already."
 )
 
-tv_weight = click.option(
-    "--tv-weight", type=click.FloatRange(0), default=0.0, show_default=True, metavar="WEIGHT",
-    help="Smoothing: the strength of total variation's gradient beside that of a step.",
-)  # fmt: skip
+
+def tv_weight_of(default: float | None, shown: str) -> Decorator[Any]:
+    """Return the option for how much is smoothed; ``default`` is the method's own, ``shown`` what the help says."""
+    return click.option(
+        "--tv-weight", type=click.FloatRange(0), default=default, metavar="WEIGHT",
+        help=f"Smoothing: the strength of total variation's gradient beside that of a step. [default: {shown}]",
+    )  # fmt: skip
+
+
+tv_weight = tv_weight_of(0.0, "0")
 octaves = together(
     click.option("--octaves", type=click.IntRange(1, 32), default=4, show_default=True, metavar="N",
                  help="Sizes climbed one after the other, the smallest first."),

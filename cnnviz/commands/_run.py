@@ -81,30 +81,38 @@ class Run:
     def network(self) -> "Network":
         """The network, loaded when the first job asks for it."""
         o = self.options
-        entry = catalog.find(o["model"])
+        keys = ("device", "dtype", "offline", "size", "resize", "interpolation", "mean", "std")
+        own = {key: o[key] for key in keys if key in o}
+        return self._load(o["model"], o["weights_file"], classes=self._class_names(), **own)
+
+    def load(self, name: str) -> "Network":
+        """Load another network by its name, as its publisher gives it, on the same device."""
+        keys = ("device", "dtype", "offline")
+        return self._load(name, None, **{key: self.options[key] for key in keys if key in self.options})
+
+    def _load(self, name: str, file: str | None, **options: Any) -> "Network":
+        entry = catalog.find(name)
         assert entry is not None  # the option's type has checked it
-        path = self._weights(entry)
+        path = self._weights(entry, file)
         from cnnviz import models
 
-        keys = ("device", "dtype", "offline", "size", "resize", "interpolation", "mean", "std")
-        with self.console.progress(f"loading {o['model']}", "bytes") as tick:
+        with self.console.progress(f"loading {name}", "bytes") as tick:
             return models.load(
-                o["model"],
+                name,
                 weights_file=path,
-                classes=self._class_names(),
                 progress=lambda _, done, total: tick(done, total),
-                **{"device": "cpu"} | {key: o[key] for key in keys if key in o},
+                **{"device": "cpu"} | options,
             )
 
-    def _weights(self, entry: catalog.Entry) -> Path | None:
+    def _weights(self, entry: catalog.Entry, file: str | None) -> Path | None:
         """Find or fetch the weights before torch is loaded, so that their lack is told at once."""
         from cnnviz import weights
 
         o = self.options
-        if o["weights_file"]:
-            if not Path(o["weights_file"]).is_file():
-                raise WeightsError(f"--weights {shown(o['weights_file'])}: no such file")
-            return Path(o["weights_file"])
+        if file:
+            if not Path(file).is_file():
+                raise WeightsError(f"--weights {shown(file)}: no such file")
+            return Path(file)
         if entry.source == "timm":
             weights.check_hub(entry.name, offline=o["offline"])
             return None

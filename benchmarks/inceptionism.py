@@ -1,0 +1,140 @@
+"""Are inceptionism's pictures recognised by networks that were not asked? Classes drawn at random, default settings.
+
+    python benchmarks/inceptionism.py --count 200 --draw 1
+
+Each picture is stored as PNG, as JPEG of quality 75, at half and twice its size, and blurred by 2 pixels;
+EfficientNet-Lite1 and Lite2, which are not loaded before all pictures are made, judge what was stored. Beside that:
+processor seconds, saturation, and the slope of the power spectrum over frequency, both in logarithms. With
+``--photos FOLDER`` the same two figures of photographs. The numbers go to inceptionism.json beside this file.
+"""
+
+import argparse
+import io
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image, ImageFilter, ImageOps
+
+from cnnviz import Network, fit, load_network
+from cnnviz.methods.inceptionism import inceptionism
+
+JUDGES = ("efficientnet_lite1", "efficientnet_lite2")
+Pixels = NDArray[np.uint8]
+
+
+def saturation(picture: Pixels) -> float:
+    """Return the mean saturation, as in HSV, of a picture (h, w, 3)."""
+    values = picture.astype(float)
+    most, least = values.max(2), values.min(2)
+    return float(((most - least) / np.maximum(most, 1)).mean())
+
+
+def slope(picture: Pixels) -> float:
+    """Return the slope of the logarithm of the power over that of the frequency, octaves weighing the same."""
+    light = picture.astype(float) @ (0.299, 0.587, 0.114)
+    size = min(light.shape)
+    light = light[:size, :size] - light[:size, :size].mean()
+    power = np.abs(np.fft.fft2(light * np.hanning(size)[:, None] * np.hanning(size))) ** 2
+    line = np.fft.fftfreq(size) * size
+    ring = np.rint(np.hypot(line[:, None], line)).astype(int)
+    rings = np.arange(3, size // 2)
+    means = np.array([power[ring == radius].mean() for radius in rings])
+    bins = np.digitize(rings, np.geomspace(3, size // 2, 16))
+    points = [(np.log(rings[bins == b]).mean(), np.log(means[bins == b]).mean()) for b in np.unique(bins)]
+    return float(np.polyfit(*zip(*points, strict=True), 1)[0])
+
+
+def stored(picture: Pixels) -> dict[str, Pixels]:
+    """Return what becomes of a picture on its way through files and editors."""
+    image = Image.fromarray(picture)
+    jpeg = io.BytesIO()
+    image.save(jpeg, "JPEG", quality=75)
+    side = image.width
+    changed = {
+        "png": image,
+        "jpeg75": Image.open(jpeg).convert("RGB"),
+        "half": image.resize((side // 2, side // 2), Image.Resampling.BICUBIC),
+        "double": image.resize((2 * side, 2 * side), Image.Resampling.BICUBIC),
+        "blur2": image.filter(ImageFilter.GaussianBlur(2)),
+    }
+    return {name: np.array(kind) for name, kind in changed.items()}
+
+
+def judged(judge: Network, picture: Pixels, target: int) -> tuple[int, float]:
+    """Return how many classes a network finds more probable, and the target's probability."""
+    with torch.inference_mode():
+        shares = judge(fit(picture, judge)[0])[0].softmax(0)
+    return int((shares > shares[target]).sum()), float(shares[target])
+
+
+def photographs(folder: Path) -> dict[str, list[float]]:
+    """Return the 5th, 50th and 95th percentile of photographs' saturation and slope, cropped to 288 pixels."""
+    seen = [
+        np.array(ImageOps.fit(Image.open(path).convert("RGB"), (288, 288), Image.Resampling.BICUBIC))
+        for path in sorted(folder.iterdir())
+    ]
+    measures = (saturation, slope)
+    return {
+        m.__name__: np.percentile([m(picture) for picture in seen], (5, 50, 95)).round(3).tolist() for m in measures
+    }
+
+
+def report(pictures: list[Pixels], targets: list[int], judge: Network) -> dict[str, Any]:
+    """Return the shares ranked first and among the first five, and the mean probability, for each way of storing."""
+    rows: dict[str, list[tuple[int, float]]] = {}
+    for picture, target in zip(pictures, targets, strict=True):
+        for kind, pixels in stored(picture).items():
+            rows.setdefault(kind, []).append(judged(judge, pixels, target))
+    missed = [judge.classes[t] for t, (rank, _) in zip(targets, rows["png"], strict=True) if rank]
+    return {"missed": missed} | {
+        kind: {"first": float(np.mean([rank == 0 for rank, _ in found])),
+               "first_five": float(np.mean([rank < 5 for rank, _ in found])),
+               "probability": round(float(np.mean([share for _, share in found])), 3)}
+        for kind, found in rows.items()
+    }  # fmt: skip
+
+
+def main() -> None:
+    """Measure and store."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--count", type=int, default=200)
+    parser.add_argument("--draw", type=int, default=1, help="seed of the draw of classes")
+    parser.add_argument("--photos", type=Path)
+    parser.add_argument("--keep", type=Path, help="folder for the pictures")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    network = load_network("efficientnet_lite0", device="cpu")
+    drawn = torch.randperm(1000, generator=torch.Generator().manual_seed(options.draw))
+    targets = drawn[: options.count].tolist()
+    pictures, seconds, before = [], [], []
+    for number, target in enumerate(targets):
+        start = time.process_time()
+        made = inceptionism(network, target=target)
+        seconds.append(time.process_time() - start)
+        before.append(float(made.before.softmax(0)[target]))
+        pictures.append((made.picture[0] * 255).round().byte().permute(1, 2, 0).numpy())
+        print(number, network.class_name(target), round(float(made.logits.softmax(0)[target]), 3), flush=True)
+        if options.keep:
+            options.keep.mkdir(exist_ok=True)
+            Image.fromarray(pictures[-1]).save(options.keep / f"{target:03}.png")
+    found: dict[str, Any] = {"count": options.count, "draw": options.draw, "torch": torch.__version__}
+    found["seconds"] = round(float(np.median(seconds)), 2)
+    found["start_probability"] = round(max(before), 4)
+    for measure in (saturation, slope):
+        values = [measure(picture) for picture in pictures]
+        found[measure.__name__] = np.percentile(values, (0, 5, 50, 95, 100)).round(3).tolist()
+    if options.photos:
+        found["photographs"] = photographs(options.photos)
+    found["judges"] = {name: report(pictures, targets, load_network(name, device="cpu")) for name in JUDGES}
+    text = json.dumps(found, indent=2)
+    Path(__file__).with_suffix(".json").write_text(text + "\n", "utf-8")
+    print(text)
+
+
+if __name__ == "__main__":
+    main()

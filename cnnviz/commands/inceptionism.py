@@ -1,0 +1,123 @@
+"""``cnnviz inceptionism``: pictures of classes, made from noise by what a network knows of them."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.core import ParameterSource
+
+from cnnviz import batch
+from cnnviz.batch import Job, Line
+from cnnviz.commands import _dream, _inceptionism, _partial
+from cnnviz.commands import _options as shared
+from cnnviz.commands._run import Run
+
+if TYPE_CHECKING:
+    from cnnviz.methods.inceptionism import Inception
+
+SETTINGS = ("method", "prior", "size", "steps", "step_size", "statistics_weight", "tv_weight", "decorrelation", "zoom",
+            "rotate", "jitter", "blur", "seed")  # fmt: skip
+ROBUST = {"prior", "statistics_weight", "decorrelation", "zoom", "rotate", "jitter", "blur"}
+
+_prior = shared.together(
+    click.option("--method", type=click.Choice(["robust", "lecture"]), default="robust", show_default=True,
+                 help="The best recipe known to us, or that of the lecture: pixels, a label, total variation."),
+    click.option("--prior", type=click.Choice(["laplacian", "fourier", "pixels"]), default="laplacian",
+                 show_default=True, help="How a gradient becomes a step: all its bands equally strong, its spectrum "
+                                         "divided by the square of the frequency, or as it is."),
+    click.option("--statistics-weight", type=click.FloatRange(0), default=2.0, show_default=True, metavar="WEIGHT",
+                 help="Of the distance of every batch normalisation's statistics from those of photographs."),
+    click.option("--decorrelation", type=click.FloatRange(0, 1), default=0.7, show_default=True, metavar="SHARE",
+                 help="How much red, green and blue move together, as in photographs."),
+    click.option("--zoom", type=_inceptionism.Range(), default=(0.95, 1.8), show_default="0.95,1.8",
+                 help="How much each glance at the picture enlarges it, from and to."),
+    click.option("--rotate", type=click.FloatRange(0, 180), default=10.0, show_default=True, metavar="DEGREES",
+                 help="How far each glance is turned, either way."),
+    click.option("--blur", type=click.FloatRange(0, 20), default=3.0, show_default=True, metavar="PIXELS",
+                 help="Largest deviation of the Gaussian that every second glance is blurred with."),
+    shared.jitter(0),
+)  # fmt: skip
+_own = shared.together(
+    click.option("--class", "targets", type=shared.ClassName(), multiple=True, metavar="NAME|INDEX|all",
+                 help="Class to make a picture of; give it several times for several."),
+    click.option("--random", type=click.IntRange(1), metavar="N", help="N classes drawn at random, by --seed."),
+    click.option("--judge", "judges", type=shared.ModelName(), multiple=True, metavar="MODEL",
+                 help="Print how this network, which has no part in the picture, ranks the class."),
+    click.option("--size", type=click.IntRange(32, 4096), default=None, metavar="PIXELS",
+                 help="Longer side of the picture. [default: 9/7 of the network's input; the lecture: its own]"),
+    shared.steps(256, "for each picture"),
+    shared.step_size(0.027),
+    shared.tv_weight_of(None, "0; 0.5 for the lecture"),
+    _prior,
+    shared.save_every,
+    shared.resume,
+)  # fmt: skip
+
+
+@click.command()
+@shared.output_to("MODEL-inceptionism.png")
+@_own
+@shared.network_at_any_size
+@shared.seed
+@shared.json_lines
+@shared.talk
+def inceptionism(output: str | None, model: str, targets: tuple[str, ...], random: int | None, **options: Any) -> None:
+    """Make a picture of a class from noise: what a network takes for a banana.
+
+    One class gives its bare picture, several give a sheet, or a picture each with -o FOLDER/. Ctrl-C ends it early
+    and keeps what there is; --resume passes over the pictures of a folder that are there.
+
+    \b
+    Examples:
+      cnnviz inceptionism --class banana
+      cnnviz inceptionism --class banana --class starfish --judge efficientnet_lite1 -o sheet.png
+      cnnviz inceptionism --class all --resume -o classes/
+      cnnviz inceptionism --class banana --method lecture --judge efficientnet_lite1
+    """
+    if bool(targets) == (random is not None):
+        raise click.UsageError("give --class or --random, and not both")
+    _dream.check_saving(options["save_every"], output)
+    _refuse_lecture(options["method"])
+    run = Run([])
+    chosen = _inceptionism.classes(run.network, targets, random, options["seed"])
+    run.jobs, asked = _inceptionism.plan(run.network, model, chosen, output)
+
+    def one(job: Job) -> Line:
+        from cnnviz import output
+        from cnnviz.methods.inceptionism import inceptionism
+
+        own = asked[str(job.output)]
+        recipe = run.recipe(None, {}, {"targets": [str(target) for target in own], "random": None})
+        if options["resume"] and (numbers := _partial.finished(job.output, recipe)):
+            return dict(numbers)
+        settings = {key: options[key] for key in SETTINGS}
+        found: list[Inception] = []
+        with _partial.stopping(None) as stop, run.console.progress("climbing", "steps") as tick:
+            for target in own:
+                if found and stop():
+                    break
+                save = _dream.saving(run, job, options["save_every"] if len(own) == 1 else None, recipe)
+                told = _inceptionism.told(tick, save, len(found), len(own))
+                found.append(inceptionism(run.network, target=target, progress=told, stop=stop, **settings))
+        rows = [_inceptionism.tell(run.network, made) for made in found]
+        for name in options["judges"]:
+            _inceptionism.judge(run.load(name), run.network, found, rows)
+        numbers = {"network": run.network.name, **(rows[0] if len(own) == 1 else {"pictures": rows})}
+        numbers |= _inceptionism.unfinished(found, len(own))
+        output.write_picture(str(job.output), _inceptionism.draw(found, rows, run.network.name, len(own) > 1),
+                             {**recipe, "numbers": numbers})  # fmt: skip
+        done = sum(made.done for made in found)
+        line = _dream.ended(run, numbers, done, len(own) * options["steps"])
+        return line | {batch.INTERRUPTED: stop.interrupted}
+
+    run.over(one, tell=lambda _, line: _inceptionism.say(run.console, line))
+
+
+def _refuse_lecture(method: str) -> None:
+    """Refuse options that the lecture's recipe does not know."""
+    context = click.get_current_context()
+    given = [
+        param.opts[-1] for param in context.command.params
+        if param.name in ROBUST and context.get_parameter_source(str(param.name)) == ParameterSource.COMMANDLINE
+    ]  # fmt: skip
+    if method == "lecture" and given:
+        raise click.UsageError(f"{given[0]} has no part in --method lecture")
