@@ -84,6 +84,24 @@ def jitter(most: int) -> View:
     return view
 
 
+def jittered(gradient: Gradient, most: int, generator: torch.Generator) -> Gradient:
+    """Return the gradient as seen through ``jitter``, without copies: the picture is rolled in place, and back."""
+
+    def rolled(picture: Tensor) -> tuple[Tensor, Tensor]:
+        down, across = torch.randint(-most, most + 1, (2,), generator=generator).tolist()
+        values, slope = gradient(_roll(picture, down, across))
+        _roll(picture, -down, -across)
+        return values, _roll(slope, -down, -across)
+
+    return rolled
+
+
+def _roll(picture: Tensor, down: int, across: int) -> Tensor:
+    for plane in torch.split(picture, 1, 1):
+        plane.copy_(plane.roll((down, across), (2, 3)))
+    return picture
+
+
 @dataclass(frozen=True)
 class Glances:
     """The view of a random part of the picture: nearer or further, shifted within it, turned, with a little noise.
@@ -142,8 +160,9 @@ def climb(
     view: View | None = None,
     progress: Callable[[int, Tensor, Tensor], None] = lambda _step, _values, _picture: None,
     stop: Callable[[], bool] = never,
+    inplace: bool = False,
 ) -> Climb:
-    """Go ``steps`` steps up a gradient; what leaves [0, 1] is clamped.
+    """Go ``steps`` steps up a gradient; what leaves [0, 1] is clamped. With ``inplace`` the picture itself changes.
 
     The gradient is taken at the ``view`` of the picture and carried back through it. ``progress`` is told each step
     from 1, the values (N,) before it and the picture after it; ``stop`` is asked before each. The same generator
@@ -156,7 +175,8 @@ def climb(
         values, slope = _through(view, picture, done / steps, generator, gradient)
         if not torch.isfinite(values).all():
             raise MethodError("the objective is no finite number any more: are these the network's weights?")
-        picture = (picture + rule(picture, slope, done / steps)).clamp_(0, 1)
+        picture = torch.add(picture, rule(picture, slope, done / steps), out=picture if inplace else None).clamp_(0, 1)
+        del slope  # a large picture's fills the memory
         progress(done + 1, values, picture)
     return Climb(picture, steps, values)
 

@@ -9,6 +9,7 @@ from torch.nn import functional as F
 # A root of the covariance of ImageNet's colours, RGB in [0, 1], as lucid publishes it (lucid/optvis/param/color.py,
 # "color_correlation_svd_sqrt"; Olah et al. 2017, "Feature Visualization", Distill).
 COLOUR_ROOT = ((0.26, 0.09, 0.02), (0.27, 0.00, -0.05), (0.27, -0.09, 0.03))
+ROWS = 256  # of a large picture worked on at a time
 
 
 def bands(values: Tensor, count: int) -> list[Tensor]:
@@ -71,6 +72,32 @@ def smooth(gradient: Tensor) -> Tensor:
     return smoothed
 
 
+def even_(gradient: Tensor, count: int = 4, coarser: float = 1.0, residual: float = 1.0) -> Tensor:
+    """Do what ``even`` does in place, one colour after the other: for large pictures, whose copies fill the memory."""
+    planes = torch.split(gradient, 1, 1)
+    squares = [torch.stack([rms(band).square() for band in bands(plane, count)]) for plane in planes]
+    strengths = torch.stack(squares).mean(0).sqrt().clamp(min=1e-30)
+    weights = [coarser**level for level in range(len(strengths))]
+    weights[-1] *= residual if len(weights) > 1 else 1
+    for plane in planes:
+        parts = zip(weights, strengths, bands(plane, count), strict=True)
+        plane.copy_(collapse([band.mul_(weight / strength) for weight, strength, band in parts]))
+    return unit_(gradient)
+
+
+def unit_(values: Tensor) -> Tensor:
+    """Do what ``unit`` does in place."""
+    squares = torch.stack([rms(plane).square() for plane in torch.split(values, 1, 1)]).mean(0)
+    return values.div_(squares.sqrt().clamp(min=1e-30))
+
+
+def natural_colours_(gradient: Tensor, power: float = 1.0) -> Tensor:
+    """Do what ``natural_colours`` does in place, some rows at a time."""
+    for rows in torch.split(gradient, ROWS, 2):
+        rows.copy_(natural_colours(rows, power))
+    return gradient
+
+
 def unit(values: Tensor) -> Tensor:
     """Return values (N, 3, h, w) divided by their root mean square; zeros where that is zero."""
     return values / rms(values).clamp(min=1e-30)
@@ -118,7 +145,10 @@ def total_variation(picture: Tensor) -> Tensor:
 
 def variation_gradient(picture: Tensor) -> Tensor:
     """Return the gradient of ``total_variation`` for each picture (N, 3, h, w), times the count of its values."""
-    with torch.enable_grad():
-        x = picture.detach().requires_grad_()
-        (gradient,) = torch.autograd.grad(total_variation(x).sum(), x)
-    return gradient * picture[0].numel()
+    gradient = torch.zeros_like(picture)
+    for dim in (2, 3):
+        for plane, slope in zip(torch.split(picture, 1, 1), torch.split(gradient, 1, 1), strict=True):
+            sign = plane.diff(dim=dim).sign_()
+            slope.narrow(dim, 1, sign.shape[dim]).add_(sign)
+            slope.narrow(dim, 0, sign.shape[dim]).sub_(sign)
+    return gradient

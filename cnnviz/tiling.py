@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise, product
-from math import ceil, floor, lcm
+from math import ceil, floor, lcm, log2
 
 import torch
 from torch import Tensor
@@ -21,7 +21,8 @@ from cnnviz.models import Network
 from cnnviz.objectives import Cells, Objective
 from cnnviz.trunk import LOGITS, Trunk
 
-TILE = 896  # pixels, with what is seen around the cells owned; larger: less is computed twice, more memory
+TILE = 672  # pixels, with what is seen around the cells owned; larger: less is computed twice, more memory
+HALO = 192  # pixels that a cell is taken to see to each side where tiles are approximate
 Gradient = Callable[[Tensor], tuple[Tensor, Tensor]]
 Progress = Callable[[int, int], None]
 
@@ -62,18 +63,21 @@ class Axis:
     count: int
 
 
-def tiled(trunk: Trunk, objective: Objective, tile: int = TILE, progress: Progress | None = None) -> Gradient:
+def tiled(
+    trunk: Trunk, objective: Objective, tile: int = TILE, progress: Progress | None = None, approx: bool = False
+) -> Gradient:
     """Return the gradient of an objective tile by tile, each at most about ``tile`` pixels high and wide.
 
     What a tile owns is at least half as wide, so that tiles are larger where a layer sees much around its cells.
     ``progress`` is told how many tiles are done, of how many. The gradient raises UsageMistake for what has no exact
-    tiles: classes, layers whose cells see the whole picture, objectives that are no sum over cells.
+    tiles: classes, layers whose cells see the whole picture, objectives that are no sum over cells. With ``approx``
+    cells that see the whole picture, or nobody knows what, are taken to see HALO pixels around them.
     """
     refuse_parts(objective)
 
     @lru_cache(maxsize=8)
     def tiles_of(size: tuple[int, int]) -> list[tuple[Span, Span]]:
-        return list(product(*plan(trunk.network, objective.layers, size, tile)))
+        return list(product(*plan(trunk.network, objective.layers, size, tile, approx)))
 
     def gradient(picture: Tensor) -> tuple[Tensor, Tensor]:
         high, wide = picture.shape[-2:]
@@ -89,6 +93,24 @@ def tiled(trunk: Trunk, objective: Objective, tile: int = TILE, progress: Progre
         return values, total
 
     return gradient
+
+
+def maps(trunk: Trunk, picture: Tensor, tile: int = TILE, approx: bool = False) -> dict[str, Tensor]:
+    """Return what each layer of a trunk gives for a picture (1, 3, h, w), (1, channels, rows, columns), by tiles.
+
+    Raises UsageMistake as ``tiled`` does.
+    """
+    found: dict[str, Tensor] = {}
+    down, across = plan(trunk.network, trunk.layers, (picture.shape[-2], picture.shape[-1]), tile, approx)
+    for row, column in product(down, across):
+        with torch.no_grad():
+            given = trunk(picture[..., row.start : row.stop, column.start : column.stop])
+        for name, out in given.items():
+            y, x = row.cells[name], column.cells[name]
+            if name not in found:
+                found[name] = out.new_zeros(*out.shape[:2], y.count, x.count)
+            found[name][..., y.first : y.last, x.first : x.last] = out[..., y.inside, x.inside]
+    return found
 
 
 def refuse_parts(objective: Objective) -> None:
@@ -114,7 +136,9 @@ def _part(trunk: Trunk, objective: Objective, picture: Tensor, down: Span, acros
     return values.detach(), slope
 
 
-def plan(network: Network, layers: Sequence[str], size: tuple[int, int], tile: int) -> tuple[list[Span], list[Span]]:
+def plan(
+    network: Network, layers: Sequence[str], size: tuple[int, int], tile: int, approx: bool = False
+) -> tuple[list[Span], list[Span]]:
     """Return the tiles down and across for a picture of ``size`` (h, w), ``tile`` pixels long if that can be.
 
     Raises UsageMistake for a layer without a known receptive field, or one that sees the whole picture.
@@ -128,16 +152,21 @@ def plan(network: Network, layers: Sequence[str], size: tuple[int, int], tile: i
             break
     both = []
     for axis in (0, 1):
-        known = [_axis(found, name, axis) for name in layers]
-        both.append(spans(known, size[axis], stride, tile))
+        known = [_axis(found, name, axis, size[axis] if approx else None) for name in layers]
+        step = lcm(stride, *(int(at.field.jump) for at in known if at.field.jump >= 1))
+        both.append(spans(known, size[axis], step, tile))
     return both[0], both[1]
 
 
-def _axis(found: dict[str, graph.Layer], name: str, axis: int) -> Axis:
+def _axis(found: dict[str, graph.Layer], name: str, axis: int, length: int | None) -> Axis:
+    """Return a layer's field; one that is not known is assumed over ``length`` pixels, refused where that is None."""
     layer = found.get(name)
+    if length and layer and layer.axes is None and len(layer.shape) == 3 and layer.shape[1 + axis] > 1:
+        jump = 2 ** round(log2(length / layer.shape[1 + axis]))
+        return Axis(name, graph.Field(jump, -HALO, HALO), layer.shape[1 + axis])
     if layer is None or layer.axes is None or len(layer.shape) != 3:
         why = "sees the whole picture" if layer and layer.field == graph.ALL else "has no cells in rows and columns"
-        raise UsageMistake(f"layer {name} {why}: it has no exact tiles")
+        raise UsageMistake(f"layer {name} {why}: it has no exact tiles (approximate ones: --approx)")
     return Axis(name, layer.axes[axis], layer.shape[1 + axis])
 
 

@@ -98,3 +98,23 @@ def test_it_stops_when_asked_and_keeps_what_it_has(after):
     assert [step for step, _, _ in told] == list(range(1, after + 1))
     assert torch.allclose(end.picture, torch.tensor(0.5 + 0.1 * after))
     assert (end.values is None) == (after == 0)
+
+
+def test_jittered_in_place_is_the_view_and_leaves_the_picture():
+    picture = torch.rand(1, 3, 20, 24, generator=seeded())
+    weights = torch.rand(20, 24, generator=seeded(1))
+
+    def gradient(x):
+        return (x * weights).sum((1, 2, 3)), weights.expand_as(x).clone()
+
+    before = picture.clone()
+    plain = [ascent.climb(picture, gradient, lambda _p, s, _d: 0.01 * s, steps=3, generator=seeded(2),
+                          view=ascent.jitter(4)).picture]  # fmt: skip
+    assert torch.equal(picture, before)
+    rolled = ascent.jittered(gradient, 4, generator := seeded(2))
+    rolled(picture)
+    assert torch.equal(picture, before)
+    generator.manual_seed(2)
+    end = ascent.climb(picture, rolled, lambda _p, s, _d: 0.01 * s, steps=3, generator=generator, inplace=True)
+    assert end.picture is picture
+    assert torch.equal(end.picture, plain[0])

@@ -77,3 +77,12 @@ def test_total_variation_counts_steps():
     wanted = torch.zeros_like(picture)
     wanted[..., 1], wanted[..., 2] = -1, 1
     assert torch.equal(priors.variation_gradient(picture), wanted)
+
+
+@pytest.mark.parametrize("size", [(64, 96), (301, 75)])
+def test_in_place_the_steps_are_the_same(size):
+    values = torch.randn(2, 3, *size, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+    wanted = priors.unit(priors.natural_colours(priors.even(values, 4, 1.4, 0.5)))
+    given = values.clone()
+    assert priors.unit_(priors.natural_colours_(priors.even_(given, 4, 1.4, 0.5))) is given
+    assert torch.allclose(given, wanted, atol=1e-12)

@@ -6,12 +6,12 @@ import pytest
 import torch
 import torchvision
 
-from cnnviz import load_network
-from cnnviz.ascent import whole
+from cnnviz import load_network, priors
+from cnnviz.ascent import climb, whole
 from cnnviz.errors import UsageMistake
 from cnnviz.models import Network
 from cnnviz.objectives import Objective, channel, diversity, layer, logit
-from cnnviz.tiling import tiled
+from cnnviz.tiling import maps, plan, tiled
 from cnnviz.trunk import Trunk
 
 HALF = (0.5, 0.5, 0.5)
@@ -68,6 +68,48 @@ def test_tiles_give_the_gradient_of_other_networks(name, layers):
 @pytest.mark.slow
 def test_tiles_in_single_precision_on_a_large_odd_picture():
     assert error(lite(), ["blocks.2"], (997, 1311), 448, torch.float32) <= 1e-5
+
+
+def test_maps_by_tiles_are_those_of_the_whole():
+    trunk, x = Trunk(lite(), ["blocks.1", "blocks.2"]), torch.rand(1, 3, 211, 182)
+    with torch.no_grad():
+        wanted = trunk(x)
+    for name, found in maps(trunk, x, 100).items():
+        torch.testing.assert_close(found, wanted[name], rtol=1e-4, atol=1e-4)
+
+
+def test_approximate_tiles_are_for_layers_that_see_everything():
+    network = random_network("mobilenet_v3_small")
+    objective = Objective((layer("features.8"),))
+    trunk, x = Trunk(network, ["features.8"]), torch.rand(1, 3, 700, 250)
+    with pytest.raises(UsageMistake, match="no exact tiles"):
+        tiled(trunk, objective, 320)(x)
+    values, slope = tiled(trunk, objective, 320, approx=True)(x)
+    wanted, whole_slope = whole(trunk, objective)(x)
+    torch.testing.assert_close(values, wanted, rtol=0.1, atol=0)
+    assert torch.nn.functional.cosine_similarity(*(s.flatten() / s.abs().max() for s in (slope, whole_slope)), 0) > 0.9
+
+
+@pytest.mark.slow
+def test_twenty_steps_leave_no_seams():
+    trunk, size, tile = Trunk(lite(), ["blocks.2"]), (640, 512), 256
+    start = torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(0))
+
+    def rule(_picture, slope, _share):
+        return 0.015 * priors.unit(priors.even(slope, 4, 1.4, 0.0))
+
+    gradient = tiled(trunk, Objective((layer("blocks.2"),)), tile)
+    end = climb(start, gradient, rule, steps=20, generator=torch.Generator()).picture
+    kernel = torch.tensor([[0.0, 1, 0], [1, -4, 1], [0, 1, 0]]).expand(3, 1, 3, 3)
+    edges = torch.nn.functional.conv2d(end, kernel, groups=3).abs().mean((0, 1))
+    down, across = plan(trunk.network, ["blocks.2"], size, tile)
+    near = torch.zeros(size, dtype=torch.bool)
+    for dim, spans in ((0, down), (1, across)):
+        for at in {line for span in spans for line in (span.start, span.stop)} - {0, size[dim]}:
+            near.narrow(dim, at - 1, 2).fill_(True)
+    near = near[1:-1, 1:-1]
+    assert near.any()
+    assert 0.95 < float(edges[near].mean() / edges[~near].mean()) < 1.05
 
 
 def test_what_has_no_tiles_is_refused():

@@ -131,12 +131,12 @@ def _read(path: str, **options: Any) -> "Photo":
 
 
 def tensor(picture: "NDArray[Any]") -> "Tensor":
-    """Return a picture uint8 (H, W, 3), or a mask (H, W) in 0 to 1, as (1, channels, H, W) in [0, 1]."""
+    """Return a picture uint8 (H, W, 3) in its bytes, or a mask (H, W) in 0 to 1, as (1, channels, H, W)."""
     import torch
 
     if picture.ndim == 2:
         return torch.from_numpy(picture.copy())[None, None]
-    return torch.from_numpy(picture.copy()).permute(2, 0, 1)[None].float().div_(255).contiguous()
+    return torch.from_numpy(picture.copy()).permute(2, 0, 1)[None].contiguous()
 
 
 def pixels(picture: "Tensor") -> "Photo":

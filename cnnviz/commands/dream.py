@@ -23,6 +23,7 @@ SETTINGS = (
     "strength",
     "original_colors",
     "seed",
+    "approx",
 )
 
 _aim = shared.together(
@@ -46,6 +47,9 @@ _own = shared.together(
                  help="Change the brightness alone and keep the photo's colours."),
     click.option("--strength", type=click.FloatRange(0), default=1.0, show_default=True,
                  help="How much of the dream is laid over the photo, 1 as dreamt."),
+    click.option("--approx", is_flag=True, default=False,
+                 help="Dream over large pictures tile by tile even where cells see the whole picture: each tile then "
+                      "sees only what is near."),
     shared.steps(10, "in each octave"),
     shared.octaves,
     shared.jitter(16),

@@ -8,11 +8,12 @@ in photographs, coarse bands count more than fine ones, and what leaves [0, 1] i
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from torch import Tensor
 
-from cnnviz import ascent, objectives, priors
+from cnnviz import ascent, objectives, priors, tiling
 from cnnviz.errors import MethodError, UsageMistake
 from cnnviz.models import Network
 from cnnviz.objectives import Objective, Term
@@ -22,6 +23,7 @@ BANDS, COARSER = 4, 1.4  # of the gradient: how many, and how much stronger each
 RESIDUAL = 0.0  # of what is coarser still: the brightness of large areas stays as it is
 LEAST = 64  # pixels of an octave's shorter side
 LUMA = (0.299, 0.587, 0.114)  # brightness of red, green and blue, as in JPEG
+WHOLE = 1 << 20  # pixels: larger pictures are seen tile by tile, so that memory stays flat
 START = 0.03  # standard deviation of the noise that a dream from nothing begins with
 
 
@@ -29,7 +31,7 @@ START = 0.03  # standard deviation of the noise that a dream from nothing begins
 class Progress:
     """How far a dream is: ``step`` of ``of``, in ``octave`` from 0, and the objective's ``value`` before that step.
 
-    ``picture`` makes the dream as it is now, (1, 3, H, W) in [0, 1].
+    ``picture`` makes the dream as it is at that moment, (1, 3, H, W) in [0, 1].
     """
 
     step: int
@@ -95,50 +97,81 @@ def dream(
     original_colors: bool = False,
     seed: int = 0,
     mask: Tensor | None = None,
-    gradient: Callable[[Trunk, Objective], ascent.Gradient] = ascent.whole,
+    gradient: Callable[[Trunk, Objective], ascent.Gradient] | None = None,
+    approx: bool = False,
     progress: Callable[[Progress], None] = lambda _: None,
     stop: Callable[[], bool] = ascent.never,
 ) -> Dream:
-    """Dream over a picture (1, 3, H, W), RGB in [0, 1], at its own size.
+    """Dream over a picture (1, 3, H, W), RGB in [0, 1] or bytes, at its own size.
 
     From the smallest of ``octaves`` to the picture's size, each ``octave_scale`` times the one before, ``steps`` steps
     a octave. A step is ``step_size`` of the range by root mean square; the picture is rolled by up to ``jitter``
     pixels in each. ``tv_weight`` smooths: the strength of total variation's gradient beside the step's. What was
     dreamt is added to the picture ``strength`` times, where ``mask`` (1, 1, H, W), 0 to 1, lets it, by its brightness
-    alone with ``original_colors``. ``gradient`` makes the gradient of an objective. ``stop`` is asked before every
+    alone with ``original_colors``. ``gradient`` makes the gradient of an objective, by default ``fitting``, which
+    ``approx`` is for. ``stop`` is asked before every
     step. Raises MethodError where nothing in the picture moves the aim.
     """
-    base = inputs.to(network.device, torch.float32)
+    base, gradient = inputs.to(network.device), gradient or partial(fitting, approx=approx)
     trunk, generator = Trunk(network, aim.names), torch.Generator().manual_seed(seed)
     sizes = ascent.octave_sizes((base.shape[-2], base.shape[-1]), octaves, octave_scale, LEAST)
-    dreamt = torch.zeros_like(base[..., : sizes[0][0], : sizes[0][1]])
+    dreamt = base.new_zeros((*base.shape[:2], *sizes[0]), dtype=torch.float32)
     done, values = 0, []
 
-    def laid(detail: Tensor) -> Tensor:
-        return lay(base, ascent.resized(detail, sizes[-1]), strength, original_colors, mask)
+    def laid(picture: Tensor) -> Tensor:
+        detail = picture - _photo(base, (picture.shape[-2], picture.shape[-1]))
+        return lay(_photo(base, sizes[-1]), ascent.resized(detail, sizes[-1]), strength, original_colors, mask)
 
     for octave, size in enumerate(sizes):
         if stop():
             break
-        small = ascent.resized(base, size).clamp_(0, 1)
-        where = None if mask is None else (ascent.resized(mask.to(base), size) > 0).to(base)
-        rule = _rule(step_size, tv_weight, where)
+        where = None if mask is None else (ascent.resized(mask.to(base.device), size) > 0).float()
+        slope = gradient(trunk, objective(trunk, aim, _photo(base, size), gradient, approx))
         climbed = ascent.climb(
-            (small + ascent.resized(dreamt, size)).clamp_(0, 1), gradient(trunk, objective(trunk, aim, small)), rule,
-            steps=steps, generator=generator, view=ascent.jitter(jitter), stop=stop,
-            progress=_told(progress, laid, small, done, steps * len(sizes), octave),
+            ascent.resized(dreamt, size).add_(_photo(base, size)).clamp_(0, 1),
+            ascent.jittered(slope, jitter, generator), _rule(step_size, tv_weight, where),
+            steps=steps, generator=generator, stop=stop, inplace=True,
+            progress=_told(progress, laid, done, steps * len(sizes), octave),
         )  # fmt: skip
-        dreamt, done = climbed.picture - small, done + climbed.done
+        dreamt, done = climbed.picture - _photo(base, size), done + climbed.done
         values += [] if climbed.values is None else [float(climbed.values[0])]
-    return Dream(laid(dreamt), done, steps * len(sizes), tuple(sizes), tuple(values))
+        del climbed
+    full = ascent.resized(dreamt, sizes[-1])
+    del dreamt
+    picture = lay(_photo(base, sizes[-1]), full, strength, original_colors, mask)
+    return Dream(picture, done, steps * len(sizes), tuple(sizes), tuple(values))
+
+
+def fitting(trunk: Trunk, objective: Objective, approx: bool = False) -> ascent.Gradient:
+    """Return the gradient that takes small pictures whole, larger ones in tiles; classes, which have none, whole.
+
+    ``approx`` as in ``tiling.tiled``.
+    """
+    plain = ascent.whole(trunk, objective)
+
+    def gradient(picture: Tensor) -> tuple[Tensor, Tensor]:
+        if _small(picture) or LOGITS in objective.layers:
+            return plain(picture)
+        return tiling.tiled(trunk, objective, approx=approx)(picture)
+
+    return gradient
+
+
+def _small(picture: Tensor) -> bool:
+    return picture.shape[-2] * picture.shape[-1] <= WHOLE
+
+
+def _photo(base: Tensor, size: tuple[int, int]) -> Tensor:
+    """Return the photo, bytes or in [0, 1], at a size, in [0, 1]; of a large one the bytes alone are kept."""
+    values = base.float().div_(255) if base.dtype == torch.uint8 else base.float()
+    return values if size == tuple(base.shape[-2:]) else ascent.resized(values, size).clamp_(0, 1)
 
 
 def _told(
-    progress: Callable[[Progress], None], laid: Callable[[Tensor], Tensor], small: Tensor, before: int, of: int,
-    octave: int,
-) -> Callable[[int, Tensor, Tensor], None]:  # fmt: skip
+    progress: Callable[[Progress], None], laid: Callable[[Tensor], Tensor], before: int, of: int, octave: int
+) -> Callable[[int, Tensor, Tensor], None]:
     def tell(step: int, values: Tensor, picture: Tensor) -> None:
-        progress(Progress(before + step, of, octave, float(values[0]), lambda: laid(picture - small)))
+        progress(Progress(before + step, of, octave, float(values[0]), lambda: laid(picture)))
 
     return tell
 
@@ -147,10 +180,13 @@ def _rule(step_size: float, tv_weight: float, where: Tensor | None) -> ascent.Ru
     def rule(picture: Tensor, slope: Tensor, _share: float) -> Tensor:
         if not slope.any():
             raise MethodError("nothing in this picture moves what is dreamt of: take another layer or channel")
-        step = priors.unit(priors.natural_colours(priors.even(slope, BANDS, COARSER, RESIDUAL)))
+        if _small(slope):
+            step = priors.unit(priors.natural_colours(priors.even(slope, BANDS, COARSER, RESIDUAL)))
+        else:
+            step = priors.unit_(priors.natural_colours_(priors.even_(slope, BANDS, COARSER, RESIDUAL)))
         if tv_weight:
-            step = step - tv_weight * priors.variation_gradient(picture)
-        return step_size * (step if where is None else where * step)
+            step.sub_(priors.variation_gradient(picture), alpha=tv_weight)
+        return step.mul_(step_size if where is None else step_size * where)
 
     return rule
 
@@ -162,10 +198,16 @@ def lay(base: Tensor, dreamt: Tensor, strength: float, original_colors: bool, ma
         dreamt = (luma * dreamt).sum(1, keepdim=True)
     if mask is not None:
         dreamt = mask.to(base) * dreamt
-    return (base + strength * dreamt).clamp(0, 1)
+    return torch.add(base, dreamt, alpha=strength).clamp_(0, 1)
 
 
-def objective(trunk: Trunk, aim: Aim, picture: Tensor) -> Objective:
+def objective(
+    trunk: Trunk,
+    aim: Aim,
+    picture: Tensor,
+    gradient: Callable[[Trunk, Objective], ascent.Gradient] = fitting,
+    approx: bool = False,
+) -> Objective:
     """Return what to climb from a picture (1, 3, h, w).
 
     Where there are several terms, each is divided by the root mean square of its gradient there, so that the
@@ -173,14 +215,15 @@ def objective(trunk: Trunk, aim: Aim, picture: Tensor) -> Objective:
     """
     with torch.no_grad():
         seen = [trunk(guide.to(picture)) for guide in aim.guides]
-        own = trunk(picture) if aim.caricature or aim.channels else {}
+        own = _maps(trunk, picture, approx) if aim.caricature else {}
+        few = trunk(ascent.resized(picture, trunk.network.size)) if aim.channels else {}
     terms = [_of_layer(name, weight, own, [given[name] for given in seen], aim) for name, weight in aim.layers.items()]
     for (name, number), weight in aim.channels.items():
-        if number >= (count := own[name].shape[1]):
+        if number >= (count := few[name].shape[1]):
             raise UsageMistake(f"channel {number}: {name} has {count}, counted from 0")
         terms.append(objectives.channel(name, number, weight))
     terms += [objectives.logit(target, weight) for target, weight in aim.classes.items()]
-    return Objective(tuple(_balanced(trunk, picture, terms)))
+    return Objective(tuple(_balanced(trunk, picture, terms, gradient)))
 
 
 def _of_layer(name: str, weight: float, own: Mapping[str, Tensor], guides: list[Tensor], aim: Aim) -> Term:
@@ -191,10 +234,15 @@ def _of_layer(name: str, weight: float, own: Mapping[str, Tensor], guides: list[
     return objectives.layer(name, weight)
 
 
-def _balanced(trunk: Trunk, picture: Tensor, terms: list[Term]) -> list[Term]:
+def _maps(trunk: Trunk, picture: Tensor, approx: bool = False) -> Mapping[str, Tensor]:
+    return trunk(picture) if _small(picture) else tiling.maps(trunk, picture, approx=approx)
+
+
+def _balanced(
+    trunk: Trunk, picture: Tensor, terms: list[Term], gradient: Callable[[Trunk, Objective], ascent.Gradient]
+) -> list[Term]:
     if len(terms) == 1:
         return terms
-    strengths = [
-        float(priors.rms(ascent.whole(trunk, Objective((replace(term, weight=1.0),)))(picture)[1])) for term in terms
-    ]
+    alone = [Objective((replace(term, weight=1.0),)) for term in terms]
+    strengths = [float(priors.rms(gradient(trunk, one)(picture)[1])) for one in alone]
     return [replace(term, weight=term.weight / max(own, 1e-30)) for term, own in zip(terms, strengths, strict=True)]
