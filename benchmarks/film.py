@@ -1,9 +1,10 @@
 """How coherent a film is, and what it costs: synthetic clips whose motion is known exactly, beside frame by frame.
 
-``python benchmarks/film.py``: EfficientNet-Lite0 blocks.4, 256 x 160 pixels, one thread, CPU time. Clips: a pan, a zoom, a
-square that moves over a still ground, and a still clip. Told of each: the PSNR of a frame against the one before
-warped by the known motion, where that could be seen; the rms of the hallucination and the mean brightness relative to the
-first frame's; the time per frame relative to frame by frame. Writes film.json beside itself.
+``python benchmarks/film.py [FOLDER]``: EfficientNet-Lite0 blocks.4, 256 x 160 pixels, one thread, CPU time. A pan,
+a zoom, a square that moves over a still ground, and a still clip. Told of each: the PSNR of a frame against the one
+before warped by the known motion, where that could be seen; the rms of the hallucination and the mean brightness
+relative to the first frame's; the time per frame relative to frame by frame. Writes film.json beside itself, and some
+frames into FOLDER.
 """
 
 import json

@@ -1,13 +1,14 @@
-"""A clip through a picture function, frame by frame and yet of one piece: what it adds is carried along with what moves.
+"""A clip through a picture function, frame by frame and yet of one piece: what it adds is carried along by the flow.
 
-After Ruder, Dosovitskiy & Brox 2016, "Artistic style transfer for videos", sections 4 and 5: each frame begins with the one
-before, warped by the optical flow, where that could be seen. Here it is the hallucination alone (what the function
-added to a frame) that is warped, decayed and renewed with a few steps, so that the frame itself is never blurred,
-and no temporal loss is needed.
+After Ruder, Dosovitskiy & Brox 2016, "Artistic style transfer for videos", sections 4 and 5: each frame begins with
+the one before, warped by the optical flow, where that could be seen. Here it is the hallucination alone (what the
+function added to a frame) that is warped, decayed and renewed with a few steps, so that the frame itself is never
+blurred, and no temporal loss is needed.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -31,9 +32,9 @@ GAIN = 1.05  # how much of a hallucination's lost strength is given back in one 
 class State:
     """What the next frame is made from; with it a film goes on where it stopped, to the same bytes.
 
-    ``number``: the frame done last; ``frame``: the clip's own, uint8 (H, W, 3); ``hallucination``: what was added to it,
-    float32 (H, W, 3), in parts of 1; ``owed`` (H, W): the share of all steps that each pixel still lacks; ``strength``
-    and ``shift`` (3,): rms and mean of the hallucination of the first frame, or of the first after a cut.
+    ``number``: the frame done last; ``frame``: the clip's own, uint8 (H, W, 3); ``hallucination``: what was added to
+    it, float32 (H, W, 3), on the scale of 0 to 1; ``owed`` (H, W): the share of all steps that each pixel still lacks;
+    ``strength`` and ``shift`` (3,): rms and mean of the hallucination of the first frame, or the first after a cut.
     """
 
     number: int
@@ -42,6 +43,18 @@ class State:
     owed: Field
     strength: float
     shift: Field
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return the state as named arrays, to be kept on disk."""
+        return {field.name: np.asarray(getattr(self, field.name)) for field in fields(self)}
+
+    @classmethod
+    def restored(cls, arrays: Mapping[str, NDArray[Any]]) -> "State":
+        """Return the state that ``arrays`` were made of."""
+        number, strength = int(arrays["number"]), float(arrays["strength"])
+        return cls(
+            number, arrays["frame"], arrays["hallucination"], arrays["owed"], strength=strength, shift=arrays["shift"]
+        )
 
 
 @dataclass(frozen=True)
@@ -65,10 +78,11 @@ def film(
 ) -> Iterator[Shot]:
     """Yield a clip's frames with what ``dream`` adds to them, coherent over time and of constant strength.
 
-    ``frames``: uint8 RGB (H, W, 3), all of one size. The first, and the first after a cut, get all ``steps``; each other
-    one gets ``renew`` steps from the warped hallucination: what could not be seen before takes all of their change
-    until it has had its ``steps``, what could be seen takes a share ``refresh`` of it and keeps ``decay`` of its own.
-    Mean and strength are then those of the first frame. With ``state`` the frames are those after ``state.number``.
+    ``frames``: uint8 RGB (H, W, 3), all of one size, 16 pixels a side or more. The first, and the first after a cut,
+    get all ``steps``; each other one gets ``renew`` steps from the warped hallucination: what could not be seen before
+    takes all of their change until it has had its ``steps``, what could be seen takes a share ``refresh`` of it and
+    keeps ``decay`` of its own. Mean and strength are then those of the first frame. With ``state`` the ``frames`` given
+    are those after ``state.number``.
     """
     for frame in frames:
         if state is None:
@@ -79,7 +93,7 @@ def film(
 
 
 def _begin(frame: Picture, dream: Dream, steps: int, number: int, device: torch.device | None) -> State:
-    clean = frame.astype(np.float32) / 255
+    clean = _clean(frame)
     added = _call(dream, clean, clean, steps, number, device) - clean
     shift = added.mean((0, 1))
     return State(number, frame, added, np.zeros(frame.shape[:2], np.float32), _rms(added), shift)
@@ -94,7 +108,7 @@ def _go_on(
     back, seen = flow.motion(frame, last.frame)
     if seen.mean() < CUT:
         return _begin(frame, dream, steps, number, device)
-    clean = frame.astype(np.float32) / 255
+    clean = _clean(frame)
     carried = decay * flow.warp(last.hallucination, back) * seen[..., None]
     owed = np.where(seen, np.clip(flow.warp(last.owed, back, sharp=False), 0, 1), 1).astype(np.float32)
     start = np.clip(clean + carried, 0, 1)
@@ -107,7 +121,7 @@ def _go_on(
 
 def _held(state: State) -> State:
     """Return a state whose hallucination has the first one's mean and strength, as it shows between black and white."""
-    added, clean = state.hallucination, state.frame.astype(np.float32) / 255
+    added, clean = state.hallucination, _clean(state.frame)
     settled = state.owed == 0
     strength = _rms(added[settled]) if settled.any() else state.strength
     added = added * np.float32(np.clip(state.strength / max(strength, 1e-6), 1 / GAIN, GAIN))
@@ -117,13 +131,16 @@ def _held(state: State) -> State:
     return replace(state, hallucination=np.asarray(added, np.float32))
 
 
+def _clean(frame: Picture) -> Field:
+    return frame.astype(np.float32) / np.float32(255)
+
+
 def _picture(state: State) -> Picture:
-    return np.rint(np.clip(state.frame + 255 * state.hallucination, 0, 255)).astype(np.uint8)
+    shown: Field = np.clip(state.frame + 255 * state.hallucination, 0, 255)
+    return np.rint(shown).astype(np.uint8)
 
 
-def _call(
-    dream: Dream, start: Field, frame: Field, steps: int, number: int, device: torch.device | None
-) -> Field:
+def _call(dream: Dream, start: Field, frame: Field, steps: int, number: int, device: torch.device | None) -> Field:
     inputs = [torch.from_numpy(np.ascontiguousarray(x.transpose(2, 0, 1)))[None].to(device) for x in (start, frame)]
     result = dream(inputs[0], inputs[1], steps, number)[0].detach().float().cpu().numpy()
     return np.ascontiguousarray(result.transpose(1, 2, 0))

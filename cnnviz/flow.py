@@ -1,7 +1,8 @@
 """Where each pixel of a frame was in the frame before, which of them could be seen there, and values carried along.
 
-Kroeger et al. 2016, "Fast optical flow using dense inverse search", section 2, as OpenCV has it; what could not be seen is
-found as in Sundaram et al. 2010, "Dense point trajectories by GPU-accelerated large displacement optical flow", section 3.
+Kroeger et al. 2016, "Fast optical flow using dense inverse search", section 2, as OpenCV has it; what could not be seen
+is found as in Sundaram, Brox & Keutzer 2010, "Dense point trajectories by GPU-accelerated large displacement optical
+flow", section 3.
 """
 
 from collections.abc import Iterator
@@ -19,9 +20,9 @@ SHARE, LEAST = 0.01, 0.5  # Sundaram's: of the squared lengths, and squared pixe
 def motion(now: Picture, before: Picture) -> tuple[Field, NDArray[np.bool_]]:
     """Return the flow (H, W, 2) from ``now`` back to ``before``, and whether each pixel could be seen there (H, W).
 
-    Both frames are uint8 RGB (H, W, 3) of at least 16 pixels a side; the flow is x and y in pixels: what is at (y, x) now was at
-    (y + flow[y, x, 1], x + flow[y, x, 0]) before. A pixel was not seen where it comes from outside the frame, or
-    where the flow from there does not lead back. The same on every machine, however many threads it has.
+    Both frames are uint8 RGB (H, W, 3) of at least 16 pixels a side; the flow is x and y in pixels: what is at (y, x)
+    now was at (y + flow[y, x, 1], x + flow[y, x, 0]) before. A pixel was not seen where it comes from outside the
+    frame, or where the flow from there does not lead back. The same on every machine, however many threads it has.
     """
     import cv2
 
@@ -33,14 +34,15 @@ def motion(now: Picture, before: Picture) -> tuple[Field, NDArray[np.bool_]]:
     returned = warp(forth, back, sharp=False)
     apart = ((back + returned) ** 2).sum(-1)
     lengths = (back**2).sum(-1) + (returned**2).sum(-1)
-    return back, inside(back) & (apart <= SHARE * lengths + LEAST)
+    return back, np.asarray(inside(back) & (apart <= SHARE * lengths + LEAST))
 
 
 def inside(flow: Field) -> NDArray[np.bool_]:
     """Return whether each pixel's flow (H, W, 2) leads to a place within the frame (H, W)."""
     x, y = _places(flow)
     height, width = flow.shape[:2]
-    return (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
+    # A pixel is one pixel wide: else the least error of a flow would take the border of a still frame for new.
+    return np.asarray((x >= -0.5) & (x <= width - 0.5) & (y >= -0.5) & (y <= height - 0.5))
 
 
 def warp(values: Field, flow: Field, *, sharp: bool = True) -> Field:

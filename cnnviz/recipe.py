@@ -84,7 +84,10 @@ def _video(path: Path) -> str:
     import av
 
     # An open file, and two containers alone: what else FFmpeg opens may name other files and addresses.
-    with path.open("rb") as file, av.open(file, "r", container_options={"format_whitelist": "mov,matroska"}) as container:
+    with (
+        path.open("rb") as file,
+        av.open(file, "r", container_options={"format_whitelist": "mov,matroska"}) as container,
+    ):
         return next((text for key, text in container.metadata.items() if key.lower() == KEY), "")
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -82,7 +83,7 @@ def _durations(frames: Moments, step: int) -> list[int]:
     """Return how long each frame lasts, in milliseconds, multiples of ``step``: rounded so that nothing adds up."""
     times = [*(frame.time for frame in frames), frames[-1].time + frames[-1].duration]
     ends = [step * round((time - times[0]) * 1000 / step) for time in times]
-    return [max(step, after - before) for before, after in zip(ends, ends[1:], strict=False)]
+    return [max(step, after - before) for before, after in pairwise(ends)]
 
 
 def _palette(frames: Moments) -> Image.Image:

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
@@ -24,6 +25,7 @@ logging.getLogger("libav").addHandler(logging.NullHandler())  # else it writes o
 CONTAINERS = "mov,matroska,avi,mpegts,mpeg,ogg,flv,asf,mpegvideo,h264,hevc,ivf,mxf,nut,dv"
 # Bicubic, accurate rounding, full chroma on both sides: swscale's default darkens by more than a level of 255.
 EXACT = 0x4 | 0x40000 | 0x2000 | 0x4000
+CLOCK = re.compile(r"([0-9]{1,6}):([0-9]{2}):([0-9]{2}(?:\.[0-9]{1,9})?)")
 SLACK = Fraction(1, 10)  # seconds that a duration in a header may be more than its frames
 
 
@@ -65,8 +67,10 @@ def open_container(path: str | Path, max_pixels: int) -> Clip:
 def _pictures(container: InputContainer) -> VideoStream:
     """Return the first stream that moves: the cover of a song does not."""
     for stream in container.streams.video:
+        if stream.codec_context is None:
+            raise PhotoError("holds pictures of a kind that FFmpeg does not know, or is broken")
         if not stream.disposition & Disposition.attached_pic:
-            stream.thread_type = "AUTO"  # type: ignore[assignment]
+            stream.thread_type = "AUTO"
             return stream
     raise PhotoError("holds no moving pictures")
 
@@ -79,14 +83,9 @@ def _rate(stream: VideoStream) -> Fraction:
 def _duration(container: InputContainer, stream: VideoStream) -> Fraction | None:
     if stream.duration and stream.time_base:
         return stream.duration * stream.time_base
-    if text := _metadata(stream).get("DURATION"):  # Matroska keeps each stream's own as a text
-        hours, minutes, seconds = text.split(":")
-        return 3600 * Fraction(hours) + 60 * Fraction(minutes) + Fraction(seconds)
+    if said := CLOCK.fullmatch(stream.metadata.get("DURATION", "")):  # Matroska keeps each stream's own as a text
+        return 3600 * int(said[1]) + 60 * int(said[2]) + Fraction(said[3])
     return Fraction(container.duration, 1_000_000) if container.duration else None
-
-
-def _metadata(stream: VideoStream) -> dict[str, str]:
-    return dict(stream.metadata)
 
 
 def _check_length(stream: VideoStream, length: int) -> None:
@@ -115,7 +114,7 @@ def _frames(path: str | Path) -> Iterator[Frame]:
 
 def _check_end(stream: VideoStream, end: Fraction) -> None:
     """Refuse Matroska that ends before the time in its header: it has no index of all frames."""
-    if "DURATION" in _metadata(stream):
+    if CLOCK.fullmatch(stream.metadata.get("DURATION", "")):
         said = _duration(stream.container, stream)  # type: ignore[arg-type]
         if said and end < said - SLACK:
             raise PhotoError(f"is cut short: {float(end):.2f} of {float(said):.2f} seconds are there")

@@ -26,10 +26,10 @@ class Sound:
         self._target = target
         self._tracks = {track.index: _track(track, target, note) for track in source.streams.audio}
         self._packets = self._all(source)
-        self._waiting: "Packet[Stream] | None" = None
+        self._waiting: Packet[Stream] | None = None
 
     def mux(self, until: Fraction | None) -> None:
-        """Write what sounds before a time in seconds, so that it lies beside its pictures; None for all that is left."""
+        """Write what sounds before a time in seconds, to lie beside its pictures; None for all that is left."""
         while (packet := self._waiting or next(self._packets, None)) is not None:
             if until is not None and packet.dts is not None and packet.dts * packet.time_base > until:
                 self._waiting = packet
@@ -59,19 +59,19 @@ def _track(track: AudioStream, target: OutputContainer, note: Note) -> "Make":
     return copied
 
 
-def _encoder(
-    track: AudioStream, target: OutputContainer, encoder: str
-) -> "Make":
+def _encoder(track: AudioStream, target: OutputContainer, encoder: str) -> "Make":
     stream = target.add_stream(encoder, rate=RATE)
     assert isinstance(stream, AudioStream)
-    stream.layout = "stereo" if track.codec_context.channels > 1 else "mono"  # type: ignore[assignment]
+    stream.layout = "stereo" if track.codec_context.channels > 1 else "mono"
     resampler: AudioResampler | None = None
 
     def encoded(packet: "Packet[Stream]") -> "Iterator[Packet[Stream]]":
         nonlocal resampler
-        resampler = resampler or AudioResampler(stream.format, stream.layout, RATE, stream.codec_context.frame_size or None)
+        resampler = resampler or AudioResampler(
+            stream.format, stream.layout, RATE, stream.codec_context.frame_size or None
+        )
         last = packet.dts is None
-        frames = [part for frame in track.decode(packet) for part in resampler.resample(frame)]  # type: ignore[arg-type]
+        frames = [part for frame in track.decode(packet) for part in resampler.resample(frame)]
         for frame in frames + (resampler.resample(None) if last else []):
             yield from stream.encode(frame)
         if last:
