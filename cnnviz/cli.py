@@ -17,12 +17,14 @@ from cnnviz.commands.classify import classify
 from cnnviz.commands.completion import completion
 from cnnviz.commands.deconv import deconv
 from cnnviz.commands.doctor import doctor
+from cnnviz.commands.dream import dream
 from cnnviz.commands.evaluate import evaluate
 from cnnviz.commands.kernels import kernels
 from cnnviz.commands.layers import layers
 from cnnviz.commands.models import models
 from cnnviz.commands.occlude import occlude
 from cnnviz.commands.show import show
+from cnnviz.commands.visualize import visualize
 from cnnviz.console import Console
 from cnnviz.errors import CnnvizError, Status, Terminated, internal, shown
 
@@ -51,8 +53,8 @@ def cli() -> None:
 
 
 COMMANDS = (
-    occlude, attribute, deconv, evaluate, activations, kernels, classify, models, layers, classes, show, doctor,
-    completion,
+    occlude, attribute, deconv, dream, visualize, evaluate, activations, kernels, classify, models, layers, classes,
+    show, doctor, completion,
 )  # fmt: skip
 for command in COMMANDS:
     cli.add_command(command)

@@ -3,11 +3,17 @@
 import contextlib
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from typing import Protocol
 
 from cnnviz.errors import shown
 
-Tick = Callable[[int, int], None]
+
+class Tick(Protocol):
+    """What is told how far something is, and in a few words how it stands."""
+
+    def __call__(self, done: int, total: int, words: str = "") -> None:
+        """Take ``done`` of ``total``."""
 
 
 class Console:
@@ -40,7 +46,7 @@ class Console:
     def progress(self, label: str, unit: str = "") -> Iterator[Tick]:
         """Show how far something long is; yields a function to be told (done, total). Nothing shows before it is."""
         if not self.lively:
-            yield lambda _done, _total: None
+            yield lambda done, total, words="": None
             return
         from rich.console import Console as Rich
         from rich.markup import escape
@@ -51,11 +57,12 @@ class Console:
         columns = (TextColumn("{task.description}"), BarColumn(), *count, Remaining())
         bar = Progress(*columns, console=Rich(stderr=True), transient=True)
 
-        def tick(done: int, total: int) -> None:
+        def tick(done: int, total: int, words: str = "") -> None:
             if not bar.tasks:
                 bar.start()
                 bar.add_task(escape(shown(label)), total=None)
-            bar.update(bar.tasks[0].id, completed=done, total=total or None)
+            text = escape(shown(f"{label}, {words}" if words else label))
+            bar.update(bar.tasks[0].id, completed=done, total=total or None, description=text)
 
         try:
             yield tick

@@ -1,5 +1,6 @@
 """Every option that two commands share, declared once: one name, one help text, one default."""
 
+import math
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -97,6 +98,28 @@ class Box(click.ParamType):  # type: ignore[type-arg,unused-ignore]
         return numbers
 
 
+class Weighted(click.ParamType):  # type: ignore[type-arg,unused-ignore]
+    """A name and its weight, such as blocks.4=0.5; a name alone weighs 1. The text stays as it is: see ``weighted``."""
+
+    name = "name=weight"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the text if its weight is a number other than 0."""
+        name, weight = weighted(value)
+        if not name or not math.isfinite(weight) or not weight:
+            self.fail(f"{value!r} is not a name, =, and a number other than 0", param, ctx)
+        return value
+
+
+def weighted(text: str) -> tuple[str, float]:
+    """Return a name and its weight: 1 where there is none."""
+    name, equals, number = text.rpartition("=")
+    try:
+        return (name, float(number)) if equals else (text, 1.0)
+    except ValueError:
+        return text, math.nan
+
+
 def together(*decorators: Decorator[Any]) -> Decorator[Any]:
     """Return one decorator for several; the first shows first in the help."""
 
@@ -161,20 +184,12 @@ std = click.option(
 )
 offline = click.option("--offline", is_flag=True, help="Make no connection: weights are here, or it fails at once.")
 
-network = together(
-    model,
-    weights,
-    click.option("--classes", "classes_file", type=EXISTING, metavar="FILE",
-                 help="Class names of your own, one a line, in the network's order."),
-    click.option("--input-size", "size", type=click.IntRange(1), metavar="PIXELS",
-                 help="Height and width of the network's input. [default: the network's own]"),
-    click.option("--resize", type=click.IntRange(1), metavar="PIXELS",
-                 help="Shorter side of the photo before the centre crop. [default: the network's own]"),
-    click.option("--interpolation", type=click.Choice(["bilinear", "bicubic"]),
-                 help="How the photo is resized. [default: the network's own]"),
-    click.option("--mean", type=Triple(),
-                 help="Mean of the input, RGB in 0 to 1. [default: the network's own]"),
-    std,
+class_names = click.option(
+    "--classes", "classes_file", type=EXISTING, metavar="FILE",
+    help="Class names of your own, one a line, in the network's order.",
+)  # fmt: skip
+mean = click.option("--mean", type=Triple(), help="Mean of the input, RGB in 0 to 1. [default: the network's own]")
+computing = together(
     click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda[:N]|mps",
                  help="Where to compute; auto takes a GPU where there is one."),
     click.option("--dtype", type=click.Choice(["float32", "float64", "bfloat16", "float16"]), default="float32",
@@ -182,16 +197,35 @@ network = together(
     offline,
 )  # fmt: skip
 
-photo = together(
-    click.option("--fit", type=click.Choice(["crop", "squash", "pad", "whole"]), default="crop", show_default=True,
-                 help="How the photo becomes the input: the network's own resize and centre crop; squashed to a "
-                      "square; padded to one; or whole, at its own size."),
+network = together(
+    model,
+    weights,
+    class_names,
+    click.option("--input-size", "size", type=click.IntRange(1), metavar="PIXELS",
+                 help="Height and width of the network's input. [default: the network's own]"),
+    click.option("--resize", type=click.IntRange(1), metavar="PIXELS",
+                 help="Shorter side of the photo before the centre crop. [default: the network's own]"),
+    click.option("--interpolation", type=click.Choice(["bilinear", "bicubic"]),
+                 help="How the photo is resized. [default: the network's own]"),
+    mean,
+    std,
+    computing,
+)  # fmt: skip
+network_at_any_size = together(model, weights, class_names, mean, std, computing)  # its input is not the photo fitted
+
+reading = together(
     click.option("--frame", type=click.IntRange(0), metavar="N",
                  help="Frame or page of animated and multi-page files, counted from 0. [default: the first]"),
     click.option("--background", default="white", show_default=True, metavar="COLOR",
                  help="What shows through transparent pixels: a CSS name or #rrggbb."),
     click.option("--max-pixels", type=click.IntRange(1), default=100_000_000, show_default=True, metavar="N",
                  help="Refuse photos of more pixels."),
+)  # fmt: skip
+photo = together(
+    click.option("--fit", type=click.Choice(["crop", "squash", "pad", "whole"]), default="crop", show_default=True,
+                 help="How the photo becomes the input: the network's own resize and centre crop; squashed to a "
+                      "square; padded to one; or whole, at its own size."),
+    reading,
 )  # fmt: skip
 
 targets = click.option(
@@ -214,6 +248,45 @@ figure = together(colormap, bare)
 
 resume = click.option(
     "--resume", is_flag=True, help="Go on with what was stopped before its end; leave alone what is whole already."
+)
+
+tv_weight = click.option(
+    "--tv-weight", type=click.FloatRange(0), default=0.0, show_default=True, metavar="WEIGHT",
+    help="Smoothing: the strength of total variation's gradient beside that of a step.",
+)  # fmt: skip
+octaves = together(
+    click.option("--octaves", type=click.IntRange(1, 32), default=4, show_default=True, metavar="N",
+                 help="Sizes climbed one after the other, the smallest first."),
+    click.option("--octave-scale", type=click.FloatRange(1, 8, min_open=True), default=1.4, show_default=True,
+                 metavar="FACTOR", help="How many times larger an octave is than the one before."),
+)  # fmt: skip
+
+
+def jitter(default: int) -> Decorator[Any]:
+    """Return the option for how far the picture is moved before each step; ``default`` is the method's own."""
+    return click.option(
+        "--jitter", type=click.IntRange(0), default=default, show_default=True, metavar="PIXELS",
+        help="Move the picture by up to so many pixels, at random, before each step.",
+    )  # fmt: skip
+
+
+def steps(default: int, of: str) -> Decorator[Any]:
+    """Return the option for the number of steps; ``of`` says in what, ``default`` is the method's own."""
+    return click.option(
+        "--steps", type=click.IntRange(1), default=default, show_default=True, metavar="N", help=f"Steps {of}."
+    )
+
+
+def step_size(default: float) -> Decorator[Any]:
+    """Return the option for how long a step is; ``default`` is the method's own."""
+    return click.option(
+        "--step-size", type=click.FloatRange(0, 1, min_open=True), default=default, show_default=True,
+        metavar="SHARE", help="Root mean square of a step's changes, as a share of the range from black to white.",
+    )  # fmt: skip
+
+
+save_every = click.option(
+    "--save-every", type=click.IntRange(1), metavar="N", help="Also write every N-th step's picture, beside the last."
 )
 
 channels = click.option(

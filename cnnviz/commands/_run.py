@@ -21,9 +21,11 @@ if TYPE_CHECKING:
     from cnnviz.models import Network
 
 # Options that do not change the bytes: where things go, what is said.
-SILENT = {"inputs", "output", "overwrite", "raw", "lines", "quiet", "debug", "offline", "time_limit", "resume"}
-FILES = {"weights_file", "classes_file", "map_files", "mask_file"}
+SILENT = {"inputs", "output", "overwrite", "raw", "lines", "quiet", "debug", "offline", "time_limit", "resume",
+          "save_every"}  # fmt: skip
+FILES = {"weights_file", "classes_file", "map_files", "mask_file", "guides"}
 PER_INPUT = {"map_files", "mask_file"}  # recorded input by input
+NOISE = "noise"  # the input of commands that can begin with nothing; a file of that name is ./noise
 NAME_KEY = "cnnviz.input_name"  # the name a rerun gives to its input, so that the recipe is the same
 
 

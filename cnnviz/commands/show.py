@@ -7,10 +7,11 @@ from typing import Any
 
 import click
 
-from cnnviz.commands._run import FILES, NAME_KEY, SILENT, versions
+from cnnviz.commands._run import FILES, NAME_KEY, NOISE, SILENT, versions
 from cnnviz.console import Console
 from cnnviz.errors import CnnvizError, shown
 
+FROM_NOISE = ("dream",)  # commands whose input can be the word noise
 LONG = 60  # letters of a recipe's own words that a message repeats
 
 
@@ -80,8 +81,10 @@ def _check(recipe: dict[str, Any]) -> None:
 
 
 def _rerun(context: click.Context, file: Path, recipe: dict[str, Any], photo: str | None, where: list[str]) -> None:
-    if "positions_done" in recipe.get("numbers", {}):  # where it stopped cannot be met again
-        raise CnnvizError(f"{shown(str(file))}: was stopped before its end; the same command with --resume goes on")
+    done = [key for key in ("positions_done", "steps_done") if key in recipe.get("numbers", {})]
+    if done:  # where it stopped cannot be met again
+        how = "the same command with --resume goes on" if done[0] == "positions_done" else "run the command again"
+        raise CnnvizError(f"{shown(str(file))}: was stopped before its end; {how}")
     root = context.find_root()
     group = root.command
     assert isinstance(group, click.Group)
@@ -89,7 +92,7 @@ def _rerun(context: click.Context, file: Path, recipe: dict[str, Any], photo: st
     if command is None or command.name == "show" or all(param.name != "output" for param in command.params):
         raise click.UsageError(f"this cnnviz has no command {recipe['command'][:LONG]!r} that writes a file")
     options, subject = _subject(command, file, recipe, photo)
-    arguments = [*_arguments(command, options, file), *where, "--", subject]
+    arguments = [*_arguments(command, options, file), *where, *(["--", subject] if subject else [])]
     with command.make_context(command.name, arguments, parent=root) as again:
         if recipe["input"]:
             again.meta[NAME_KEY] = recipe["input"]["name"]
@@ -104,13 +107,17 @@ def _rerun(context: click.Context, file: Path, recipe: dict[str, Any], photo: st
 def _subject(
     command: click.Command, file: Path, recipe: dict[str, Any], photo: str | None
 ) -> tuple[dict[str, Any], str]:
-    """Return the recorded options, and what the command is about: the photo, or a network that is no option then."""
+    """Return the recorded options, and what the command is about: a photo, a network or nothing."""
     source, options = recipe["input"], dict(recipe["options"])
     taken = {param.name for param in command.params if isinstance(param, click.Argument)}
     if source is None and "model" in taken and "model" in options:
         if photo:
             raise click.UsageError(f"--input: {command.name} takes no photo")
         return options, str(options.pop("model"))
+    if source is None and command.name in FROM_NOISE:
+        return options, NOISE
+    if source is None and not taken:
+        return options, ""
     if source and "photos" in source:
         raise CnnvizError(f"{shown(str(file))}: is made of a folder, {source['name']}; the same command makes it again")
     if source is None or "inputs" not in taken:

@@ -2,6 +2,7 @@
 
 import copy
 from collections import Counter, OrderedDict
+from collections.abc import Collection
 
 import torch.fx.proxy
 from torch import fx, nn
@@ -16,19 +17,28 @@ class _Tracer(fx.Tracer):
         return isinstance(m, (nn.Conv2d, nn.BatchNorm2d)) or super().is_leaf_module(m, module_qualified_name)
 
 
-def fold(module: nn.Module) -> nn.Module:
+def twin(module: nn.Module, device: str | None = None) -> nn.Module:
+    """Return a copy of a network whose modules are its own and whose tensors are those of the network given.
+
+    On another device ("meta": shapes alone, at no cost) they are copies.
+    """
+    weights = {id(p): p if device is None else nn.Parameter(p.to(device), p.requires_grad) for p in module.parameters()}
+    return copy.deepcopy(module, weights | {id(b): b if device is None else b.to(device) for b in module.buffers()})
+
+
+def fold(module: nn.Module, keep: Collection[str] = ()) -> nn.Module:
     """Return a network with each batch normalisation folded into the convolution before it.
 
     The same function up to rounding, with fewer operators; the tensors that do not change are shared, the network
     given stays as it is. Names stay; what a normalisation module did beside normalising (an activation) stays in
-    its place. A network that fx cannot trace is returned itself.
+    its place. Convolutions named in ``keep`` are left alone, so that their own output stays what it was. A network
+    that fx cannot trace is returned itself.
     """
     try:
         nodes = list(_Tracer().trace(module).nodes)
     except (TypeError, ValueError, RuntimeError, AttributeError, NotImplementedError, torch.fx.proxy.TraceError):
         return module
-    tensors = [*module.parameters(), *module.buffers()]
-    module = copy.deepcopy(module, {id(tensor): tensor for tensor in tensors})
+    module = twin(module)
     uses = Counter(str(node.target) for node in nodes if node.op == "call_module")
     for node in nodes:
         before = node.args[0] if node.op == "call_module" and node.args else None
@@ -36,7 +46,7 @@ def fold(module: nn.Module) -> nn.Module:
             continue
         names = str(before.target), str(node.target)
         conv, norm = (module.get_submodule(name) for name in names)
-        once = all(uses[name] == 1 for name in names)
+        once = names[0] not in keep and all(uses[name] == 1 for name in names)
         if once and isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d) and norm.track_running_stats:
             module.set_submodule(names[0], fuse_conv_bn_eval(conv, norm))
             rest = OrderedDict(norm.named_children())

@@ -49,6 +49,18 @@ def test_folding_stops_where_it_would_be_wrong():
     torch.testing.assert_close(graph.fold(module)(x), module(x))
 
 
+def test_a_convolution_that_is_kept_gives_what_it_gave():
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Conv2d(4, 5, 1), nn.BatchNorm2d(5)).eval()
+    module[1].running_var.fill_(3)
+    module[3].running_mean.fill_(1)
+    x = torch.rand(1, 3, 8, 8)
+    kept = graph.fold(module, keep=["2"])
+    assert [type(child).__name__ for child in kept] == ["Conv2d", "Identity", "Conv2d", "BatchNorm2d"]
+    torch.testing.assert_close(kept[:3](x), module[:3](x))
+    torch.testing.assert_close(kept(x), module(x))
+
+
 def test_a_network_that_cannot_be_traced_is_left_alone():
     class Branching(nn.Module):
         def __init__(self) -> None:

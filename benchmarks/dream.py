@@ -1,0 +1,104 @@
+"""What a step of a dream costs: ``python benchmarks/dream.py``.
+
+A whole step (jitter, gradient, bands evened, update) against forward and backward of the bare network: frozen, cut
+behind the layer, not folded, NCHW. One thread, CPU time, interleaved, medians. Then one step of 4096 x 4096 pixels in
+tiles, in a process of its own: how far its peak memory is above what the loaded network takes. Writes dream.json.
+"""
+
+import json
+import platform
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from copy import deepcopy
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from cnnviz import load_network
+from cnnviz.ascent import whole
+from cnnviz.objectives import Objective, layer
+from cnnviz.priors import even
+from cnnviz.tiling import tiled
+from cnnviz.trunk import Trunk
+
+LAYER, SIZES, ROUNDS, LARGE = "blocks.4", (224, 512), 15, 4096
+OBJECTIVE = Objective((layer(LAYER),))
+
+
+def bare() -> Callable[[Tensor], Tensor]:
+    """Return the gradient of the untouched network, as torch runs it, up to the layer."""
+    module = deepcopy(load_network(device="cpu").module).to(memory_format=torch.contiguous_format)
+
+    def gradient(picture: Tensor) -> Tensor:
+        x = picture.detach().requires_grad_()
+        out = module.blocks[:5](module.bn1(module.conv_stem((x - 0.5) / 0.5)))
+        return torch.autograd.grad(OBJECTIVE({LAYER: out}).sum(), x)[0]
+
+    return gradient
+
+
+def step() -> Callable[[Tensor], Tensor]:
+    """Return a whole step of a dream."""
+    gradient = whole(Trunk(load_network(device="cpu"), [LAYER]), OBJECTIVE)
+
+    def climb(picture: Tensor) -> Tensor:
+        _, slope = gradient(picture.roll((5, -7), (2, 3)))
+        return picture.add(even(slope.roll((-5, 7), (2, 3))), alpha=0.01).clamp_(0, 1)
+
+    return climb
+
+
+def ratio(size: int) -> dict[str, float]:
+    """Return the median CPU seconds of both, and their ratio."""
+    forms = {"bare": bare(), "step": step()}
+    times: dict[str, list[float]] = {name: [] for name in forms}
+    picture = torch.rand(1, 3, size, size)
+    for _ in range(ROUNDS + 1):
+        for name, form in forms.items():
+            start = time.process_time()
+            form(picture)
+            times[name].append(time.process_time() - start)
+    medians = {name: statistics.median(values[1:]) for name, values in times.items()}
+    return {name: round(value, 4) for name, value in medians.items()} | {
+        "ratio": round(medians["step"] / medians["bare"], 3)
+    }
+
+
+def peak() -> float:
+    """Return this process's largest memory so far, in GB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+
+
+def large() -> None:
+    """Print what one gradient of a large picture in tiles, and the update in place, cost in memory and time."""
+    gradient = tiled(Trunk(load_network(device="cpu"), [LAYER]), OBJECTIVE)
+    before, start = peak(), time.process_time()
+    picture = torch.rand(1, 3, LARGE, LARGE)
+    _, slope = gradient(picture)
+    scale = float(torch.linalg.vector_norm(slope)) / slope.numel() ** 0.5
+    picture.add_(slope, alpha=0.01 / scale).clamp_(0, 1)
+    print(json.dumps({"GB over the base": round(peak() - before, 3), "seconds": round(time.process_time() - start, 1)}))
+
+
+def main() -> None:
+    """Print the figures and keep them."""
+    torch.set_num_threads(1)
+    if sys.argv[1:] == ["large"]:
+        return large()
+    results: dict[str, object] = {str(size): ratio(size) for size in SIZES}
+    words = [sys.executable, __file__, "large"]
+    results[str(LARGE)] = json.loads(subprocess.run(words, check=True, capture_output=True).stdout)
+    record = {"torch": torch.__version__, "machine": platform.machine(), "threads": 1, "rounds": ROUNDS, **results}
+    text = json.dumps(record, indent=1)
+    print(text)
+    Path(__file__).with_suffix(".json").write_text(text + "\n")
+    return None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,117 @@
+"""``cnnviz dream``: a photograph, or noise, changed into what a layer answers to."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cnnviz import batch
+from cnnviz.batch import Job, Line
+from cnnviz.commands import _dream, _partial
+from cnnviz.commands import _options as shared
+from cnnviz.commands._run import NOISE, Run, Source
+
+if TYPE_CHECKING:
+    from cnnviz.images import Photo
+
+SETTINGS = (
+    "steps",
+    "octaves",
+    "octave_scale",
+    "jitter",
+    "step_size",
+    "tv_weight",
+    "strength",
+    "original_colors",
+    "seed",
+)
+
+_aim = shared.together(
+    click.option("--layer", type=shared.Weighted(), multiple=True, metavar="NAME[=WEIGHT]",
+                 help="Layer to dream of, by its name in 'cnnviz layers'; several with their weights, which are shares "
+                      "of a step. [default: the network's, as this command's page lists]"),
+    click.option("--channel", "channels", type=shared.Weighted(), multiple=True, metavar="[LAYER:]N[=WEIGHT]",
+                 help="Channel to dream of, in place of its whole layer; give it several times for several."),
+    click.option("--class", "targets", type=shared.Weighted(), multiple=True, metavar="NAME|INDEX[=WEIGHT]",
+                 help="Class to dream of; give it several times for several."),
+    click.option("--guide", "guides", type=shared.EXISTING, multiple=True, metavar="FILE",
+                 help="Dream of what is in this picture; give it several times for several."),
+    click.option("--caricature", is_flag=True, help="Dream of what the layer sees in the photo itself: more of it."),
+)  # fmt: skip
+_own = shared.together(
+    click.option("--size", "longer", type=click.IntRange(16), metavar="PIXELS",
+                 help="Longer side of the picture. [default: the photo's own; 512 for noise]"),
+    click.option("--mask", "mask_file", type=shared.EXISTING, metavar="FILE",
+                 help="Dream where this picture, of the photo's size, is white; where it is black, the photo stays."),
+    click.option("--original-colors", is_flag=True, default=False,
+                 help="Change the brightness alone and keep the photo's colours."),
+    click.option("--strength", type=click.FloatRange(0), default=1.0, show_default=True,
+                 help="How much of the dream is laid over the photo, 1 as dreamt."),
+    shared.steps(10, "in each octave"),
+    shared.octaves,
+    shared.jitter(16),
+    shared.step_size(0.015),
+    shared.tv_weight,
+    shared.save_every,
+)  # fmt: skip
+
+
+@click.command()
+@shared.inputs
+@shared.output
+@_aim
+@_own
+@shared.reading
+@shared.network_at_any_size
+@shared.seed
+@shared.json_lines
+@shared.talk
+def dream(inputs: tuple[str, ...], output: str | None, longer: int | None, **options: Any) -> None:
+    """Change a photograph, or noise, into what a layer answers to: deep dream.
+
+    INPUTS are photos, folders of photos, - for standard input, or the word noise. The picture has the photo's own
+    size. Ctrl-C ends it early and keeps the picture.
+
+    \b
+    Examples:
+      cnnviz dream cat.jpg
+      cnnviz dream noise --layer blocks.5 --size 800 -o noise.png
+      cnnviz dream cat.jpg --layer blocks.3=0.5 --layer blocks.4 --original-colors
+      cnnviz dream cat.jpg --guide flowers.jpg --mask sky.png -o cat.png
+    """
+    _dream.check_saving(options["save_every"], output)
+    _dream.wanted(options)
+    run = Run(batch.plan(inputs, output, "-dream.png"))
+
+    def one(job: Job) -> Line:
+        photo, source = _start(run, job, longer, options["seed"])
+        mask = _dream.mask(options["mask_file"], photo, longer, options)
+        guides = [_dream.read_guide(path, options) for path in options["guides"]]
+        photo = _dream.resize(photo, longer)
+        aim = _dream.aim(run.network, options, guides)
+
+        from cnnviz import output
+        from cnnviz.methods.dream import dream
+
+        recipe = run.recipe(source, {}, {"mask_file": options["mask_file"]})
+        save = _dream.saving(run, job, options["save_every"], recipe)
+        settings = {key: options[key] for key in SETTINGS}
+        with _partial.stopping(None) as stop, run.console.progress("dreaming", "steps") as tick:
+            found = dream(
+                run.network, _dream.tensor(photo), aim=aim, mask=None if mask is None else _dream.tensor(mask),
+                progress=_dream.told(tick, save), stop=stop, **settings,
+            )  # fmt: skip
+        numbers = _dream.tell(found, aim, run.network)
+        output.write_picture(str(job.output), _dream.pixels(found.picture[0]), {**recipe, "numbers": numbers})
+        return _dream.ended(run, numbers, found.done, found.of) | {batch.INTERRUPTED: stop.interrupted}
+
+    run.over(one)
+
+
+def _start(run: Run, job: Job, longer: int | None, seed: int) -> "tuple[Photo, Source | None]":
+    """Return the picture that a dream begins with, and what the recipe says of it: nothing of noise."""
+    if job.source != NOISE:
+        return run.read(job)
+    from cnnviz.methods.dream import from_nothing
+
+    side = longer or _dream.NOISE_SIDE
+    return _dream.pixels(from_nothing((side, side), seed)[0]), None

@@ -1,0 +1,200 @@
+"""Deep dream: a picture changed so that a layer answers more strongly to it.
+
+Mordvintsev, Olah & Tyka 2015, "Inceptionism: Going Deeper into Neural Networks" (Google Research blog), section
+"Enhance whatever it sees", and the notebook beside it; the bands of the gradient are those of Mordvintsev's later
+notebook in TensorFlow (2016). Departures: the step is by root mean square and moves the colours as they go together
+in photographs, coarse bands count more than fine ones, and what leaves [0, 1] is clamped.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from cnnviz import ascent, objectives, priors
+from cnnviz.errors import MethodError, UsageMistake
+from cnnviz.models import Network
+from cnnviz.objectives import Objective, Term
+from cnnviz.trunk import LOGITS, Trunk
+
+BANDS, COARSER = 4, 1.4  # of the gradient: how many, and how much stronger each is than the next finer one
+RESIDUAL = 0.0  # of what is coarser still: the brightness of large areas stays as it is
+LEAST = 64  # pixels of an octave's shorter side
+LUMA = (0.299, 0.587, 0.114)  # brightness of red, green and blue, as in JPEG
+START = 0.03  # standard deviation of the noise that a dream from nothing begins with
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a dream is: ``step`` of ``of``, in ``octave`` from 0, and the objective's ``value`` before that step.
+
+    ``picture`` makes the dream as it is now, (1, 3, H, W) in [0, 1].
+    """
+
+    step: int
+    of: int
+    octave: int
+    value: float
+    picture: Callable[[], Tensor]
+
+
+@dataclass(frozen=True)
+class Dream:
+    """A ``picture`` (1, 3, H, W), RGB in [0, 1], after ``done`` of ``of`` steps.
+
+    ``sizes`` (h, w) of the octaves; ``values`` of the objective before the last step of each octave that was begun.
+    """
+
+    picture: Tensor
+    done: int
+    of: int
+    sizes: tuple[tuple[int, int], ...]
+    values: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Aim:
+    """What to dream of: layers, channels and classes with their weights.
+
+    ``layers`` by name, as a whole; ``channels`` of layers as (layer, number); ``classes`` by index. With ``guides``
+    (1, 3, h, w) each, the layers climb towards those; with ``caricature`` towards the photo's own features.
+    """
+
+    layers: Mapping[str, float]
+    channels: Mapping[tuple[str, int], float]
+    classes: Mapping[int, float]
+    guides: Sequence[Tensor] = ()
+    caricature: bool = False
+
+    @property
+    def names(self) -> list[str]:
+        """What is read of the network: layers, and LOGITS where there are classes."""
+        logits = [LOGITS] if self.classes else []
+        return list(dict.fromkeys([*self.layers, *(name for name, _ in self.channels), *logits]))
+
+
+def from_nothing(size: tuple[int, int], seed: int = 0) -> Tensor:
+    """Return a grey picture (1, 3, h, w) with a little noise, for a dream that begins with nothing."""
+    generator = torch.Generator().manual_seed(seed)
+    return (0.5 + START * torch.randn(1, 3, *size, generator=generator)).clamp_(0, 1)
+
+
+def dream(
+    network: Network,
+    inputs: Tensor,
+    *,
+    aim: Aim,
+    steps: int = 10,
+    octaves: int = 4,
+    octave_scale: float = 1.4,
+    jitter: int = 16,
+    step_size: float = 0.015,
+    tv_weight: float = 0.0,
+    strength: float = 1.0,
+    original_colors: bool = False,
+    seed: int = 0,
+    mask: Tensor | None = None,
+    gradient: Callable[[Trunk, Objective], ascent.Gradient] = ascent.whole,
+    progress: Callable[[Progress], None] = lambda _: None,
+    stop: Callable[[], bool] = ascent.never,
+) -> Dream:
+    """Dream over a picture (1, 3, H, W), RGB in [0, 1], at its own size.
+
+    From the smallest of ``octaves`` to the picture's size, each ``octave_scale`` times the one before, ``steps`` steps
+    a octave. A step is ``step_size`` of the range by root mean square; the picture is rolled by up to ``jitter``
+    pixels in each. ``tv_weight`` smooths: the strength of total variation's gradient beside the step's. What was
+    dreamt is added to the picture ``strength`` times, where ``mask`` (1, 1, H, W), 0 to 1, lets it, by its brightness
+    alone with ``original_colors``. ``gradient`` makes the gradient of an objective. ``stop`` is asked before every
+    step. Raises MethodError where nothing in the picture moves the aim.
+    """
+    base = inputs.to(network.device, torch.float32)
+    trunk, generator = Trunk(network, aim.names), torch.Generator().manual_seed(seed)
+    sizes = ascent.octave_sizes((base.shape[-2], base.shape[-1]), octaves, octave_scale, LEAST)
+    dreamt = torch.zeros_like(base[..., : sizes[0][0], : sizes[0][1]])
+    done, values = 0, []
+
+    def laid(detail: Tensor) -> Tensor:
+        return lay(base, ascent.resized(detail, sizes[-1]), strength, original_colors, mask)
+
+    for octave, size in enumerate(sizes):
+        if stop():
+            break
+        small = ascent.resized(base, size).clamp_(0, 1)
+        where = None if mask is None else (ascent.resized(mask.to(base), size) > 0).to(base)
+        rule = _rule(step_size, tv_weight, where)
+        climbed = ascent.climb(
+            (small + ascent.resized(dreamt, size)).clamp_(0, 1), gradient(trunk, objective(trunk, aim, small)), rule,
+            steps=steps, generator=generator, view=ascent.jitter(jitter), stop=stop,
+            progress=_told(progress, laid, small, done, steps * len(sizes), octave),
+        )  # fmt: skip
+        dreamt, done = climbed.picture - small, done + climbed.done
+        values += [] if climbed.values is None else [float(climbed.values[0])]
+    return Dream(laid(dreamt), done, steps * len(sizes), tuple(sizes), tuple(values))
+
+
+def _told(
+    progress: Callable[[Progress], None], laid: Callable[[Tensor], Tensor], small: Tensor, before: int, of: int,
+    octave: int,
+) -> Callable[[int, Tensor, Tensor], None]:  # fmt: skip
+    def tell(step: int, values: Tensor, picture: Tensor) -> None:
+        progress(Progress(before + step, of, octave, float(values[0]), lambda: laid(picture - small)))
+
+    return tell
+
+
+def _rule(step_size: float, tv_weight: float, where: Tensor | None) -> ascent.Rule:
+    def rule(picture: Tensor, slope: Tensor, _share: float) -> Tensor:
+        if not slope.any():
+            raise MethodError("nothing in this picture moves what is dreamt of: take another layer or channel")
+        step = priors.unit(priors.natural_colours(priors.even(slope, BANDS, COARSER, RESIDUAL)))
+        if tv_weight:
+            step = step - tv_weight * priors.variation_gradient(picture)
+        return step_size * (step if where is None else where * step)
+
+    return rule
+
+
+def lay(base: Tensor, dreamt: Tensor, strength: float, original_colors: bool, mask: Tensor | None) -> Tensor:
+    """Return a picture (1, 3, H, W) with what was dreamt added, as ``dream`` says; where the mask is 0 it is itself."""
+    if original_colors:
+        luma = torch.tensor(LUMA, device=base.device).view(1, 3, 1, 1)
+        dreamt = (luma * dreamt).sum(1, keepdim=True)
+    if mask is not None:
+        dreamt = mask.to(base) * dreamt
+    return (base + strength * dreamt).clamp(0, 1)
+
+
+def objective(trunk: Trunk, aim: Aim, picture: Tensor) -> Objective:
+    """Return what to climb from a picture (1, 3, h, w).
+
+    Where there are several terms, each is divided by the root mean square of its gradient there, so that the
+    weights are shares of the step and not of values that cannot be compared.
+    """
+    with torch.no_grad():
+        seen = [trunk(guide.to(picture)) for guide in aim.guides]
+        own = trunk(picture) if aim.caricature or aim.channels else {}
+    terms = [_of_layer(name, weight, own, [given[name] for given in seen], aim) for name, weight in aim.layers.items()]
+    for (name, number), weight in aim.channels.items():
+        if number >= (count := own[name].shape[1]):
+            raise UsageMistake(f"channel {number}: {name} has {count}, counted from 0")
+        terms.append(objectives.channel(name, number, weight))
+    terms += [objectives.logit(target, weight) for target, weight in aim.classes.items()]
+    return Objective(tuple(_balanced(trunk, picture, terms)))
+
+
+def _of_layer(name: str, weight: float, own: Mapping[str, Tensor], guides: list[Tensor], aim: Aim) -> Term:
+    if guides:
+        return objectives.guide(name, guides, weight)
+    if aim.caricature:
+        return objectives.caricature(name, own[name], weight=weight)
+    return objectives.layer(name, weight)
+
+
+def _balanced(trunk: Trunk, picture: Tensor, terms: list[Term]) -> list[Term]:
+    if len(terms) == 1:
+        return terms
+    strengths = [
+        float(priors.rms(ascent.whole(trunk, Objective((replace(term, weight=1.0),)))(picture)[1])) for term in terms
+    ]
+    return [replace(term, weight=term.weight / max(own, 1e-30)) for term, own in zip(terms, strengths, strict=True)]

@@ -1,0 +1,173 @@
+"""The gradient of a large picture tile by tile: exactly that of the whole, in the memory of one tile.
+
+A tile is a part of the picture that shows some cells of the layers all that they see. Its corners lie on multiples of
+the network's stride, counted from the picture's upper left and lower right ends, so that each operator meets the same
+phase, and the same padding where the picture ends, as in the whole. A tile's objective counts the cells it owns, and
+what it gives beyond them is added to its neighbours' gradients. So nothing is blended, and there are no seams.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise, product
+from math import ceil, floor, lcm
+
+import torch
+from torch import Tensor
+
+from cnnviz import graph
+from cnnviz.errors import UsageMistake
+from cnnviz.models import Network
+from cnnviz.objectives import Cells, Objective
+from cnnviz.trunk import LOGITS, Trunk
+
+TILE = 896  # pixels, with what is seen around the cells owned; larger: less is computed twice, more memory
+Gradient = Callable[[Tensor], tuple[Tensor, Tensor]]
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Owned:
+    """Cells of a layer along one axis that a tile owns: ``first`` to ``last``, without it, of ``count`` in all.
+
+    ``origin`` is the cell that the tile itself begins with.
+    """
+
+    first: int
+    last: int
+    count: int
+    origin: int
+
+    @property
+    def inside(self) -> slice:
+        """Where they lie in what the layer gives for the tile."""
+        return slice(self.first - self.origin, self.last - self.origin)
+
+
+@dataclass(frozen=True)
+class Span:
+    """A tile along one axis: pixels ``start`` to ``stop``, and the cells it owns of each layer."""
+
+    start: int
+    stop: int
+    cells: dict[str, Owned]
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A layer's field along one axis, and its cells there."""
+
+    name: str
+    field: graph.Field
+    count: int
+
+
+def tiled(trunk: Trunk, objective: Objective, tile: int = TILE, progress: Progress | None = None) -> Gradient:
+    """Return the gradient of an objective tile by tile, each at most about ``tile`` pixels high and wide.
+
+    What a tile owns is at least half as wide, so that tiles are larger where a layer sees much around its cells.
+    ``progress`` is told how many tiles are done, of how many. The gradient raises UsageMistake for what has no exact
+    tiles: classes, layers whose cells see the whole picture, objectives that are no sum over cells.
+    """
+    refuse_parts(objective)
+
+    @lru_cache(maxsize=8)
+    def tiles_of(size: tuple[int, int]) -> list[tuple[Span, Span]]:
+        return list(product(*plan(trunk.network, objective.layers, size, tile)))
+
+    def gradient(picture: Tensor) -> tuple[Tensor, Tensor]:
+        high, wide = picture.shape[-2:]
+        tiles = tiles_of((high, wide))
+        total, values = torch.zeros_like(picture), torch.zeros(len(picture), dtype=picture.dtype, device=picture.device)
+        for done, (down, across) in enumerate(tiles, 1):
+            inside = (..., slice(down.start, down.stop), slice(across.start, across.stop))
+            part, slope = _part(trunk, objective, picture[inside], down, across)
+            total[inside] += slope
+            values += part
+            if progress:
+                progress(done, len(tiles))
+        return values, total
+
+    return gradient
+
+
+def refuse_parts(objective: Objective) -> None:
+    """Raise UsageMistake for an objective that is no sum over cells."""
+    if LOGITS in objective.layers:
+        raise UsageMistake("a class needs the whole picture at once: it has no tiles")
+    if not objective.cellwise:
+        raise UsageMistake("this objective is no sum over a layer's cells: it has no tiles")
+
+
+def _part(trunk: Trunk, objective: Objective, picture: Tensor, down: Span, across: Span) -> tuple[Tensor, Tensor]:
+    """Return a tile's share in the values (N,), and its gradient."""
+    with torch.enable_grad():
+        x = picture.detach().requires_grad_()
+        given, places = {}, {}
+        for name, out in trunk(x).items():
+            if name in down.cells:
+                rows, columns = down.cells[name], across.cells[name]
+                given[name] = out[..., rows.inside, columns.inside]
+                places[name] = Cells(rows.first, columns.first, rows.count, columns.count)
+        values = objective(given, places)
+        (slope,) = torch.autograd.grad(values.sum(), x)
+    return values.detach(), slope
+
+
+def plan(network: Network, layers: Sequence[str], size: tuple[int, int], tile: int) -> tuple[list[Span], list[Span]]:
+    """Return the tiles down and across for a picture of ``size`` (h, w), ``tile`` pixels long if that can be.
+
+    Raises UsageMistake for a layer without a known receptive field, or one that sees the whole picture.
+    """
+    found = {layer.name: layer for layer in graph.layers(graph.twin(network.module, "meta"), size)}
+    stride = 1
+    for name, layer in found.items():
+        if layer.axes:
+            stride = lcm(stride, *(int(field.jump) for field in layer.axes if field.jump >= 1))
+        if set(layers) <= set(list(found)[: list(found).index(name) + 1]):
+            break
+    both = []
+    for axis in (0, 1):
+        known = [_axis(found, name, axis) for name in layers]
+        both.append(spans(known, size[axis], stride, tile))
+    return both[0], both[1]
+
+
+def _axis(found: dict[str, graph.Layer], name: str, axis: int) -> Axis:
+    layer = found.get(name)
+    if layer is None or layer.axes is None or len(layer.shape) != 3:
+        why = "sees the whole picture" if layer and layer.field == graph.ALL else "has no cells in rows and columns"
+        raise UsageMistake(f"layer {name} {why}: it has no exact tiles")
+    return Axis(name, layer.axes[axis], layer.shape[1 + axis])
+
+
+def spans(layers: Sequence[Axis], length: int, stride: int, tile: int) -> list[Span]:
+    """Return the tiles along an axis of ``length`` pixels, for layers within a network of a ``stride``."""
+    before = -min(axis.field.start for axis in layers)
+    beyond = max(axis.field.stop for axis in layers)
+    halo = ceil(max(before, 0) / stride) * stride + ceil(max(beyond, 0) / stride) * stride
+    if length <= max(tile, stride):
+        lines = [0, length]
+    else:
+        count = ceil(length / max(stride, max(tile - halo, tile // 2) // stride * stride))
+        lines = [*(round(length * i / count / stride) * stride for i in range(count)), length]
+    return [_span(layers, line, length, stride) for line in pairwise(sorted(set(lines)))]
+
+
+def _span(layers: Sequence[Axis], line: tuple[int, int], length: int, stride: int) -> Span:
+    """Return the tile that owns the cells between two lines, in pixels."""
+    cells = {}
+    for axis in layers:
+        first, last = (min(axis.count, round(at / axis.field.jump)) for at in line)
+        cells[axis.name] = (first, axis.count if line[1] == length else last)
+    start = min(
+        first * axis.field.jump + axis.field.start for axis, (first, _) in zip(layers, cells.values(), strict=True)
+    )
+    stop = max(
+        (last - 1) * axis.field.jump + axis.field.stop + 1
+        for axis, (_, last) in zip(layers, cells.values(), strict=True)
+    )
+    begin = max(0, floor(start / stride) * stride)
+    end = length - max(0, floor((length - stop) / stride) * stride)
+    owned = {axis.name: Owned(*cells[axis.name], axis.count, round(begin / axis.field.jump)) for axis in layers}
+    return Span(begin, end, owned)

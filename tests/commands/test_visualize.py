@@ -1,0 +1,69 @@
+"""``cnnviz visualize`` from a command line to files on disk."""
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from jsonschema import Draft202012Validator
+from PIL import Image
+
+import cnnviz
+from cnnviz import cli
+
+SCHEMA = json.loads((Path(cnnviz.__file__).parent / "data" / "schema-1.json").read_text("utf-8"))
+QUICK = ("--layer", "blocks.1", "--steps", "1", "--size", "48")
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def told(capsys: pytest.CaptureFixture[str], *words: str) -> dict:
+    assert cli._run(["visualize", *QUICK, *words, "--json"]) == 0
+    line = json.loads(capsys.readouterr().out)
+    Draft202012Validator(SCHEMA).validate(line)
+    return line
+
+
+def test_a_sheet_of_channels_and_the_same_bytes_again(capsys):
+    line = told(capsys, "--channel", "2-4", "--channel", "9")
+    assert (line["unit"], line["channels"], line["size"]) == ("channel", [2, 3, 4, 9], [48, 48])
+    assert cli._run(["show", "--rerun", line["output"], "-o", "again.png"]) == 0
+    assert Path("again.png").read_bytes() == Path(line["output"]).read_bytes()
+
+
+def test_bare_pictures_are_those_of_the_method(capsys):
+    line = told(capsys, "--channel", "2", "--neuron", "1,2", "--diversity", "3", "--bare", "-o", "n.png")
+    assert (line["unit"], len(line["objectives"][0])) == ("neuron", 3)
+    assert np.asarray(Image.open("n.png")).shape == (48, 144, 3)
+
+
+def test_a_direction_is_one_picture(capsys):
+    line = told(capsys, "--direction", "2=1", "--direction", "5=-0.5", "--bare", "-o", "d.png")
+    assert (line["unit"], line["channels"]) == ("direction", [2, 5])
+    assert np.asarray(Image.open("d.png")).shape == (48, 48, 3)
+
+
+@pytest.mark.parametrize(
+    ("words", "start"),
+    [
+        ([], "Missing option '--layer'"),
+        (["--layer", "blocks.1", "--channel", "4-2"], "--channel 4-2: is no number, nor two with a dash"),
+        (["--layer", "blocks.1", "--channel", "9999"], "channel 9999: blocks.1 has 24 channels, 0 to 23"),
+        (["--layer", "blocks.1", "--neuron", "x"], "--neuron x: is neither 'middle' nor"),
+        (["--layer", "blocks.1", "--direction", "x=1"], "--direction x: is no channel's number"),
+        (["--layer", "blocks.1", "--direction", "1=1", "--channel", "2"], "--direction goes without"),
+        (["--layer", "classifier"], "layer classifier gives no feature maps"),
+    ],
+)
+def test_wrong_usage_is_one_line(words, start, capsys):
+    assert cli._run(["visualize", *words]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith(f"cnnviz: {start}")
+    assert err.count("\n") == 1
+    assert os.listdir() == []

@@ -1,0 +1,100 @@
+"""The climb: its direction on a linear layer, its views, its end."""
+
+import pytest
+import torch
+from torch import nn
+
+from cnnviz import ascent, objectives, priors
+from cnnviz.objectives import Objective
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def plain(_picture, slope, _share):
+    return 0.01 * priors.unit(slope)
+
+
+def trunk_of(module: nn.Module):
+    return lambda x: {"a": module(x)}
+
+
+def test_a_linear_layer_is_climbed_along_its_weights():
+    torch.manual_seed(0)
+    conv = nn.Conv2d(3, 4, 1).requires_grad_(False)
+    gradient = ascent.whole(trunk_of(conv), Objective((objectives.channel("a", 2),)))
+    grey = torch.full((1, 3, 5, 6), 0.5)
+    values, slope = gradient(grey)
+    assert torch.allclose(values, conv(grey)[:, 2].mean((1, 2)))
+    weights = conv.weight[2, :, 0, 0]
+    assert torch.allclose(slope, (weights / 30).view(1, 3, 1, 1).expand_as(slope))
+    done = ascent.climb(grey, gradient, plain, steps=3, generator=seeded())
+    length = weights.square().mean().sqrt()
+    assert torch.allclose(done.picture - 0.5, (0.03 * weights / length).view(1, 3, 1, 1).expand_as(slope), atol=1e-6)
+    assert done.done == 3
+
+
+def test_the_picture_stays_between_black_and_white_and_the_start_is_left_alone():
+    start = torch.rand(1, 3, 8, 8, generator=seeded())
+    kept = start.clone()
+    gradient = ascent.whole(lambda x: {"a": x}, Objective((objectives.channel("a", 0),)))
+    end = ascent.climb(start, gradient, lambda _p, slope, _s: 100 * slope, steps=2, generator=seeded())
+    assert torch.equal(end.picture[:, 0], torch.ones(1, 8, 8))
+    assert torch.equal(end.picture[:, 1:], kept[:, 1:])
+    assert torch.equal(start, kept)
+
+
+def test_octaves_grow_to_the_size_and_leave_out_what_is_too_small():
+    assert ascent.octave_sizes((512, 700), 4, 1.4) == [(187, 255), (261, 357), (366, 500), (512, 700)]
+    assert ascent.octave_sizes((100, 60), 4, 1.4) == [(71, 43), (100, 60)]
+    assert ascent.octave_sizes((20, 60), 4, 1.4) == [(20, 60)]
+
+
+def test_the_gradient_comes_back_through_the_jitter():
+    weights = torch.rand(1, 3, 9, 9, generator=seeded(1))
+    seen = []
+
+    def gradient(picture):
+        seen.append(picture)
+        return (picture * weights).sum((1, 2, 3)), weights
+
+    start = torch.rand(1, 3, 9, 9, generator=seeded()) / 2 + 0.25
+    steps = []
+
+    def rule(_picture, slope, _share):
+        steps.append(slope)
+        return 0 * slope
+
+    ascent.climb(start, gradient, rule, steps=5, generator=seeded(), view=ascent.jitter(4))
+    assert any(not torch.equal(picture, start) for picture in seen)
+    for picture, slope in zip(seen, steps, strict=True):
+        assert torch.equal(picture.flatten().sort()[0], start.flatten().sort()[0])
+        assert torch.isclose((slope * start).sum(), (weights * picture).sum())
+
+
+def test_one_seed_one_picture():
+    conv = nn.Conv2d(3, 4, 3, padding=1).requires_grad_(False)
+    gradient = ascent.whole(trunk_of(conv), Objective((objectives.layer("a"),)))
+    start = torch.rand(1, 3, 16, 16, generator=seeded())
+
+    def end(seed):
+        return ascent.climb(start, gradient, plain, steps=4, generator=seeded(seed), view=ascent.jitter(5)).picture
+
+    assert torch.equal(end(0), end(0))
+    assert not torch.equal(end(0), end(1))
+
+
+@pytest.mark.parametrize("after", [0, 2])
+def test_it_stops_when_asked_and_keeps_what_it_has(after):
+    told = []
+    gradient = ascent.whole(lambda x: {"a": x}, Objective((objectives.channel("a", 0),)))
+    end = ascent.climb(
+        torch.full((1, 3, 4, 4), 0.5), gradient, lambda _p, _g, _s: torch.full((1, 3, 4, 4), 0.1), steps=5,
+        generator=seeded(), progress=lambda step, values, picture: told.append((step, float(values), picture)),
+        stop=lambda: len(told) == after,
+    )  # fmt: skip
+    assert end.done == after
+    assert [step for step, _, _ in told] == list(range(1, after + 1))
+    assert torch.allclose(end.picture, torch.tensor(0.5 + 0.1 * after))
+    assert (end.values is None) == (after == 0)
