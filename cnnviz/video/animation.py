@@ -40,6 +40,13 @@ def open_animation(path: str | Path, max_pixels: int = MAX_PIXELS) -> Clip:
                 lambda: _frames(data, max_pixels))  # fmt: skip
 
 
+def moves(path: str | Path) -> bool:
+    """Return whether a picture's file has several frames to be played; nothing of it is decoded. Raises PhotoError."""
+    # Opened by hand: its caller has seen that it is a file.
+    with Path(path).open("rb") as file, opened(file, MAX_PIXELS) as image:
+        return image.format in ("GIF", "PNG", "WEBP") and getattr(image, "n_frames", 1) > 1
+
+
 def _silent(note: str) -> None:
     """Take a note and drop it."""
 

@@ -63,6 +63,10 @@ def read(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> Clip:
 def moves(path: str | Path) -> bool:
     """Return whether a file is a clip of several frames, judged by its header; what cannot be read is not."""
     try:
+        if may_be_picture(_start(path)):
+            from cnnviz.video.animation import moves as picture_moves
+
+            return picture_moves(path)
         clip = read(path)
     except PhotoError:
         return False
