@@ -71,7 +71,7 @@ def jobs(inputs: Sequence[str], output: str | None, options: Mapping[str, Any]) 
     if options["zoom"]:
         moving = list(inputs)
     else:
-        moving = [given for given in inputs if options["frame"] is None and moves(given)]
+        moving = [given for given in inputs if moves(given, of_pictures=options["frame"] is None)]
     check(options, moving)
     if not moving:
         return batch.plan(inputs, output, "-dream.png"), set()
@@ -83,12 +83,15 @@ def jobs(inputs: Sequence[str], output: str | None, options: Mapping[str, Any]) 
     return (batch.plan(still, output, "-dream.png") if still else []) + planned, taken
 
 
-def moves(path: str) -> bool:
-    """Return whether an input is a clip: by its ending, or by what is in it where that may be either."""
+def moves(path: str, *, of_pictures: bool = True) -> bool:
+    """Return whether an input is a clip: by its ending, or by what is in it where that may be either.
+
+    Without ``of_pictures`` moving pictures, such as GIF, do not count.
+    """
     ending = Path(path).suffix.lower()
     if ending in NAMED and not os.path.isdir(path):
         return True
-    if not os.path.isfile(path) or ending in batch.ENDINGS.difference(MAY_MOVE):
+    if not of_pictures or not os.path.isfile(path) or ending in batch.ENDINGS.difference(MAY_MOVE):
         return False
     from cnnviz import video
 
@@ -111,8 +114,10 @@ def check(options: Mapping[str, Any], moving: Sequence[str]) -> None:
         raise click.UsageError(f"{flag} goes with a photo alone: not with a clip, nor with --zoom")
     if options["zoom"] and (clips := [given for given in moving if Path(given).suffix.lower() in NAMED]):
         raise click.UsageError(f"--zoom goes into a photo, and {shown(clips[0])} is a clip")
-    if options["frame"] is not None and (clips := [given for given in moving if not options["zoom"]]):
-        raise click.UsageError(f"--frame goes with pictures, and {shown(clips[0])} is a clip")
+    films = [] if options["zoom"] else list(moving)
+    for flag, given in (("--frame", options["frame"] is not None), ("--background", options["background"] != "white")):
+        if given and films:
+            raise click.UsageError(f"{flag} goes with pictures, and {shown(films[0])} is a clip")
 
 
 def planned(run: Run, job: Job, photo: "Callable[[Job], tuple[Photo, Source | None]]") -> Plan:
