@@ -111,15 +111,18 @@ def _begins_like_picture(path: Path) -> bool:
         return False
 
 
-def plan(inputs: Sequence[str], target: str | None, ending: str) -> list[Job]:
+def plan(
+    inputs: Sequence[str], target: str | None, ending: str, endings: Sequence[str] = tuple(output.FORMATS)
+) -> list[Job]:
     """Return a job for every input with its output: ``target`` is a file, a folder, "-" or None for here.
 
     Under a folder the input tree is mirrored, and a result is named after its input: STEM + ``ending``. Two inputs
-    of one stem keep their whole names. Results of an earlier run in an input folder are left out.
+    of one stem keep their whole names. ``endings`` are those a file may have. Results of an earlier run in an input
+    folder are left out.
     """
     root = Path(target or ".")
     jobs = find(inputs, lambda path: is_folder(target) and _is_result(path, root, ending))
-    return _name(jobs, target, ending, "-o")
+    return _name(jobs, target, ending, "-o", endings)
 
 
 def over_network(name: str, target: str | None, ending: str) -> list[Job]:
@@ -141,13 +144,15 @@ def is_folder(target: str | None) -> bool:
     return target is None or target.endswith("/") or os.path.isdir(target)
 
 
-def _name(jobs: Sequence[Job], target: str | None, ending: str, option: str) -> list[Job]:
+def _name(
+    jobs: Sequence[Job], target: str | None, ending: str, option: str, endings: Sequence[str] = tuple(output.FORMATS)
+) -> list[Job]:
     root = Path(target or ".")
     if not is_folder(target):
         if len(jobs) > 1:
             raise UsageMistake(f"{option} {shown(str(target))}: {len(jobs)} inputs need a folder; end it with a slash")
-        endings = tuple(output.FORMATS) if ending.endswith(".png") else (Path(ending).suffix,)
-        if target not in output.STDOUT and not str(target).lower().endswith(endings):
+        endings = (Path(ending).suffix,) if not ending.endswith((".png", ".mp4")) else endings
+        if target not in output.STDOUT and not str(target).lower().endswith(tuple(endings)):
             raise UsageMistake(f"{option} {shown(str(target))}: end the name in {', '.join(endings)}")
         return [replace(job, output="-" if target in output.STDOUT else target) for job in jobs]
     named = [replace(job, output=str(root / job.folder / (job.stem + ending)), tree=True) for job in jobs]

@@ -3,7 +3,7 @@
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,12 +36,17 @@ def to_xmp(recipe: Recipe) -> bytes:
     return packet.encode()
 
 
+def to_comment(recipe: Recipe) -> bytes:
+    """Return a recipe as a comment that says whose it is, for GIF."""
+    return f"{KEY} {dump(recipe)}".encode()
+
+
 def read(path: Path) -> dict[str, Any] | None:
     """Return the recipe inside a file; None where there is none, or the file cannot be read."""
     if not os.path.isfile(path):
         return None
     try:
-        text = _npz(path) if path.suffix.lower() == ".npz" else _picture(path)
+        text = _reader(path)(path)
         recipe = json.loads(text, parse_constant=_refuse) if len(text) <= LIMIT else None
     except Exception:  # noqa: BLE001 - decoders raise what they like on a file that somebody made up
         return None
@@ -66,6 +71,26 @@ def _refuse(constant: str) -> None:
     raise ValueError(f"{constant} is not JSON")
 
 
+def _reader(path: Path) -> Callable[[Path], str]:
+    """Return what reads a file of this ending, or with these first bytes."""
+    if path.suffix.lower() == ".npz":
+        return _npz
+    with path.open("rb") as file:
+        start = file.read(8)
+    return _video if start[4:] == b"ftyp" or start[:4] == b"\x1aE\xdf\xa3" else _picture  # MP4 and MOV, Matroska
+
+
+def _video(path: Path) -> str:
+    import av
+
+    # An open file, and two containers alone: what else FFmpeg opens may name other files and addresses.
+    with (
+        path.open("rb") as file,
+        av.open(file, "r", container_options={"format_whitelist": "mov,matroska"}) as container,
+    ):
+        return next((text for key, text in container.metadata.items() if key.lower() == KEY), "")
+
+
 def _picture(path: Path) -> str:
     import html
 
@@ -73,10 +98,13 @@ def _picture(path: Path) -> str:
 
     limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None  # the header alone is read, however large the picture
     try:
-        with Image.open(path, formats=("PNG", "JPEG", "WEBP")) as image:
+        with Image.open(path, formats=("PNG", "JPEG", "WEBP", "GIF")) as image:
             text = image.info.get(KEY)
             if isinstance(text, str):
                 return text
+            if image.format == "GIF":
+                comment = bytes(image.info.get("comment") or b"").decode()
+                return comment.removeprefix(f"{KEY} ") if comment.startswith(f"{KEY} ") else ""
             found = _XMP.search(image.info.get("xmp") or b"")
     finally:
         Image.MAX_IMAGE_PIXELS = limit

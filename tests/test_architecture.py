@@ -92,9 +92,9 @@ def test_an_option_means_the_same_in_every_command():
     apart = {word: helps for word, helps in said.items() if len(helps) > 1}
     # show's -o and --input and layers' --input-size stand without the photo that the others have; what --top counts,
     # --raw stores, and is done in --steps or by a --method is each command's own; layers, channels and classes that are
-    # climbed have weights or ranges, and a dream's --mask says where and not what
+    # climbed have weights or ranges, a dream's --mask says where and not what, and its --zoom goes into the picture
     own = {"--output", "--input-size", "--json", "--top", "--raw", "--steps", "--method"}
-    assert set(apart) <= own | {"--layer", "--channel", "--class", "--mask"}, apart
+    assert set(apart) <= own | {"--layer", "--channel", "--class", "--mask", "--zoom"}, apart
 
 
 @pytest.mark.parametrize("name", METHODS)

@@ -74,20 +74,25 @@ def aim(network: "Network", options: Mapping[str, Any], guides: "Sequence[Photo]
 
 def tell(found: "Dream", aim: "Aim", network: "Network") -> Line:
     """Return the numbers of a dream, for the recipe and --json."""
+    numbers: Line = {
+        "network": network.name,
+        "aim": terms(aim, network),
+        "size": list(found.picture.shape[-2:]),
+        "octaves": [list(size) for size in found.sizes],
+        "values": [round(value, 6) for value in found.values],
+    }
+    return numbers if found.done == found.of else numbers | {"steps_done": found.done}
+
+
+def terms(aim: "Aim", network: "Network") -> list[Line]:
+    """Return what is dreamt of, term by term, for the recipe and --json."""
     terms: list[Line] = [{"layer": name, "weight": weight} for name, weight in aim.layers.items()]
     terms += [{"layer": name, "channel": number, "weight": weight} for (name, number), weight in aim.channels.items()]
     terms += [
         {"target": target, "class": network.class_name(target), "weight": weight}
         for target, weight in aim.classes.items()
     ]
-    numbers: Line = {
-        "network": network.name,
-        "aim": terms,
-        "size": list(found.picture.shape[-2:]),
-        "octaves": [list(size) for size in found.sizes],
-        "values": [round(value, 6) for value in found.values],
-    }
-    return numbers if found.done == found.of else numbers | {"steps_done": found.done}
+    return terms
 
 
 def resize(photo: "Photo", longer: int | None) -> "Photo":

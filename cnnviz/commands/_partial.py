@@ -88,7 +88,8 @@ def finished(path: str | None, wanted: recipe.Recipe) -> dict[str, Any] | None:
     there = recipe.read(Path(path)) if path and path not in output.STDOUT else None
     same = there is not None and all(there.get(key) == wanted[key] for key in SAME)
     numbers = there.get("numbers") if there and same else None
-    return numbers if isinstance(numbers, dict) and not {"positions_done", "steps_done"} & set(numbers) else None
+    unfinished = {"positions_done", "steps_done", "frames_done"}
+    return numbers if isinstance(numbers, dict) and not unfinished & set(numbers) else None
 
 
 def forget(path: Path | None) -> None:

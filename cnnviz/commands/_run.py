@@ -74,8 +74,16 @@ class Run:
             background=o["background"],
             note=lambda text: self.console.note(f"{shown(job.source)}: {text}"),
         )
-        name = self.context.meta.get(NAME_KEY, job.name)
-        return photo, Source(name, hashlib.sha256(data).hexdigest())
+        return photo, Source(self._name(job), hashlib.sha256(data).hexdigest())
+
+    def source(self, job: Job) -> Source:
+        """Return what the recipe says of a job's file, which is not read into memory."""
+        from cnnviz import weights
+
+        return Source(self._name(job), weights.sha256(Path(job.source)))
+
+    def _name(self, job: Job) -> str:
+        return str(self.context.meta.get(NAME_KEY, job.name))
 
     @cached_property
     def network(self) -> "Network":
@@ -139,11 +147,13 @@ class Run:
     def _recorded(self) -> dict[str, Any]:
         return {key: _record(key, value) for key, value in self.options.items() if key not in SILENT | PER_INPUT}
 
-    def recipe(self, source: Source | None, numbers: Line, files: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    def recipe(
+        self, source: Source | None, numbers: Line, files: Mapping[str, Any] | None = None, *, moving: bool = False
+    ) -> dict[str, Any]:
         """Return the recipe of a result: what it takes to make the same bytes again, and the numbers found.
 
         ``source`` is None where no photograph is read. ``files`` are options whose value is this input's alone: the
-        file taken from a folder that was named.
+        file taken from a folder that was named. ``moving``: the result is a clip.
         """
         own = {key: _record(key, value) for key, value in (files or {}).items()}
         return {
@@ -151,7 +161,7 @@ class Run:
             "command": self.command,
             "options": self._recorded | own,
             "seed": self.options.get("seed", 0),
-            "versions": versions(),
+            "versions": versions(moving=moving),
             "network": {"name": self.network.name, "weights": self.network.weights},
             "input": source and {"name": source.name, "sha256": source.sha256},
             "numbers": numbers,
@@ -168,13 +178,19 @@ def _record(key: str, value: Any) -> Any:
     return value
 
 
-def versions() -> dict[str, str]:
-    """Return the versions that the bytes of a result may depend on."""
+def versions(*, moving: bool = False) -> dict[str, str]:
+    """Return the versions that the bytes of a result, or of a ``moving`` one, may depend on."""
     import numpy
     import PIL
     import torch
 
-    return {
+    clips = {}
+    if moving:
+        import av
+        import cv2
+
+        clips = {"av": av.__version__, "opencv": cv2.__version__}
+    return clips | {
         "cnnviz": __version__,
         "numpy": numpy.__version__,
         "pillow": PIL.__version__,

@@ -1,4 +1,4 @@
-"""``cnnviz dream``: a photograph, or noise, changed into what a layer answers to."""
+"""``cnnviz dream``: a photograph, noise or a clip, changed into what a layer answers to."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -6,12 +6,26 @@ import click
 
 from cnnviz import batch
 from cnnviz.batch import Job, Line
-from cnnviz.commands import _dream, _partial
+from cnnviz.commands import _clips, _dream, _partial
 from cnnviz.commands import _options as shared
 from cnnviz.commands._run import NOISE, Run, Source
 
 if TYPE_CHECKING:
     from cnnviz.images import Photo
+
+
+class Layers(click.ParamType):  # type: ignore[type-arg,unused-ignore]
+    """Names of layers with commas between them."""
+
+    name = "layers"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        """Return two names or more."""
+        names = value if isinstance(value, tuple) else tuple(part.strip() for part in str(value).split(","))
+        if len(names) < 2 or not all(names) or any("=" in name for name in names):
+            self.fail(f"{value!r} is not two layers or more, with commas between them and no weights", param, ctx)
+        return names
+
 
 SETTINGS = (
     "steps",
@@ -57,6 +71,15 @@ _own = shared.together(
     shared.tv_weight,
     shared.save_every,
 )  # fmt: skip
+_moving = shared.together(
+    click.option("--zoom", type=click.IntRange(2), metavar="FRAMES",
+                 help="Make a clip of so many frames that goes deeper and deeper into the photo."),
+    click.option("--rate", type=click.FloatRange(1, 240), metavar="FRAMES",
+                 help="Frames a second of --zoom. [default: 25]"),
+    click.option("--layers", type=Layers(), metavar="NAME,NAME...",
+                 help="Layers of a clip or a zoom one after the other, each giving way to the next."),
+    shared.resume,
+)  # fmt: skip
 
 
 @click.command()
@@ -64,6 +87,7 @@ _own = shared.together(
 @shared.output
 @_aim
 @_own
+@_moving
 @shared.reading
 @shared.network_at_any_size
 @shared.seed
@@ -72,8 +96,9 @@ _own = shared.together(
 def dream(inputs: tuple[str, ...], output: str | None, longer: int | None, **options: Any) -> None:
     """Change a photograph, or noise, into what a layer answers to: deep dream.
 
-    INPUTS are photos, folders of photos, - for standard input, or the word noise. The picture has the photo's own
-    size. Ctrl-C ends it early and keeps the picture.
+    INPUTS are photos, folders of photos, clips, - for standard input, or the word noise. The picture has the photo's
+    own size; a clip keeps its frames, times and sound, and goes to STEM-dream.mp4, or to a name that ends in .mp4,
+    .mov, .mkv, .webm, .gif, .webp or .png. Ctrl-C ends it early and keeps what there is; of a clip, --resume goes on.
 
     \b
     Examples:
@@ -81,12 +106,17 @@ def dream(inputs: tuple[str, ...], output: str | None, longer: int | None, **opt
       cnnviz dream noise --layer blocks.5 --size 800 -o noise.png
       cnnviz dream cat.jpg --layer blocks.3=0.5 --layer blocks.4 --original-colors
       cnnviz dream cat.jpg --guide flowers.jpg --mask sky.png -o cat.png
+      cnnviz dream clip.mp4 --octaves 3 -o dreamt.webm
+      cnnviz dream cat.jpg --zoom 150 --layers blocks.3,blocks.4,blocks.5 -o zoom.mp4
     """
     _dream.check_saving(options["save_every"], output)
     _dream.wanted(options)
-    run = Run(batch.plan(inputs, output, "-dream.png"))
+    jobs, moving = _clips.jobs(inputs, output, options)
+    run = Run(jobs)
 
     def one(job: Job) -> Line:
+        if job.source in moving:
+            return _clip(run, job)
         photo, source = _start(run, job, longer, options["seed"])
         mask = _dream.mask(options["mask_file"], photo, longer, options)
         guides = [_dream.read_guide(path, options) for path in options["guides"]]
@@ -109,6 +139,14 @@ def dream(inputs: tuple[str, ...], output: str | None, longer: int | None, **opt
         return _dream.ended(run, numbers, found.done, found.of) | {batch.INTERRUPTED: stop.interrupted}
 
     run.over(one)
+
+
+def _clip(run: Run, job: Job) -> Line:
+    o = run.options
+    plan = _clips.planned(run, job, lambda job: _start(run, job, o["longer"], o["seed"]))
+    from cnnviz.commands import _film
+
+    return _film.make(run, job, plan)
 
 
 def _start(run: Run, job: Job, longer: int | None, seed: int) -> "tuple[Photo, Source | None]":

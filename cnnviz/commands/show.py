@@ -81,9 +81,9 @@ def _check(recipe: dict[str, Any]) -> None:
 
 
 def _rerun(context: click.Context, file: Path, recipe: dict[str, Any], photo: str | None, where: list[str]) -> None:
-    done = [key for key in ("positions_done", "steps_done") if key in recipe.get("numbers", {})]
+    done = [key for key in ("positions_done", "frames_done", "steps_done") if key in recipe.get("numbers", {})]
     if done:  # where it stopped cannot be met again
-        how = "the same command with --resume goes on" if done[0] == "positions_done" else "run the command again"
+        how = "the same command with --resume goes on" if done[0] != "steps_done" else "run the command again"
         raise CnnvizError(f"{shown(str(file))}: was stopped before its end; {how}")
     root = context.find_root()
     group = root.command
@@ -178,7 +178,8 @@ def _same(path: Path, sha256: Any) -> None:
 
 def _note_versions(recorded: Any) -> None:
     """Say which versions are other ones here: then the bytes may be others too."""
-    here, there = versions(), recorded if isinstance(recorded, dict) else {}
+    there = recorded if isinstance(recorded, dict) else {}
+    here = versions(moving="av" in there)
     pairs = [(name, str(there.get(name))[:LONG], version) for name, version in here.items()]
     other = [f"{name} {then}, here {now}" for name, then, now in pairs if then != now]
     if other:

@@ -9,12 +9,14 @@ in photographs, coarse bands count more than fine ones, and what leaves [0, 1] i
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from cnnviz import ascent, objectives, priors, tiling
 from cnnviz.errors import MethodError, UsageMistake
+from cnnviz.film import Dream as FrameDream
 from cnnviz.models import Network
 from cnnviz.objectives import Objective, Term
 from cnnviz.trunk import LOGITS, Trunk
@@ -76,6 +78,10 @@ class Aim:
         return list(dict.fromkeys([*self.layers, *(name for name, _ in self.channels), *logits]))
 
 
+# A trunk, and what gives the objective for a picture (1, 3, h, w): made once for the many frames of a clip.
+Made = tuple[Trunk, Callable[[Tensor], Objective]]
+
+
 def from_nothing(size: tuple[int, int], seed: int = 0) -> Tensor:
     """Return a grey picture (1, 3, h, w) with a little noise, for a dream that begins with nothing."""
     generator = torch.Generator().manual_seed(seed)
@@ -99,6 +105,7 @@ def dream(
     mask: Tensor | None = None,
     gradient: Callable[[Trunk, Objective], ascent.Gradient] | None = None,
     approx: bool = False,
+    made: Made | None = None,
     progress: Callable[[Progress], None] = lambda _: None,
     stop: Callable[[], bool] = ascent.never,
 ) -> Dream:
@@ -109,11 +116,15 @@ def dream(
     pixels in each. ``tv_weight`` smooths: the strength of total variation's gradient beside the step's. What was
     dreamt is added to the picture ``strength`` times, where ``mask`` (1, 1, H, W), 0 to 1, lets it, by its brightness
     alone with ``original_colors``. ``gradient`` makes the gradient of an objective, by default ``fitting``, which
-    ``approx`` is for. ``stop`` is asked before every
-    step. Raises MethodError where nothing in the picture moves the aim.
+    ``approx`` is for. ``made`` is the aim's trunk and objectives where they are there already. ``stop`` is asked before
+    every step. Raises MethodError where nothing in the picture moves the aim.
     """
     base, gradient = inputs.to(network.device), gradient or partial(fitting, approx=approx)
-    trunk, generator = Trunk(network, aim.names), torch.Generator().manual_seed(seed)
+    if made is None:
+        own = Trunk(network, aim.names)
+        made = own, lambda seen: objective(own, aim, seen, gradient, approx)
+    trunk, climbed_at = made
+    generator = torch.Generator().manual_seed(seed)
     sizes = ascent.octave_sizes((base.shape[-2], base.shape[-1]), octaves, octave_scale, LEAST)
     dreamt = base.new_zeros((*base.shape[:2], *sizes[0]), dtype=torch.float32)
     done, values = 0, []
@@ -126,7 +137,7 @@ def dream(
         if stop():
             break
         where = None if mask is None else (ascent.resized(mask.to(base.device), size) > 0).float()
-        slope = gradient(trunk, objective(trunk, aim, _photo(base, size), gradient, approx))
+        slope = gradient(trunk, climbed_at(_photo(base, size)))
         climbed = ascent.climb(
             ascent.resized(dreamt, size).add_(_photo(base, size)).clamp_(0, 1),
             ascent.jittered(slope, jitter, generator), _rule(step_size, tv_weight, where),
@@ -246,3 +257,52 @@ def _balanced(
     alone = [Objective((replace(term, weight=1.0),)) for term in terms]
     strengths = [float(priors.rms(gradient(trunk, one)(picture)[1])) for one in alone]
     return [replace(term, weight=term.weight / max(own, 1e-30)) for term, own in zip(terms, strengths, strict=True)]
+
+
+def of_frames(
+    network: Network, first: Tensor, aim_at: Callable[[int], Aim], *, seed: int = 0, **settings: Any
+) -> FrameDream:
+    """Return the dream of a clip's frames, for ``film`` and ``zoom``; it goes on from the picture it is given.
+
+    ``first``, (1, 3, H, W), is the clip's first picture: where there are several terms, the strength of each is taken
+    from it once. ``aim_at`` gives the aim of a frame by its number: the same terms, with other weights or layers.
+    ``settings`` are those of ``dream``. Each frame has a seed of its own, so that it needs no memory of others.
+    """
+    known: dict[tuple[str, ...], Made] = {}
+
+    def next_frame(start: Tensor, _frame: Tensor, steps: int, number: int) -> Tensor:
+        aim = aim_at(number)
+        key = tuple(aim.layers)
+        if key not in known:
+            own = Trunk(network, aim.names)
+            known[key] = own, _balanced_once(own, aim, first)
+        trunk, even = known[key]
+        weights = [*aim.layers.values(), *aim.channels.values(), *aim.classes.values()]
+
+        def weighted(picture: Tensor) -> Objective:
+            terms = zip(even(picture).terms, weights, strict=True)
+            return Objective(tuple(replace(term, weight=term.weight * weight) for term, weight in terms))
+
+        made = trunk, weighted
+        return dream(network, start, aim=aim, steps=steps, seed=seed + number, made=made, **settings).picture
+
+    return next_frame
+
+
+def _balanced_once(trunk: Trunk, aim: Aim, first: Tensor) -> Callable[[Tensor], Objective]:
+    """Return what gives the objective whose terms all weigh 1, balanced on ``first`` at a picture's size."""
+    even = replace(
+        aim,
+        layers=dict.fromkeys(aim.layers, 1.0),
+        channels=dict.fromkeys(aim.channels, 1.0),
+        classes=dict.fromkeys(aim.classes, 1.0),
+    )
+    known: dict[tuple[int, ...], Objective] = {}
+
+    def at(picture: Tensor) -> Objective:
+        size = tuple(picture.shape[-2:])
+        if size not in known:
+            known[size] = objective(trunk, even, ascent.resized(first.to(picture), (size[0], size[1])).clamp_(0, 1))
+        return known[size]
+
+    return at

@@ -1,0 +1,186 @@
+"""How coherent a film is, and what it costs: synthetic clips whose motion is known exactly, beside frame by frame.
+
+``python benchmarks/film.py [FOLDER]``: EfficientNet-Lite0 blocks.4 as ``cnnviz dream --octaves 3``, 256 x 160
+pixels, one thread, CPU time (frame by frame every frame has the same seed, which favours it). A pan,
+a zoom, a square that moves over a still ground, and a still clip. Told of each: the PSNR of a frame against the one
+before warped by the known motion, where that could be seen; the rms of the hallucination and the mean brightness
+relative to the first frame's; the time per frame relative to frame by frame. Writes film.json beside itself, and some
+frames into FOLDER.
+"""
+
+import json
+import platform
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from cnnviz import flow, load_network
+from cnnviz.film import Dream, film
+from cnnviz.methods.dream import Aim, of_frames
+
+WIDTH, HEIGHT, FRAMES = 256, 160, 30
+STEPS, OCTAVES = 10, 3
+SAMPLES = Path(__file__).parent.parent / "sample_images"
+Array = NDArray[np.float32]
+
+
+@dataclass
+class Clip:
+    """Frames, uint8 (H, W, 3); for each but the first the true flow back (H, W, 2), and what could be seen (H, W)."""
+
+    frames: list[NDArray[np.uint8]]
+    flows: list[Array]
+    seen: list[NDArray[np.bool_]]
+
+
+def grid() -> tuple[Array, Array]:
+    """Return x and y of every pixel."""
+    y, x = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float32)
+    return x, y
+
+
+def look(world: Array, x: Array, y: Array) -> Array:
+    """Return what a camera sees of a picture at places x, y."""
+    return cv2.remap(world, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
+
+
+def photo(name: str) -> Array:
+    """Return a sample photograph, float32 (H, W, 3), smoothed so that half pixels can be read from it."""
+    return cv2.GaussianBlur(np.asarray(Image.open(SAMPLES / f"{name}.jpg").convert("RGB"), np.float32), (0, 0), 0.7)
+
+
+def camera(world: Array, place: Callable[[int], tuple[float, float, float]]) -> Clip:
+    """Return a clip of a camera over a picture; ``place(t)`` gives left, top and pixels of the picture per pixel."""
+    x, y = grid()
+    clip = Clip([], [], [])
+    for t in range(FRAMES):
+        left, top, scale = place(t)
+        shown = look(world, left + scale * (x - WIDTH / 2), top + scale * (y - HEIGHT / 2))
+        clip.frames.append(np.rint(shown.clip(0, 255)).astype(np.uint8))
+        if t:
+            left_, top_, scale_ = place(t - 1)
+            before_x = (left + scale * (x - WIDTH / 2) - left_) / scale_ + WIDTH / 2
+            before_y = (top + scale * (y - HEIGHT / 2) - top_) / scale_ + HEIGHT / 2
+            back = np.stack([before_x - x, before_y - y], -1).astype(np.float32)
+            clip.flows.append(back)
+            clip.seen.append(flow.inside(back))
+    return clip
+
+
+def square() -> Clip:
+    """Return a clip of a textured square that moves over a still ground by (2.3, 0.8) pixels a frame."""
+    x, y = grid()
+    ground = look(photo("coffee"), x + 150, y + 100)
+    patch, side = photo("astronaut"), 64
+    clip = Clip([], [], [])
+    before = np.zeros((HEIGHT, WIDTH), bool)
+    for t in range(FRAMES):
+        left, top = 40 + 2.3 * t, 35 + 0.8 * t
+        covered = (x >= left) & (x < left + side) & (y >= top) & (y < top + side)
+        shown = np.where(covered[..., None], look(patch, x - left + 190, y - top + 60), ground)
+        clip.frames.append(np.rint(shown.clip(0, 255)).astype(np.uint8))
+        if t:
+            back = np.where(covered[..., None], np.float32([-2.3, -0.8]), np.float32(0)).astype(np.float32)
+            was = flow.warp(before.astype(np.float32), back, sharp=False)
+            clip.flows.append(back)
+            clip.seen.append(_within(np.where(covered, was > 0.99, was < 0.01)))
+        before = covered
+    return clip
+
+
+def _within(seen: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Leave out the pixels that lie beside an edge of the square: interpolation mixes both sides there."""
+    return cv2.erode(seen.astype(np.uint8), np.ones((5, 5), np.uint8)).astype(bool)
+
+
+def clips() -> dict[str, Clip]:
+    """Return the four clips by name."""
+    cat = photo("chelsea")
+    still = camera(cat, lambda t: (220, 130, 1))
+    return {
+        "pan": camera(cat, lambda t: (160 + 1.7 * t, 110 + 0.6 * t, 1)),
+        "zoom": camera(photo("astronaut"), lambda t: (250, 180, 1.4 * 0.99**t)),
+        "square": square(),
+        "static": still,
+    }
+
+
+def dreamers(clip: Clip) -> tuple[Dream, Dream]:
+    """Return the dream of a clip as ``cnnviz dream`` makes it, with fewer octaves: for films, and frame by frame."""
+    network = load_network("efficientnet_lite0", device="cpu")
+    aim = Aim({"blocks.4": 1.0}, {}, {})
+    first = torch.from_numpy(clip.frames[0].transpose(2, 0, 1).astype(np.float32) / 255)[None]
+    dream = of_frames(network, first, lambda _: aim, octaves=OCTAVES)
+    return dream, lambda start, frame, steps, _: dream(start, frame, steps, 0)
+
+
+def frame_by_frame(frames: list[NDArray[np.uint8]], dream: Dream) -> Iterator[NDArray[np.uint8]]:
+    """Yield each frame dreamed by itself."""
+    for number, frame in enumerate(frames):
+        inputs = torch.from_numpy(frame.transpose(2, 0, 1).astype(np.float32) / 255)[None]
+        yield np.rint(255 * dream(inputs, inputs, STEPS, number)[0].permute(1, 2, 0).numpy()).astype(np.uint8)
+
+
+def measured(clip: Clip, pictures: list[NDArray[np.uint8]]) -> dict[str, float]:
+    """Return the figures of a dreamed clip."""
+    psnr = []
+    for before, now, back, seen in zip(pictures, pictures[1:], clip.flows, clip.seen, strict=False):
+        apart = (flow.warp(before.astype(np.float32), back) - now)[seen]
+        psnr.append(10 * np.log10(255**2 / max(float(np.square(apart).mean()), 1e-9)))
+    added = [p.astype(np.float64) - f for p, f in zip(pictures, clip.frames, strict=False)]
+    rms = np.array([np.sqrt(np.square(a).mean()) for a in added])
+    mean = np.array([a.mean() for a in added])
+    return {
+        "psnr mean": round(float(np.mean(psnr)), 2),
+        "psnr least": round(float(np.min(psnr)), 2),
+        "rms of the first, levels": round(float(rms[0]), 2),
+        "rms least": round(float(rms.min() / rms[0]), 3),
+        "rms most": round(float(rms.max() / rms[0]), 3),
+        "brightness off, levels": round(float(np.abs(mean - mean[0]).max()), 3),
+    }
+
+
+def timed(pictures: Iterator[NDArray[np.uint8]]) -> tuple[list[NDArray[np.uint8]], list[float]]:
+    """Return pictures and the CPU seconds of each."""
+    done, seconds, start = [], [], time.process_time()
+    for picture in pictures:
+        seconds.append(time.process_time() - start)
+        done.append(picture)
+        start = time.process_time()
+    return done, seconds
+
+
+def main() -> None:
+    """Print the figures and keep them; a folder named on the command line gets the frames."""
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    alone_frames = 8
+    figures = {}
+    for name, clip in clips().items():
+        dream, alike = dreamers(clip)
+        pictures, seconds = timed(shot.picture for shot in film(clip.frames, dream, steps=STEPS))
+        alone, alone_seconds = timed(frame_by_frame(clip.frames[:alone_frames], alike))
+        row = measured(clip, pictures)
+        row["psnr frame by frame"] = measured(clip, alone)["psnr mean"]
+        row["time relative"] = round(statistics.median(seconds[1:]) / statistics.median(alone_seconds), 3)
+        figures[name] = row
+        print(name, row, flush=True)
+        for number in (0, 1, 10, FRAMES - 1) if len(sys.argv) > 1 else ():
+            side = np.concatenate([clip.frames[number], pictures[number]], 1)
+            Image.fromarray(side).save(Path(sys.argv[1]) / f"{name}-{number:02}.png")
+    record = {"torch": torch.__version__, "machine": platform.machine(), "threads": 1, "frames": FRAMES,
+              "size": [HEIGHT, WIDTH], "steps": STEPS, "figures": figures}  # fmt: skip
+    Path(__file__).with_suffix(".json").write_text(json.dumps(record, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,113 @@
+"""A clip made frame by frame: kept without loss on the way, stopped by Ctrl-C, gone on with by --resume, written."""
+
+import contextlib
+import tempfile
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cnnviz import batch, output
+from cnnviz.batch import Job, Line
+from cnnviz.commands import _dream, _partial
+from cnnviz.commands._clips import Plan
+from cnnviz.commands._partial import Stop
+from cnnviz.commands._run import Run
+from cnnviz.errors import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from cnnviz.reel import Reel
+
+    Arrays = Mapping[str, NDArray[Any]]
+
+ENDING = ".partial.frames"
+Times = list[tuple[Fraction, Fraction]]
+
+
+def make(run: Run, job: Job, plan: Plan) -> Line:
+    """Make a clip and write it; return the numbers of it."""
+    recipe = run.recipe(plan.source, {}, moving=True)
+    if run.options["resume"] and (numbers := _partial.finished(job.output, recipe)):
+        return numbers
+    place = _partial.place(job.output)
+    known = _partial.find(place, recipe, run.console, plan.names) if run.options["resume"] else None
+    with _reel(job, known) as reel, _partial.stopping(None) as stop:
+        times, state, whole = _frames(run, plan, reel, known, stop)
+        numbers = _numbers(run, plan, reel, times) | ({} if whole else {"frames_done": len(times)})
+        if state:  # also of what is whole: should writing fail, nothing is lost
+            _partial.keep(place, state(), recipe)
+        _write(run, job, plan, reel, times, {**recipe, "numbers": numbers}, whole=whole)
+        if whole:
+            _partial.forget(place)
+            reel.remove()
+            return numbers | {batch.INTERRUPTED: stop.interrupted}
+    again = "; --resume goes on" if place else ""
+    run.console.note(f"stopped after {len(times)} frames{again}; the clip is what there was, without sound")
+    return numbers | {"status": "partial", batch.INTERRUPTED: True}
+
+
+@contextlib.contextmanager
+def _reel(job: Job, known: "Arrays | None") -> "Iterator[Reel]":
+    """Yield the reel beside the result, or one that nobody sees for standard output."""
+    from cnnviz.reel import Reel
+
+    with tempfile.TemporaryDirectory() if job.output in output.STDOUT else contextlib.nullcontext() as spare:
+        path = Path(spare) / "reel" if spare else Path(str(job.output) + ENDING)
+        with contextlib.closing(Reel(path, int(known["number"]) + 1 if known else 0)) as reel:
+            yield reel
+
+
+def _frames(
+    run: Run, plan: Plan, reel: "Reel", known: "Arrays | None", stop: Stop
+) -> "tuple[Times, Callable[[], Arrays] | None, bool]":
+    """Make the frames that are missing; return the times of all, what gives the last one's state, and whether all are.
+
+    Where that fails, what was kept before stays, and nothing else.
+    """
+    times: Times = []
+    state = None
+    try:
+        with run.console.progress("dreaming", "frames") as tick:
+            for made in plan.frames(known):
+                times.append((made.time, made.duration))
+                if made.picture is None:
+                    continue
+                reel.add(made.picture)
+                state = made.state
+                tick(len(times), plan.count or 0)
+                if stop() and len(times) != plan.count:
+                    return times, state, False
+    except BaseException:
+        if known is None:
+            reel.remove()
+        raise
+    return times, state, True
+
+
+def _numbers(run: Run, plan: Plan, reel: "Reel", times: Times) -> Line:
+    height, width = next(reel.pictures()).shape[:2]
+    duration = times[-1][0] + times[-1][1] - times[0][0]
+    return {
+        "network": run.network.name,
+        "aim": _dream.terms(plan.aim, run.network),
+        "size": [height, width],
+        "frames": len(times),
+        "rate": round(float(plan.rate), 6),
+        "duration": round(float(duration), 6),
+    }
+
+
+def _write(
+    run: Run, job: Job, plan: Plan, reel: "Reel", times: Times, recipe: dict[str, Any], *, whole: bool
+) -> None:  # fmt: skip
+    from cnnviz import video
+
+    frames = (video.Frame(picture, *time) for picture, time in zip(reel.pictures(), times, strict=True))
+    video.write(
+        str(job.output), frames, rate=plan.rate, recipe=recipe, time_base=plan.time_base,
+        sound_from=plan.sound if whole else None, note=lambda text: run.console.note(f"{shown(job.source)}: {text}"),
+    )  # fmt: skip

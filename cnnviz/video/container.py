@@ -1,0 +1,134 @@
+"""The frames of a video, through PyAV: upright, in the colours meant, refused where the file is broken or cut."""
+
+import logging
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from av.container import InputContainer
+from av.stream import Disposition
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from cnnviz.errors import PhotoError, shown
+from cnnviz.video.clip import Clip, Frame, Picture
+
+logging.getLogger("libav").addHandler(logging.NullHandler())  # else it writes on standard error of its own accord
+
+# Play lists and the like, which name other files and addresses, are not among them.
+CONTAINERS = "mov,matroska,avi,mpegts,mpeg,ogg,flv,asf,mpegvideo,h264,hevc,ivf,mxf,nut,dv"
+# Bicubic, accurate rounding, full chroma on both sides: swscale's default darkens by more than a level of 255.
+EXACT = 0x4 | 0x40000 | 0x2000 | 0x4000
+CLOCK = re.compile(r"([0-9]{1,6}):([0-9]{2}):([0-9]{2}(?:\.[0-9]{1,9})?)")
+SLACK = Fraction(1, 10)  # seconds that a duration in a header may be more than its frames
+
+
+@contextmanager
+def opened(path: str | Path) -> Iterator[InputContainer]:
+    """Yield an open video; whatever goes wrong while it is open becomes a PhotoError."""
+    try:
+        # An open file and not a name: FFmpeg takes names for addresses, and knows no bytes that are not UTF-8.
+        with open(path, "rb") as file:  # noqa: PTH123
+            options = {"format_whitelist": CONTAINERS, "protocol_whitelist": ""}
+            with av.open(file, "r", container_options=options, metadata_errors="replace") as container:
+                yield container
+    except av.error.InvalidDataError as error:
+        raise PhotoError("is not a video that can be read, or is broken or cut short") from error
+    except av.error.FFmpegError as error:
+        text = shown(str(error.strerror or type(error).__name__))
+        raise PhotoError(f"is not a video that can be read, or is broken ({text})") from error
+    except MemoryError:
+        raise PhotoError("does not fit into memory") from None
+
+
+def open_container(path: str | Path, max_pixels: int) -> Clip:
+    """Return the clip in a video's file, its first frame decoded to see that it can be. Raises PhotoError."""
+    with opened(path) as container:
+        stream = _pictures(container)
+        if stream.width * stream.height > max_pixels:
+            raise PhotoError(f"has frames of more than {max_pixels:,} pixels; see --max-pixels")
+        _check_length(stream, os.path.getsize(path))
+        first = next(container.decode(stream), None)
+        if first is None:
+            raise PhotoError("holds no frame that can be decoded")
+        height, width = _upright(first).shape[:2]
+        return Clip(
+            (height, width), _rate(stream), stream.time_base or Fraction(1, 1000), _duration(container, stream),
+            stream.frames or None, bool(container.streams.audio), lambda: _frames(path),
+        )  # fmt: skip
+
+
+def _pictures(container: InputContainer) -> VideoStream:
+    """Return the first stream that moves: the cover of a song does not."""
+    for stream in container.streams.video:
+        if stream.codec_context is None:
+            raise PhotoError("holds pictures of a kind that FFmpeg does not know, or is broken")
+        if not stream.disposition & Disposition.attached_pic:
+            stream.thread_type = "AUTO"
+            return stream
+    raise PhotoError("holds no moving pictures")
+
+
+def _rate(stream: VideoStream) -> Fraction:
+    rate = stream.average_rate or stream.guessed_rate
+    return Fraction(rate) if rate and rate > 0 else Fraction(25)
+
+
+def _duration(container: InputContainer, stream: VideoStream) -> Fraction | None:
+    if stream.duration and stream.time_base:
+        return stream.duration * stream.time_base
+    if said := CLOCK.fullmatch(stream.metadata.get("DURATION", "")):  # Matroska keeps each stream's own as a text
+        return 3600 * int(said[1]) + 60 * int(said[2]) + Fraction(said[3])
+    return Fraction(container.duration, 1_000_000) if container.duration else None
+
+
+def _check_length(stream: VideoStream, length: int) -> None:
+    """Refuse a file that ends before the last frame that its index names."""
+    if any(entry.pos + entry.size > length for entry in stream.index_entries):
+        raise PhotoError("is cut short: its index names frames beyond its end")
+
+
+def _frames(path: str | Path) -> Iterator[Frame]:
+    with opened(path) as container:
+        stream = _pictures(container)
+        rate, tick = _rate(stream), stream.time_base or Fraction(1, 1000)
+        size, end = None, Fraction(0)
+        for number, frame in enumerate(container.decode(stream)):
+            picture = _upright(frame)
+            size = size or picture.shape
+            if frame.is_corrupt or picture.shape != size:
+                what = "cannot be decoded whole" if frame.is_corrupt else "is of another size than the first"
+                raise PhotoError(f"is broken: frame {number} {what}")
+            time = _on_grid(frame.pts * tick, rate, tick) if frame.pts is not None else number / rate
+            duration = frame.duration * tick if frame.duration else 1 / rate
+            end = time + duration
+            yield Frame(picture, time, duration)
+        _check_end(stream, end)
+
+
+def _check_end(stream: VideoStream, end: Fraction) -> None:
+    """Refuse Matroska that ends before the time in its header: it has no index of all frames."""
+    if CLOCK.fullmatch(stream.metadata.get("DURATION", "")):
+        said = _duration(stream.container, stream)  # type: ignore[arg-type]
+        if said and end < said - SLACK:
+            raise PhotoError(f"is cut short: {float(end):.2f} of {float(said):.2f} seconds are there")
+
+
+def _on_grid(time: Fraction, rate: Fraction, tick: Fraction) -> Fraction:
+    """Return a time as the regular rate has it where it is the same up to the file's rounding."""
+    regular = round(time * rate) / rate
+    return regular if abs(regular - time) <= tick / 2 else time
+
+
+def _upright(frame: VideoFrame) -> Picture:
+    """Return a frame as uint8 RGB (H, W, 3), turned as the file says."""
+    known: dict[str, Any] = {"src_colorspace": frame.colorspace} if frame.colorspace in (1, 5, 6, 9) else {}
+    picture = frame.to_ndarray(format="rgb24", interpolation=EXACT, **known)
+    turned = np.rot90(picture, round(frame.rotation / 90)) if frame.rotation else picture
+    return np.ascontiguousarray(turned, dtype=np.uint8)
