@@ -4,8 +4,8 @@ import contextlib
 import io
 import json
 import os
-import re
 import pty
+import re
 import resource
 import signal
 import subprocess
