@@ -94,7 +94,7 @@ _moving = shared.together(
 @shared.json_lines
 @shared.talk
 def dream(inputs: tuple[str, ...], output: str | None, longer: int | None, **options: Any) -> None:
-    """Change a photograph, or noise, into what a layer answers to: deep dream.
+    """Change a photograph, noise or a clip into what a layer answers to: deep dream.
 
     INPUTS are photos, folders of photos, clips, - for standard input, or the word noise. The picture has the photo's
     own size; a clip keeps its frames, times and sound, and goes to STEM-dream.mp4, or to a name that ends in .mp4,
