@@ -7,7 +7,6 @@ tiles, in a process of its own: how far its peak memory is above what the loaded
 
 import json
 import platform
-import resource
 import statistics
 import subprocess
 import sys
@@ -21,9 +20,9 @@ from torch import Tensor
 
 from cnnviz import load_network
 from cnnviz.ascent import whole
+from cnnviz.methods.dream import Aim, dream
 from cnnviz.objectives import Objective, layer
 from cnnviz.priors import even
-from cnnviz.tiling import tiled
 from cnnviz.trunk import Trunk
 
 LAYER, SIZES, ROUNDS, LARGE = "blocks.4", (224, 512), 15, 4096
@@ -70,18 +69,17 @@ def ratio(size: int) -> dict[str, float]:
 
 
 def peak() -> float:
-    """Return this process's largest memory so far, in GB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    """Return this program's largest memory so far, in GB; ru_maxrss would count what ran before in its place."""
+    rows = Path("/proc/self/status").read_text().splitlines()
+    return next(int(row.split()[1]) for row in rows if row.startswith("VmHWM")) / 1e6
 
 
 def large() -> None:
-    """Print what one gradient of a large picture in tiles, and the update in place, cost in memory and time."""
-    gradient = tiled(Trunk(load_network(device="cpu"), [LAYER]), OBJECTIVE)
+    """Print what one step of a dream over a large picture, bytes to floats, costs in memory and time."""
+    network = load_network(device="cpu")
     before, start = peak(), time.process_time()
-    picture = torch.rand(1, 3, LARGE, LARGE)
-    _, slope = gradient(picture)
-    scale = float(torch.linalg.vector_norm(slope)) / slope.numel() ** 0.5
-    picture.add_(slope, alpha=0.01 / scale).clamp_(0, 1)
+    picture = torch.randint(256, (1, 3, LARGE, LARGE), dtype=torch.uint8)
+    dream(network, picture, aim=Aim({LAYER: 1.0}, {}, {}), steps=1, octaves=1)
     print(json.dumps({"GB over the base": round(peak() - before, 3), "seconds": round(time.process_time() - start, 1)}))
 
 

@@ -50,6 +50,7 @@ def cli() -> None:
     Start here:
       cnnviz occlude photo.jpg       draw what the network's answer rests on
       cnnviz classify photo.jpg      print what the network takes it for
+      cnnviz dream photo.jpg         change it into what a layer answers to
     """
 
 

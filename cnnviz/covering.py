@@ -1,11 +1,10 @@
 """A network's answers with parts of its input covered, one part after the other: which engine, in which order."""
 
-import ctypes
 import gc
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Literal, Protocol
@@ -17,7 +16,7 @@ from cnnviz.activations import feature_maps, watching
 from cnnviz.errors import MethodError
 from cnnviz.graph import Box, Incremental, UntraceableError
 from cnnviz.models import Network
-from cnnviz.models.network import memory_errors
+from cnnviz.models.network import give_back, memory_errors
 from cnnviz.windows import Grid, parts
 
 Kind = Literal["auto", "incremental", "plain"]
@@ -239,8 +238,7 @@ def collect(
 def _let_go() -> None:
     """Give the memory of a pass that failed back to the system."""
     gc.collect()  # its tensors hang on in the frames of its error
-    with suppress(AttributeError, OSError, TypeError):  # glibc keeps what was freed in pieces; others lack this
-        ctypes.CDLL(None).malloc_trim(0)
+    give_back()
 
 
 @contextmanager

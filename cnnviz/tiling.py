@@ -18,6 +18,7 @@ from torch import Tensor
 from cnnviz import graph
 from cnnviz.errors import UsageMistake
 from cnnviz.models import Network
+from cnnviz.models.network import give_back
 from cnnviz.objectives import Cells, Objective
 from cnnviz.trunk import LOGITS, Trunk
 
@@ -88,6 +89,8 @@ def tiled(
             part, slope = _part(trunk, objective, picture[inside], down, across)
             total[inside] += slope
             values += part
+            del slope
+            give_back()  # tiles differ in shape: what one leaves the next cannot use
             if progress:
                 progress(done, len(tiles))
         return values, total

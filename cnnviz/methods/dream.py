@@ -159,13 +159,10 @@ def fitting(trunk: Trunk, objective: Objective, approx: bool = False) -> ascent.
     ``approx`` as in ``tiling.tiled``.
     """
     plain = ascent.whole(trunk, objective)
-
-    def gradient(picture: Tensor) -> tuple[Tensor, Tensor]:
-        if _small(picture) or LOGITS in objective.layers:
-            return plain(picture)
-        return tiling.tiled(trunk, objective, approx=approx)(picture)
-
-    return gradient
+    if LOGITS in objective.layers:
+        return plain
+    tiled = tiling.tiled(trunk, objective, approx=approx)
+    return lambda picture: (plain if _small(picture) else tiled)(picture)
 
 
 def _small(picture: Tensor) -> bool:

@@ -1,7 +1,8 @@
 """A classifier that knows its own input: RGB in [0, 1] goes in, logits come out."""
 
+import ctypes
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -29,6 +30,12 @@ def memory_errors() -> Iterator[None]:
         if isinstance(error, torch.OutOfMemoryError) or allocator or "could not create a primitive" in text:
             raise MemoryError(str(error).splitlines()[0]) from error
         raise
+
+
+def give_back() -> None:
+    """Give memory that was freed back to the system: glibc keeps it in pieces, others have no such call."""
+    with suppress(AttributeError, OSError, TypeError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 @dataclass(frozen=True)
