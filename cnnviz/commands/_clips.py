@@ -108,8 +108,8 @@ def check(options: Mapping[str, Any], moving: Sequence[str]) -> None:
         raise click.UsageError("--rate goes with --zoom: a clip keeps its own")
     if options["layers"] and (options["layer"] or options["channels"] or options["targets"]):
         raise click.UsageError("--layers stands in place of --layer, --channel and --class")
-    unfit = {"--mask": options["mask_file"], "--caricature": options["caricature"], "--save-every":
-             options["save_every"]}  # fmt: skip
+    unfit = {"--mask": options["mask_file"], "--caricature": options["caricature"], "--approx": options["approx"],
+             "--save-every": options["save_every"]}  # fmt: skip
     for flag in (flag for flag, value in unfit.items() if value and moving):
         raise click.UsageError(f"{flag} goes with a photo alone: not with a clip, nor with --zoom")
     if options["zoom"] and (clips := [given for given in moving if Path(given).suffix.lower() in NAMED]):

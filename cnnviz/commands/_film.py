@@ -13,7 +13,7 @@ from cnnviz.commands import _dream, _partial
 from cnnviz.commands._clips import Plan
 from cnnviz.commands._partial import Stop
 from cnnviz.commands._run import Run
-from cnnviz.errors import shown
+from cnnviz.errors import CnnvizError, shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,8 +35,10 @@ def make(run: Run, job: Job, plan: Plan) -> Line:
         return numbers
     place = _partial.place(job.output)
     known = _partial.find(place, recipe, run.console, plan.names) if run.options["resume"] else None
+    if known is None:  # what an earlier run kept goes with its frames
+        _partial.forget(place)
     with _reel(job, known) as reel, _partial.stopping(None) as stop:
-        times, state, whole = _frames(run, plan, reel, known, stop)
+        times, state, whole = _frames(run, plan, reel, known, stop, lambda state: _partial.keep(place, state, recipe))
         numbers = _numbers(run, plan, reel, times) | ({} if whole else {"frames_done": len(times)})
         if state:  # also of what is whole: should writing fail, nothing is lost
             _partial.keep(place, state(), recipe)
@@ -62,11 +64,11 @@ def _reel(job: Job, known: "Arrays | None") -> "Iterator[Reel]":
 
 
 def _frames(
-    run: Run, plan: Plan, reel: "Reel", known: "Arrays | None", stop: Stop
+    run: Run, plan: Plan, reel: "Reel", known: "Arrays | None", stop: Stop, keep: "Callable[[Arrays], None]"
 ) -> "tuple[Times, Callable[[], Arrays] | None, bool]":
     """Make the frames that are missing; return the times of all, what gives the last one's state, and whether all are.
 
-    Where that fails, what was kept before stays, and nothing else.
+    Terminated, it keeps what there is for --resume; where a clip breaks, what was kept before stays, and nothing else.
     """
     times: Times = []
     state = None
@@ -81,8 +83,10 @@ def _frames(
                 tick(len(times), plan.count or 0)
                 if stop() and len(times) != plan.count:
                     return times, state, False
-    except BaseException:
-        if known is None:
+    except BaseException as end:
+        if state and not isinstance(end, CnnvizError):
+            keep(state())
+        elif known is None:
             reel.remove()
         raise
     return times, state, True

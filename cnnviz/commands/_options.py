@@ -80,6 +80,17 @@ class Triple(click.ParamType):  # type: ignore[type-arg,unused-ignore]
         return numbers * 3 if len(numbers) == 1 else numbers
 
 
+class Finite(click.FloatRange):
+    """A number in a range; click's own takes NaN for one in every range."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return a float that is a number and not infinite."""
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is not a finite number", param, ctx)
+        return number
+
+
 class Box(click.ParamType):  # type: ignore[type-arg,unused-ignore]
     """A rectangle: x and y of its top left corner, width and height, in whole pixels, such as 40,60,200,120."""
 
@@ -254,7 +265,7 @@ resume = click.option(
 def tv_weight_of(default: float | None, shown: str) -> Decorator[Any]:
     """Return the option for how much is smoothed; ``default`` is the method's own, ``shown`` what the help says."""
     return click.option(
-        "--tv-weight", type=click.FloatRange(0), default=default, metavar="WEIGHT",
+        "--tv-weight", type=Finite(0), default=default, metavar="WEIGHT",
         help=f"Smoothing: the strength of total variation's gradient beside that of a step. [default: {shown}]",
     )  # fmt: skip
 
@@ -263,7 +274,7 @@ tv_weight = tv_weight_of(0.0, "0")
 octaves = together(
     click.option("--octaves", type=click.IntRange(1, 32), default=4, show_default=True, metavar="N",
                  help="Sizes climbed one after the other, the smallest first."),
-    click.option("--octave-scale", type=click.FloatRange(1, 8, min_open=True), default=1.4, show_default=True,
+    click.option("--octave-scale", type=Finite(1, 8, min_open=True), default=1.4, show_default=True,
                  metavar="FACTOR", help="How many times larger an octave is than the one before."),
 )  # fmt: skip
 
@@ -286,7 +297,7 @@ def steps(default: int, of: str) -> Decorator[Any]:
 def step_size(default: float) -> Decorator[Any]:
     """Return the option for how long a step is; ``default`` is the method's own."""
     return click.option(
-        "--step-size", type=click.FloatRange(0, 1, min_open=True), default=default, show_default=True,
+        "--step-size", type=Finite(0, 1, min_open=True), default=default, show_default=True,
         metavar="SHARE", help="Root mean square of a step's changes, as a share of the range from black to white.",
     )  # fmt: skip
 

@@ -32,7 +32,7 @@ _own = shared.together(
                  help="Steps of integrated gradients, from black to the photo."),
     click.option("--samples", type=click.IntRange(1), default=25, show_default=True, metavar="N",
                  help="Noisy inputs of smoothgrad."),
-    click.option("--noise", type=click.FloatRange(0), default=0.15, show_default=True, metavar="SHARE",
+    click.option("--noise", type=shared.Finite(0), default=0.15, show_default=True, metavar="SHARE",
                  help="Deviation of smoothgrad's noise, in parts of the input's range."),
     shared.score("logit"),
     shared.raw,

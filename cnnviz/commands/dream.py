@@ -59,7 +59,7 @@ _own = shared.together(
                  help="Dream where this picture, of the photo's size, is white; where it is black, the photo stays."),
     click.option("--original-colors", is_flag=True, default=False,
                  help="Change the brightness alone and keep the photo's colours."),
-    click.option("--strength", type=click.FloatRange(0), default=1.0, show_default=True,
+    click.option("--strength", type=shared.Finite(0), default=1.0, show_default=True,
                  help="How much of the dream is laid over the photo, 1 as dreamt."),
     click.option("--approx", is_flag=True, default=False,
                  help="Dream over large pictures tile by tile even where cells see the whole picture: each tile then "
@@ -74,7 +74,7 @@ _own = shared.together(
 _moving = shared.together(
     click.option("--zoom", type=click.IntRange(2), metavar="FRAMES",
                  help="Make a clip of so many frames that goes deeper and deeper into the photo."),
-    click.option("--rate", type=click.FloatRange(1, 240), metavar="FRAMES",
+    click.option("--rate", type=shared.Finite(1, 240), metavar="FRAMES",
                  help="Frames a second of --zoom. [default: 25]"),
     click.option("--layers", type=Layers(), metavar="NAME,NAME...",
                  help="Layers of a clip or a zoom one after the other, each giving way to the next."),

@@ -34,7 +34,7 @@ _own = shared.together(
                   help="Windows start inside the input, or overhang it so that border pixels count like the others."),
     click.option("--engine", type=click.Choice(["auto", "incremental", "plain"]), default="auto", show_default=True,
                  help="Compute only what a window changes, or a whole pass a place; auto takes the faster."),
-    click.option("--time-limit", type=click.FloatRange(0, min_open=True), metavar="SECONDS",
+    click.option("--time-limit", type=shared.Finite(0, min_open=True), metavar="SECONDS",
                  help="Stop each photo after this long and draw the coarser map of the places done. [default: none]"),
     shared.resume,
     click.option("--panels", is_flag=True,

@@ -253,7 +253,9 @@ def _balanced(
         return terms
     alone = [Objective((replace(term, weight=1.0),)) for term in terms]
     strengths = [float(priors.rms(gradient(trunk, one)(picture)[1])) for one in alone]
-    return [replace(term, weight=term.weight / max(own, 1e-30)) for term, own in zip(terms, strengths, strict=True)]
+    for term in (term for term, own in zip(terms, strengths, strict=True) if own == 0):
+        raise MethodError(f"nothing in this picture moves what is dreamt of in {term.layer}: leave it out")
+    return [replace(term, weight=term.weight / own) for term, own in zip(terms, strengths, strict=True)]
 
 
 def of_frames(

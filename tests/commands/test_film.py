@@ -17,6 +17,7 @@ from video import clips
 
 import cnnviz
 from cnnviz import cli, recipe, video
+from cnnviz.errors import Terminated
 from cnnviz.reel import Reel
 
 SCHEMA = json.loads((Path(cnnviz.__file__).parent / "data" / "schema-1.json").read_text("utf-8"))
@@ -179,3 +180,25 @@ def test_a_photo_never_opens_pyav():
     code += "'--steps', '1', '--layer', 'blocks.1']); sys.exit('av' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False, capture_output=True).returncode == 0
     assert video.read("small-dream.png").size == (23, 32)
+
+
+@pytest.mark.slow
+def test_terminated_it_keeps_what_there_is_and_begun_anew_it_leaves_nothing_stale(here, monkeypatch):
+    words = ("small.png", *ZOOM, "-o", "out.mp4")
+    assert cli._run(["dream", *words[:-1], "whole.mp4"]) == 0
+    add, added = Reel.add, []
+
+    def terminated(reel: Reel, picture: np.ndarray) -> None:
+        add(reel, picture)
+        added.append(1)
+        if len(added) == 3:
+            raise Terminated
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Reel, "add", terminated)
+        assert cli._run(["dream", *words]) == 143
+    kept = {path.name for path in here.glob("*.partial.*")}
+    assert kept == {"out.mp4.partial.npz", "out.mp4.partial.frames"}
+    assert cli._run(["dream", *words, "--resume"]) == 0
+    assert Path("out.mp4").read_bytes() == Path("whole.mp4").read_bytes()
+    assert not list(here.glob("*.partial.*"))

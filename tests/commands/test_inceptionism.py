@@ -98,6 +98,8 @@ def test_pictures_on_the_way_are_kept(capsys):
         (["--class", "banan"], "no class is named 'banan'"),
         (["--class", "1000"], "no class 1000"),
         (["--random", "1001"], "--random 1001: efficientnet_lite0 has 1000 classes"),
+        (["--class", "1", "--step-size", "nan"], "Invalid value for '--step-size': 'nan' is not a finite number"),
+        (["--class", "1", "--statistics-weight", "inf"], "Invalid value for '--statistics-weight'"),
         (["--class", "1", "--zoom", "2,1"], "Invalid value for '--zoom'"),
         (["--class", "1", "--method", "lecture", "--blur", "1"], "--blur has no part in --method lecture"),
         (["--class", "1", "--judge", "lite9"], "Invalid value for '--judge'"),
