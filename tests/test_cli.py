@@ -5,7 +5,6 @@ import io
 import json
 import os
 import pty
-import re
 import resource
 import signal
 import subprocess
@@ -165,22 +164,17 @@ def test_a_signal_during_work_ends_it_quietly(
     number: signal.Signals, status: int, told: int, photo: Path, tmp_path: Path
 ) -> None:
     Image.open(photo).resize((32, 32)).save(tmp_path / "a.png")
-    words = ["occlude", "a.png", "cat.jpg", "--fit", "whole", "--window", "32", "--stride", "2", "-o", "out/"]
+    words = ["occlude", "a.png", "-", "--fit", "whole", "--window", "32", "--stride", "2", "-o", "out/"]
     process = subprocess.Popen(
-        [COMMAND, *words], cwd=tmp_path, env=environment(), stderr=subprocess.PIPE, text=True,
+        [COMMAND, *words], cwd=tmp_path, env=environment(), text=True, stdin=subprocess.PIPE, stderr=subprocess.PIPE,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # shells let background jobs ignore it
     )  # fmt: skip
     assert process.stderr
-    assert process.stderr.readline() == "cnnviz: a.png -> out/a-occlude.png\n"  # the other takes minutes
-    process.send_signal(number)
-    _, rest = process.communicate(timeout=60)
-    assert process.returncode == status
-    if told and "stopped after" in rest:  # the second photo was read and its first places done: they are kept
-        assert re.fullmatch(
-            r"cnnviz: stopped after \d+ of \d+ places; .*\ncnnviz: cat.jpg -> out/cat-occlude.png\n", rest
-        )
-    else:
-        assert rest == "cnnviz: interrupted\n" * told
+    assert process.stderr.readline() == "cnnviz: a.png -> out/a-occlude.png\n"
+    process.send_signal(number)  # it waits for the second photo, which never comes
+    with process:  # closes its pipes
+        assert process.wait(timeout=60) == status
+        assert process.stderr.read() == "cnnviz: interrupted\n" * told
     assert os.listdir(tmp_path / "out") == ["a-occlude.png"]
 
 
