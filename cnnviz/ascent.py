@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from cnnviz.errors import MethodError
 from cnnviz.objectives import Objective
 
+COPIED = 3 << 20  # values of a picture that may be copied; larger ones are changed in place
 # A picture (N, 3, h, w) -> what each layer gives, by name, differentiable: a Trunk.
 Layers = Callable[[Tensor], Mapping[str, Tensor]]
 # A picture -> the objective's values (N,) and their gradient, like the picture.
@@ -71,24 +72,17 @@ def resized(picture: Tensor, size: tuple[int, int]) -> Tensor:
     return F.interpolate(picture, size, mode="bicubic", antialias=True, align_corners=False)
 
 
-def jitter(most: int) -> View:
-    """Return the view that rolls the picture by up to ``most`` pixels down or up and across, anew in each step.
-
-    So that the network's own grid leaves no marks.
-    """
-
-    def view(picture: Tensor, _: float, generator: torch.Generator) -> Tensor:
-        down, across = torch.randint(-most, most + 1, (2,), generator=generator).tolist()
-        return picture.roll((down, across), (2, 3))
-
-    return view
-
-
 def jittered(gradient: Gradient, most: int, generator: torch.Generator) -> Gradient:
-    """Return the gradient as seen through ``jitter``, without copies: the picture is rolled in place, and back."""
+    """Return the gradient as seen with the picture rolled by up to ``most`` pixels down or up and across, each anew.
+
+    So that the network's own grid leaves no marks. A large picture is rolled in place, and back, without copies.
+    """
 
     def rolled(picture: Tensor) -> tuple[Tensor, Tensor]:
         down, across = torch.randint(-most, most + 1, (2,), generator=generator).tolist()
+        if picture[0].numel() <= COPIED:
+            values, slope = gradient(picture.roll((down, across), (2, 3)))
+            return values, slope.roll((-down, -across), (2, 3))
         values, slope = gradient(_roll(picture, down, across))
         _roll(picture, -down, -across)
         return values, _roll(slope, -down, -across)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from cnnviz import graph
 from cnnviz.errors import MethodError, UsageMistake
-from cnnviz.frozen import quicken
+from cnnviz.frozen import part, quicken
 from cnnviz.models.network import Network, memory_errors
 from cnnviz.weights import reason
 
@@ -50,7 +50,7 @@ class Trunk:
         module = graph.twin(folded) if folded is network.module else folded
         self._module = _own_weights(module).eval()
         if network.device.type == "cpu":
-            quicken(self._module, network.module)
+            quicken(self._module, named)
         self._seen: dict[str, list[Tensor]] = {}
         self._runs: dict[str, int] = {}
         for name in named:
@@ -74,6 +74,7 @@ class Trunk:
         Of photographs: the running statistics; where the normalisation is folded into what comes before, what it
         makes of them.
         """
+        part(self._module)  # so that it does arrive there
         found = []
         for name, norm in self.network.module.named_modules():
             if not isinstance(norm, nn.BatchNorm2d) or norm.running_mean is None or norm.running_var is None:

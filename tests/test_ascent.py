@@ -20,6 +20,16 @@ def trunk_of(module: nn.Module):
     return lambda x: {"a": module(x)}
 
 
+def jitter(most: int) -> ascent.View:
+    """The view that rolls the picture: what ``jittered`` is to give, by autograd."""
+
+    def view(picture, _share, generator):
+        down, across = torch.randint(-most, most + 1, (2,), generator=generator).tolist()
+        return picture.roll((down, across), (2, 3))
+
+    return view
+
+
 def test_a_linear_layer_is_climbed_along_its_weights():
     torch.manual_seed(0)
     conv = nn.Conv2d(3, 4, 1).requires_grad_(False)
@@ -66,7 +76,7 @@ def test_the_gradient_comes_back_through_the_jitter():
         steps.append(slope)
         return 0 * slope
 
-    ascent.climb(start, gradient, rule, steps=5, generator=seeded(), view=ascent.jitter(4))
+    ascent.climb(start, gradient, rule, steps=5, generator=seeded(), view=jitter(4))
     assert any(not torch.equal(picture, start) for picture in seen)
     for picture, slope in zip(seen, steps, strict=True):
         assert torch.equal(picture.flatten().sort()[0], start.flatten().sort()[0])
@@ -79,7 +89,7 @@ def test_one_seed_one_picture():
     start = torch.rand(1, 3, 16, 16, generator=seeded())
 
     def end(seed):
-        return ascent.climb(start, gradient, plain, steps=4, generator=seeded(seed), view=ascent.jitter(5)).picture
+        return ascent.climb(start, gradient, plain, steps=4, generator=seeded(seed), view=jitter(5)).picture
 
     assert torch.equal(end(0), end(0))
     assert not torch.equal(end(0), end(1))
@@ -100,7 +110,9 @@ def test_it_stops_when_asked_and_keeps_what_it_has(after):
     assert (end.values is None) == (after == 0)
 
 
-def test_jittered_in_place_is_the_view_and_leaves_the_picture():
+@pytest.mark.parametrize("copied", [0, 1 << 20])
+def test_jittered_in_place_or_not_is_the_view_and_leaves_the_picture(copied, monkeypatch):
+    monkeypatch.setattr(ascent, "COPIED", copied)
     picture = torch.rand(1, 3, 20, 24, generator=seeded())
     weights = torch.rand(20, 24, generator=seeded(1))
 
@@ -109,7 +121,7 @@ def test_jittered_in_place_is_the_view_and_leaves_the_picture():
 
     before = picture.clone()
     plain = [ascent.climb(picture, gradient, lambda _p, s, _d: 0.01 * s, steps=3, generator=seeded(2),
-                          view=ascent.jitter(4)).picture]  # fmt: skip
+                          view=jitter(4)).picture]  # fmt: skip
     assert torch.equal(picture, before)
     rolled = ascent.jittered(gradient, 4, generator := seeded(2))
     rolled(picture)

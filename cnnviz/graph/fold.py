@@ -26,6 +26,14 @@ def twin(module: nn.Module, device: str | None = None) -> nn.Module:
     return copy.deepcopy(module, weights | {id(b): b if device is None else b.to(device) for b in module.buffers()})
 
 
+def _nodes(module: nn.Module) -> list[fx.Node]:
+    """Return a network's operators in their order; none of a network that fx cannot trace."""
+    try:
+        return list(_Tracer().trace(module).nodes)
+    except (TypeError, ValueError, RuntimeError, AttributeError, NotImplementedError, torch.fx.proxy.TraceError):
+        return []
+
+
 def fold(module: nn.Module, keep: Collection[str] = ()) -> nn.Module:
     """Return a network with each batch normalisation folded into the convolution before it.
 
@@ -34,9 +42,8 @@ def fold(module: nn.Module, keep: Collection[str] = ()) -> nn.Module:
     its place. Convolutions named in ``keep`` are left alone, so that their own output stays what it was. A network
     that fx cannot trace is returned itself.
     """
-    try:
-        nodes = list(_Tracer().trace(module).nodes)
-    except (TypeError, ValueError, RuntimeError, AttributeError, NotImplementedError, torch.fx.proxy.TraceError):
+    nodes = _nodes(module)
+    if not nodes:
         return module
     module = twin(module)
     uses = Counter(str(node.target) for node in nodes if node.op == "call_module")
@@ -52,3 +59,30 @@ def fold(module: nn.Module, keep: Collection[str] = ()) -> nn.Module:
             rest = OrderedDict(norm.named_children())
             module.set_submodule(names[1], nn.Sequential(rest) if rest else nn.Identity())
     return module
+
+
+def sole_readers(module: nn.Module, keep: Collection[str] = ()) -> dict[str, str]:
+    """Return by a module's name that of the one module that reads what it gives, where both run once and no more.
+
+    Identities between them do not count; there is no pair where a layer named in ``keep`` ends between the two.
+    """
+    nodes, found = [node for node in _nodes(module) if node.op == "call_module"], {}
+    uses = Counter(str(node.target) for node in nodes)
+    for node in nodes:
+        between, reader = [str(node.target)], _reader(node)
+        while reader and isinstance(module.get_submodule(str(reader.target)), nn.Identity):
+            between, reader = [*between, str(reader.target)], _reader(reader)
+        if reader and all(uses[name] == 1 for name in [*between, str(reader.target)]):
+            ends = [name for name in keep if any(_within(part, name) for part in between)]
+            if all(_within(str(reader.target), name) for name in ends):
+                found[between[0]] = str(reader.target)
+    return found
+
+
+def _reader(node: fx.Node) -> fx.Node | None:
+    reader = next(iter(node.users)) if len(node.users) == 1 else None
+    return reader if reader and reader.op == "call_module" else None
+
+
+def _within(name: str, layer: str) -> bool:
+    return name == layer or name.startswith(layer + ".")

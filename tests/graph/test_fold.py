@@ -72,3 +72,36 @@ def test_a_network_that_cannot_be_traced_is_left_alone():
 
     module = Branching().eval()
     assert graph.fold(module) is module
+
+
+class Chain(nn.Module):
+    """Each module has one reader up to ``c``, which two read; ``twice`` runs twice."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.block = nn.Sequential(nn.Conv2d(3, 3, 1), nn.Identity())
+        self.b, self.c, self.twice, self.end = nn.ReLU6(), nn.Conv2d(3, 3, 1), nn.ReLU(), nn.Conv2d(3, 3, 1)
+
+    def forward(self, x):
+        x = self.c(self.b(self.block(x)))
+        return self.end(self.twice(self.twice(x) + x))
+
+
+def test_sole_readers_are_those_that_alone_read_what_is_made_once():
+    readers = graph.sole_readers(Chain())
+    assert {name: readers.get(name) for name in ("block.0", "b", "c", "twice", "end")} == {
+        "block.0": "b", "b": "c", "c": None, "twice": None, "end": None
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("keep", "read"), [("block", False), ("block.1", False), ("b", True), ("c", True)])
+def test_nothing_is_read_alone_past_a_layer_that_is_kept(keep, read):
+    assert ("block.0" in graph.sole_readers(Chain(), [keep])) == read
+
+
+def test_a_network_that_fx_cannot_trace_has_no_pairs():
+    class Branching(Chain):
+        def forward(self, x):
+            return self.b(self.c(x)) if x.sum() > 0 else x
+
+    assert graph.sole_readers(Branching()) == {}
