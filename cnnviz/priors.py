@@ -32,7 +32,7 @@ def collapse(pyramid: list[Tensor]) -> Tensor:
     """Return the values (N, 3, h, w) that a pyramid of ``bands`` is made of."""
     values = pyramid[-1]
     for band in reversed(pyramid[:-1]):
-        values = band + _enlarged(values, band)
+        values = _enlarged(values, band).add_(band)
     return values
 
 

@@ -7,13 +7,13 @@ what it gives beyond them is added to its neighbours' gradients. So nothing is b
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise, product
 from math import ceil, floor, lcm, log2
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from cnnviz import graph
 from cnnviz.errors import UsageMistake
@@ -22,7 +22,8 @@ from cnnviz.models.network import give_back
 from cnnviz.objectives import Cells, Objective
 from cnnviz.trunk import LOGITS, Trunk
 
-TILE = 672  # pixels, with what is seen around the cells owned; larger: less is computed twice, more memory
+TILE = 512  # pixels, with what is seen around the cells owned; larger: less is computed twice, more memory
+PHASES = 64  # pixels: a multiple of most networks' strides
 HALO = 192  # pixels that a cell is taken to see to each side where tiles are approximate
 Gradient = Callable[[Tensor], tuple[Tensor, Tensor]]
 Progress = Callable[[int, int], None]
@@ -146,19 +147,77 @@ def plan(
 
     Raises UsageMistake for a layer without a known receptive field, or one that sees the whole picture.
     """
-    found = {layer.name: layer for layer in graph.layers(graph.twin(network.module, "meta"), size)}
-    stride = 1
-    for name, layer in found.items():
-        if layer.axes:
-            stride = lcm(stride, *(int(field.jump) for field in layer.axes if field.jump >= 1))
-        if set(layers) <= set(list(found)[: list(found).index(name) + 1]):
-            break
+    found = _found(network, layers, size)
+    stride = _stride(found, layers)
     both = []
     for axis in (0, 1):
         known = [_axis(found, name, axis, size[axis] if approx else None) for name in layers]
         step = lcm(stride, *(int(at.field.jump) for at in known if at.field.jump >= 1))
         both.append(spans(known, size[axis], step, tile))
     return both[0], both[1]
+
+
+def _found(network: Network, layers: Sequence[str], size: tuple[int, int]) -> dict[str, graph.Layer]:
+    """Return a network's layers, by name, for a picture of ``size`` (h, w); the shapes hold for those wanted.
+
+    A picture that is longer by a multiple of the stride has the same fields, and so many more cells. So two small ones
+    tell; where they do not, the whole is asked on the meta device, for which torch loads its compiler, 150 MB.
+    """
+    stride, least = PHASES, _least(network.size, size, PHASES)
+    small = _layers(network.module, least)
+    if PHASES % _stride(small, layers):
+        stride = lcm(PHASES, _stride(small, layers))
+        least = _least(network.size, size, stride)
+        small = _layers(network.module, least)
+    larger = _layers(network.module, (least[0] + stride, least[1] + stride))
+    for name in layers:
+        grown = _grown(small.get(name), larger.get(name), least, stride, size)
+        if grown is None:
+            return _layers(graph.twin(network.module, "meta"), size)
+        small[name] = grown
+    return small
+
+
+def _layers(module: nn.Module, size: tuple[int, int]) -> dict[str, graph.Layer]:
+    found = {layer.name: layer for layer in graph.layers(module, size)}
+    give_back()
+    return found
+
+
+def _stride(found: dict[str, graph.Layer], layers: Sequence[str]) -> int:
+    """Return the common stride of all that runs until the layers have answered."""
+    stride, missing = 1, set(layers)
+    for name, layer in found.items():
+        if layer.axes:
+            stride = lcm(stride, *(int(field.jump) for field in layer.axes if field.jump >= 1))
+        missing.discard(name)
+        if not missing:
+            break
+    return stride
+
+
+def _least(least: tuple[int, int], size: tuple[int, int], stride: int) -> tuple[int, int]:
+    """Return the smallest size of at least ``least``, or ``size`` itself, that is multiples of a stride below it."""
+    high, wide = (side - max(0, (side - low) // stride) * stride for side, low in zip(size, least, strict=True))
+    return high, wide
+
+
+def _grown(
+    small: graph.Layer | None, larger: graph.Layer | None, least: tuple[int, int], by: int, size: tuple[int, int]
+) -> graph.Layer | None:
+    """Return a layer for a picture of ``size`` from those for one of ``least`` and one larger ``by`` a stride.
+
+    None where these two are not what a layer of known fields gives.
+    """
+    if not (small and larger and small.axes and small.axes == larger.axes and len(small.shape) == 3):
+        return None
+    jumps = [field.jump for field in small.axes]
+    if any((b - a) * jump != by for a, b, jump in zip(small.shape[1:], larger.shape[1:], jumps, strict=True)):
+        return None
+    sides = zip(small.shape[1:], size, least, jumps, strict=True)
+    return replace(
+        small, shape=(small.shape[0], *(count + round((side - low) / jump) for count, side, low, jump in sides))
+    )
 
 
 def _axis(found: dict[str, graph.Layer], name: str, axis: int, length: int | None) -> Axis:

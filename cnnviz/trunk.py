@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from cnnviz import graph
 from cnnviz.errors import MethodError, UsageMistake
 from cnnviz.frozen import part, quicken
-from cnnviz.models.network import Network, memory_errors
+from cnnviz.models.network import Network, give_back, memory_errors
 from cnnviz.weights import reason
 
 LOGITS = "logits"
@@ -56,6 +56,7 @@ class Trunk:
         for name in named:
             self._module.get_submodule(name).register_forward_hook(self._hook(name))
         self._count(named)
+        give_back()
 
     def __call__(self, x: Tensor) -> dict[str, Tensor]:
         """Return what each layer gives for RGB (N, 3, h, w) in [0, 1], float: (N, channels, rows, columns) or others.

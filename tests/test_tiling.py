@@ -78,6 +78,40 @@ def test_maps_by_tiles_are_those_of_the_whole():
         torch.testing.assert_close(found, wanted[name], rtol=1e-4, atol=1e-4)
 
 
+class Thirds(torch.nn.Module):
+    """Strides that no power of two divides, a map made larger again, and one of a size of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.one, self.two = torch.nn.Conv2d(3, 4, 5, 3, 1), torch.nn.MaxPool2d(3, 5, ceil_mode=True)
+        self.up, self.fixed = torch.nn.ConvTranspose2d(4, 4, 2, 2), torch.nn.AdaptiveAvgPool2d(7)
+
+    def forward(self, x):
+        return self.fixed(self.up(self.two(self.one(x))))
+
+
+def thirds() -> Network:
+    return Network.from_module(Thirds(), (64, 64), HALF, HALF)
+
+
+SMALL = [(lite, ["blocks.4"]), (lite, ["blocks.1", "blocks.3"]), (thirds, ["one"]), (thirds, ["two", "up"])]
+
+
+@pytest.mark.parametrize(("network", "layers"), SMALL)
+@pytest.mark.parametrize("size", [(997, 1311), (1000, 700), (90, 1024)])
+def test_small_pictures_tell_the_tiles_of_a_large_one(network, layers, size, monkeypatch):
+    told = plan(network(), layers, size, 300)
+    asked = []
+    monkeypatch.setattr("cnnviz.tiling._grown", lambda *_: asked.append(1))
+    assert told == plan(network(), layers, size, 300)
+    assert asked
+
+
+def test_where_small_pictures_do_not_tell_the_whole_is_asked():
+    with pytest.raises(UsageMistake, match="layer fixed sees the whole picture"):
+        plan(thirds(), ["fixed"], (997, 1311), 300)
+
+
 def test_approximate_tiles_are_for_layers_that_see_everything():
     network = random_network("mobilenet_v3_small")
     objective = Objective((layer("features.8"),))

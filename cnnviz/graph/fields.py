@@ -126,6 +126,11 @@ def watch(x: Tensor) -> Iterator["_Fields"]:
 class _Fields(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Receptive fields by tensor. The tensors are kept, so that an address is not used twice."""
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Tell torch not to load its compiler, 150 MB and a second or two, only to be sure not to compile this."""
+        return False
+
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._known: dict[int, tuple[Tensor, Fields]] = {}

@@ -18,6 +18,7 @@ from cnnviz import ascent, objectives, priors, tiling
 from cnnviz.errors import MethodError, UsageMistake
 from cnnviz.film import Dream as FrameDream
 from cnnviz.models import Network
+from cnnviz.models.network import give_back
 from cnnviz.objectives import Objective, Term
 from cnnviz.trunk import LOGITS, Trunk
 
@@ -192,6 +193,7 @@ def _rule(step_size: float, tv_weight: float, where: Tensor | None) -> ascent.Ru
             step = priors.unit(priors.natural_colours(priors.even(slope, BANDS, COARSER, RESIDUAL)))
         else:
             step = priors.unit_(priors.natural_colours_(priors.even_(slope, BANDS, COARSER, RESIDUAL)))
+            give_back()
         if tv_weight:
             step.sub_(priors.variation_gradient(picture), alpha=tv_weight)
         return step.mul_(step_size if where is None else step_size * where)
