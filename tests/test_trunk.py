@@ -50,33 +50,57 @@ def plain(network: Network, layers: list[str], x: torch.Tensor) -> dict[str, tor
     return found | {LOGITS: logits}
 
 
-def error(network: Network, trunk: Trunk, x: torch.Tensor) -> float:
-    """How far the gradient of a random objective over a trunk's layers is off, relative to its largest magnitude."""
-    x, other = x.clone().requires_grad_(), x.clone().requires_grad_()
-    ours, theirs = trunk(x), plain(network, [name for name in trunk.layers if name != LOGITS], other)
-    mine, autograd = 0, 0
-    for name in trunk.layers:
-        assert (ours[name] - theirs[name]).abs().max() <= 1e-4 * theirs[name].abs().max()
-        weights = torch.randn_like(theirs[name]) / theirs[name].detach().std()
-        mine, autograd = mine + (ours[name] * weights).sum(), autograd + (theirs[name] * weights).sum()
-    mine, autograd = torch.autograd.grad(mine, x)[0], torch.autograd.grad(autograd, other)[0]
-    assert torch.isfinite(mine).all()
-    return float((mine - autograd).abs().max() / autograd.abs().max())
+PICTURES = 3
+FACTOR = 5.0  # single precision's own errors differ between orders of summation; vgg16 has the most, 3.4
+
+
+def slope(given: dict[str, torch.Tensor], weights: dict[str, torch.Tensor], x: torch.Tensor) -> torch.Tensor:
+    """The gradient, in float64, of a weighted sum of what layers give."""
+    total = sum((given[name] * weight.to(given[name])).sum() for name, weight in weights.items())
+    return torch.autograd.grad(total, x)[0].double()
+
+
+def distances(network: Network, trunk: Trunk, double: Network, x: torch.Tensor) -> dict[str, torch.Tensor]:
+    """How far the trunk's gradient and plain autograd's are from plain float64's, for the same random objective.
+
+    Each time the share of values that are off by more than 1e-4 of the largest, and the relative distance of all.
+    """
+    named = [name for name in trunk.layers if name != LOGITS]
+    inputs = [x.clone().to(dtype).requires_grad_() for dtype in (x.dtype, x.dtype, torch.float64)]
+    ours, theirs, exact = trunk(inputs[0]), plain(network, named, inputs[1]), plain(double, named, inputs[2])
+    weights = {name: torch.randn_like(exact[name]) / exact[name].detach().std() for name in trunk.layers}
+    for name in weights:
+        assert (ours[name] - exact[name]).abs().max() <= 1e-4 * exact[name].abs().max()
+    wanted = slope(exact, weights, inputs[2])
+    found = {}
+    for kind, given, at in (("trunk", ours, inputs[0]), ("plain", theirs, inputs[1])):
+        off = slope(given, weights, at) - wanted
+        assert torch.isfinite(off).all()
+        share = (off.abs() > 1e-4 * wanted.abs().max()).double().mean()
+        found[kind] = torch.stack([share, off.norm() / wanted.norm()])
+    return found
 
 
 def close(network: Network, layers: list[str], size: tuple[int, int]) -> None:
-    """Demand the gradient of plain autograd, to many digits in float64.
+    """Demand the gradient of plain autograd: to many digits in float64, in float32 as near to that as autograd's own.
 
-    In float32 for one of a few pictures: a unit that rounding carries over the bend of its rectifier has another
-    derivative, and in a deep network with random weights most pictures have one. Plain autograd in another memory
-    format differs as much.
+    The median of some pictures: a unit that rounding carries over the bend of its rectifier has another derivative, in
+    the trunk or in plain autograd, which is then off by 1e-3 to 1e-2 in either for single pictures.
     """
     torch.manual_seed(1)
-    trunk = Trunk(network, layers)
+    mean, std = network.mean.flatten().tolist(), network.std.flatten().tolist()
+    trunk, double = (
+        Trunk(network, layers),
+        Network.from_module(deepcopy(network.module).double(), network.size, mean, std),
+    )
     assert list(trunk(torch.rand(1, 3, *size))) == layers
-    assert min(error(network, trunk, torch.rand(1, 3, *size)) for _ in range(6)) <= 1e-4
-    double = Network.from_module(deepcopy(network.module).double(), network.size, MEAN, STD)
-    assert error(double, Trunk(double, layers), torch.rand(1, 3, *size, dtype=torch.float64)) <= 1e-10
+    rows = [distances(network, trunk, double, torch.rand(1, 3, *size)) for _ in range(PICTURES)]
+    ours, theirs = (torch.stack([row[kind] for row in rows]) for kind in ("trunk", "plain"))
+    for mine, autograd in zip(ours.median(0).values, theirs.median(0).values, strict=True):
+        assert mine <= FACTOR * autograd
+    assert (ours[:, 1] < 0.02).all()
+    exact = distances(double, Trunk(double, layers), double, torch.rand(1, 3, *size, dtype=torch.float64))
+    assert exact["trunk"][1] <= 1e-10
 
 
 @pytest.mark.slow
