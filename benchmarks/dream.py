@@ -21,7 +21,8 @@ import torch
 from torch import Tensor
 
 from cnnviz import load_network
-from cnnviz.methods.dream import Aim, dream
+from cnnviz.aims import Aim
+from cnnviz.methods.dream import dream
 from cnnviz.objectives import Objective, layer
 from cnnviz.trunk import Trunk
 

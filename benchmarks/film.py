@@ -24,8 +24,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from cnnviz import flow, load_network
+from cnnviz.aims import Aim
 from cnnviz.film import Dream, film
-from cnnviz.methods.dream import Aim, of_frames
+from cnnviz.methods.dream import of_frames
 
 WIDTH, HEIGHT, FRAMES = 256, 160, 30
 STEPS, OCTAVES = 10, 3

@@ -18,9 +18,9 @@ from cnnviz.errors import MethodError, PhotoError, shown
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from cnnviz.aims import Aim
     from cnnviz.film import Dream
     from cnnviz.images import Photo
-    from cnnviz.methods.dream import Aim
     from cnnviz.models import Network
     from cnnviz.video import Clip
 
@@ -152,7 +152,7 @@ def _try_layers(network: "Network", aim: "Aim") -> None:
     import torch
 
     from cnnviz import ascent
-    from cnnviz.methods.dream import objective
+    from cnnviz.aims import objective
     from cnnviz.trunk import Trunk
 
     trunk, grey = Trunk(network, aim.names), torch.full((1, 3, *network.size), 0.5, device=network.device)

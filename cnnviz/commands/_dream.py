@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
+    from cnnviz.aims import Aim
     from cnnviz.console import Tick
     from cnnviz.images import Photo
-    from cnnviz.methods.dream import Aim, Dream, Progress
+    from cnnviz.methods.dream import Dream, Progress
     from cnnviz.models import Network
 
 NOISE_SIDE = 512  # pixels of a picture from noise where --size says nothing
@@ -61,7 +62,7 @@ def aim(network: "Network", options: Mapping[str, Any], guides: "Sequence[Photo]
     """Return what to dream of."""
     import torch
 
-    from cnnviz.methods.dream import Aim
+    from cnnviz.aims import Aim
 
     layers, channels = wanted(options)
     if not layers and (guides or options["caricature"]):

@@ -6,7 +6,7 @@ notebook in TensorFlow (2016). Departures: the step is by root mean square and m
 in photographs, coarse bands count more than fine ones, and what leaves [0, 1] is clamped.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -14,19 +14,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from cnnviz import ascent, objectives, priors, tiling
-from cnnviz.errors import MethodError, UsageMistake
+from cnnviz import ascent, priors
+from cnnviz.aims import Aim, Made, balanced_once, fitting, objective, small
+from cnnviz.errors import MethodError
 from cnnviz.film import Dream as FrameDream
 from cnnviz.models import Network
 from cnnviz.models.network import give_back
-from cnnviz.objectives import Objective, Term
-from cnnviz.trunk import LOGITS, Trunk
+from cnnviz.objectives import Objective
+from cnnviz.trunk import Trunk
 
 BANDS, COARSER = 4, 1.4  # of the gradient: how many, and how much stronger each is than the next finer one
 RESIDUAL = 0.0  # of what is coarser still: the brightness of large areas stays as it is
 LEAST = 64  # pixels of an octave's shorter side
 LUMA = (0.299, 0.587, 0.114)  # brightness of red, green and blue, as in JPEG
-WHOLE = 1 << 20  # pixels: larger pictures are seen tile by tile, so that memory stays flat
 START = 0.03  # standard deviation of the noise that a dream from nothing begins with
 
 
@@ -56,31 +56,6 @@ class Dream:
     of: int
     sizes: tuple[tuple[int, int], ...]
     values: tuple[float, ...]
-
-
-@dataclass(frozen=True)
-class Aim:
-    """What to dream of: layers, channels and classes with their weights.
-
-    ``layers`` by name, as a whole; ``channels`` of layers as (layer, number); ``classes`` by index. With ``guides``
-    (1, 3, h, w) each, the layers climb towards those; with ``caricature`` towards the photo's own features.
-    """
-
-    layers: Mapping[str, float]
-    channels: Mapping[tuple[str, int], float]
-    classes: Mapping[int, float]
-    guides: Sequence[Tensor] = ()
-    caricature: bool = False
-
-    @property
-    def names(self) -> list[str]:
-        """What is read of the network: layers, and LOGITS where there are classes."""
-        logits = [LOGITS] if self.classes else []
-        return list(dict.fromkeys([*self.layers, *(name for name, _ in self.channels), *logits]))
-
-
-# A trunk, and what gives the objective for a picture (1, 3, h, w): made once for the many frames of a clip.
-Made = tuple[Trunk, Callable[[Tensor], Objective]]
 
 
 def from_nothing(size: tuple[int, int], seed: int = 0) -> Tensor:
@@ -154,22 +129,6 @@ def dream(
     return Dream(picture, done, steps * len(sizes), tuple(sizes), tuple(values))
 
 
-def fitting(trunk: Trunk, objective: Objective, approx: bool = False) -> ascent.Gradient:
-    """Return the gradient that takes small pictures whole, larger ones in tiles; classes, which have none, whole.
-
-    ``approx`` as in ``tiling.tiled``.
-    """
-    plain = ascent.whole(trunk, objective)
-    if LOGITS in objective.layers:
-        return plain
-    tiled = tiling.tiled(trunk, objective, approx=approx)
-    return lambda picture: (plain if _small(picture) else tiled)(picture)
-
-
-def _small(picture: Tensor) -> bool:
-    return picture.shape[-2] * picture.shape[-1] <= WHOLE
-
-
 def _photo(base: Tensor, size: tuple[int, int]) -> Tensor:
     """Return the photo, bytes or in [0, 1], at a size, in [0, 1]; of a large one the bytes alone are kept."""
     values = base.float().div_(255) if base.dtype == torch.uint8 else base.float()
@@ -189,7 +148,7 @@ def _rule(step_size: float, tv_weight: float, where: Tensor | None) -> ascent.Ru
     def rule(picture: Tensor, slope: Tensor, _share: float) -> Tensor:
         if not slope.any():
             raise MethodError("nothing in this picture moves what is dreamt of: take another layer or channel")
-        if _small(slope):
+        if small(slope):
             step = priors.unit(priors.natural_colours(priors.even(slope, BANDS, COARSER, RESIDUAL)))
         else:
             step = priors.unit_(priors.natural_colours_(priors.even_(slope, BANDS, COARSER, RESIDUAL)))
@@ -211,55 +170,6 @@ def lay(base: Tensor, dreamt: Tensor, strength: float, original_colors: bool, ma
     return torch.add(base, dreamt, alpha=strength).clamp_(0, 1)
 
 
-def objective(
-    trunk: Trunk,
-    aim: Aim,
-    picture: Tensor,
-    gradient: Callable[[Trunk, Objective], ascent.Gradient] = fitting,
-    approx: bool = False,
-) -> Objective:
-    """Return what to climb from a picture (1, 3, h, w).
-
-    Where there are several terms, each is divided by the root mean square of its gradient there, so that the
-    weights are shares of the step and not of values that cannot be compared.
-    """
-    with torch.no_grad():
-        seen = [trunk(guide.to(picture)) for guide in aim.guides]
-        own = _maps(trunk, picture, approx) if aim.caricature else {}
-        few = trunk(ascent.resized(picture, trunk.network.size)) if aim.channels else {}
-    terms = [_of_layer(name, weight, own, [given[name] for given in seen], aim) for name, weight in aim.layers.items()]
-    for (name, number), weight in aim.channels.items():
-        if number >= (count := few[name].shape[1]):
-            raise UsageMistake(f"channel {number}: {name} has {count}, counted from 0")
-        terms.append(objectives.channel(name, number, weight))
-    terms += [objectives.logit(target, weight) for target, weight in aim.classes.items()]
-    return Objective(tuple(_balanced(trunk, picture, terms, gradient)))
-
-
-def _of_layer(name: str, weight: float, own: Mapping[str, Tensor], guides: list[Tensor], aim: Aim) -> Term:
-    if guides:
-        return objectives.guide(name, guides, weight)
-    if aim.caricature:
-        return objectives.caricature(name, own[name], weight=weight)
-    return objectives.layer(name, weight)
-
-
-def _maps(trunk: Trunk, picture: Tensor, approx: bool = False) -> Mapping[str, Tensor]:
-    return trunk(picture) if _small(picture) else tiling.maps(trunk, picture, approx=approx)
-
-
-def _balanced(
-    trunk: Trunk, picture: Tensor, terms: list[Term], gradient: Callable[[Trunk, Objective], ascent.Gradient]
-) -> list[Term]:
-    if len(terms) == 1:
-        return terms
-    alone = [Objective((replace(term, weight=1.0),)) for term in terms]
-    strengths = [float(priors.rms(gradient(trunk, one)(picture)[1])) for one in alone]
-    for term in (term for term, own in zip(terms, strengths, strict=True) if own == 0):
-        raise MethodError(f"nothing in this picture moves what is dreamt of in {term.layer}: leave it out")
-    return [replace(term, weight=term.weight / own) for term, own in zip(terms, strengths, strict=True)]
-
-
 def of_frames(
     network: Network, first: Tensor, aim_at: Callable[[int], Aim], *, seed: int = 0, **settings: Any
 ) -> FrameDream:
@@ -276,7 +186,7 @@ def of_frames(
         key = tuple(aim.layers)
         if key not in known:
             own = Trunk(network, aim.names)
-            known[key] = own, _balanced_once(own, aim, first)
+            known[key] = own, balanced_once(own, aim, first)
         trunk, even = known[key]
         weights = [*aim.layers.values(), *aim.channels.values(), *aim.classes.values()]
 
@@ -288,22 +198,3 @@ def of_frames(
         return dream(network, start, aim=aim, steps=steps, seed=seed + number, made=made, **settings).picture
 
     return next_frame
-
-
-def _balanced_once(trunk: Trunk, aim: Aim, first: Tensor) -> Callable[[Tensor], Objective]:
-    """Return what gives the objective whose terms all weigh 1, balanced on ``first`` at a picture's size."""
-    even = replace(
-        aim,
-        layers=dict.fromkeys(aim.layers, 1.0),
-        channels=dict.fromkeys(aim.channels, 1.0),
-        classes=dict.fromkeys(aim.classes, 1.0),
-    )
-    known: dict[tuple[int, ...], Objective] = {}
-
-    def at(picture: Tensor) -> Objective:
-        size = tuple(picture.shape[-2:])
-        if size not in known:
-            known[size] = objective(trunk, even, ascent.resized(first.to(picture), (size[0], size[1])).clamp_(0, 1))
-        return known[size]
-
-    return at

@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch import nn
 
+from cnnviz.aims import Aim, objective
 from cnnviz.errors import MethodError, UsageMistake
-from cnnviz.methods.dream import Aim, dream, from_nothing, lay, objective
+from cnnviz.methods.dream import dream, from_nothing, lay
 from cnnviz.models import Network
 from cnnviz.trunk import Trunk
 
