@@ -73,9 +73,9 @@ def judged(judge: Network, picture: Pixels, target: int) -> tuple[int, float]:
 
 
 def photographs(folder: Path) -> dict[str, list[float]]:
-    """Return the 5th, 50th and 95th percentile of photographs' saturation and slope, cropped to 288 pixels."""
+    """Return the 5th, 50th and 95th percentile of photographs' saturation and slope, cropped to 336 pixels."""
     seen = [
-        np.array(ImageOps.fit(Image.open(path).convert("RGB"), (288, 288), Image.Resampling.BICUBIC))
+        np.array(ImageOps.fit(Image.open(path).convert("RGB"), (336, 336), Image.Resampling.BICUBIC))
         for path in sorted(folder.iterdir())
     ]
     measures = (saturation, slope)

@@ -178,6 +178,14 @@ def steps(default: int, of: str) -> Decorator[Any]:
     )
 
 
+def eps(default: int) -> Decorator[Any]:
+    """Return the option for the largest change of a value; ``default`` is the method's own."""
+    return click.option(
+        "--eps", type=click.IntRange(1, 255), default=default, show_default=True, metavar="LEVELS",
+        help="Largest change of one value, in levels of 255.",
+    )  # fmt: skip
+
+
 def step_size(default: float) -> Decorator[Any]:
     """Return the option for how long a step is; ``default`` is the method's own."""
     return click.option(
@@ -186,6 +194,10 @@ def step_size(default: float) -> Decorator[Any]:
     )  # fmt: skip
 
 
+judges = click.option(
+    "--judge", "judges", type=ModelName(), multiple=True, metavar="MODEL",
+    help="Print what this network, which has no part in the picture, makes of it.",
+)  # fmt: skip
 save_every = click.option(
     "--save-every", type=click.IntRange(1), metavar="N", help="Also write every N-th step's picture, beside the last."
 )

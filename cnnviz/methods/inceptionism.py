@@ -25,9 +25,9 @@ from cnnviz.trunk import LOGITS, Trunk
 Method = Literal["robust", "lecture"]
 Prior = Literal["laplacian", "fourier", "pixels"]
 BANDS, COARSER = 4, 1.9  # of the gradient: how many, and how much stronger each is than the next finer one
-SIDE = 9 / 7  # of the picture, as a share of what the network is shown at the end
+SIDE = 3 / 2  # of the picture, as a share of what the network is shown at the end
 LECTURE_TV = 0.5  # weight of total variation in the lecture's method
-GROWTH = (4 / 7, 11 / 14, 1.0)  # sides of what the network is shown, as shares of its own
+GROWTH = (3 / 7, 4 / 7, 5 / 7, 1.0)  # sides of what the network is shown, as shares of its own
 GREY = 0.02  # how far each step pulls the picture's mean colour towards grey
 LAST = 0.2  # length of the last step, as a share of the first
 START = 0.03  # standard deviation of the noise that it begins with
@@ -81,7 +81,7 @@ def inceptionism(
 ) -> Inception:
     """Climb the logit of class ``target`` from grey noise, a picture of ``size`` pixels a side.
 
-    By default that is 9/7 of the network's own, for the lecture the network's own. ``steps`` of ``step_size`` of the
+    By default that is 3/2 of the network's own, for the lecture the network's own. ``steps`` of ``step_size`` of the
     range by root mean square, the last a fifth of the first. ``prior`` says how a gradient becomes a step: "laplacian":
     all its bands equally strong; "fourier": its spectrum divided by the square of the frequency; "pixels": as it is.
     ``statistics_weight``: of the distance from the statistics of photographs; ``tv_weight``: of total variation,

@@ -34,7 +34,7 @@ def test_the_logits_are_those_of_the_picture_and_of_the_noise():
     assert made.logits[1] > made.before[1]
 
 
-@pytest.mark.parametrize(("method", "side"), [("robust", 10), ("lecture", 8)])
+@pytest.mark.parametrize(("method", "side"), [("robust", 12), ("lecture", 8)])
 def test_the_size_follows_the_network(method, side):
     assert inceptionism(linear(), target=0, method=method, steps=1).picture.shape == (1, 3, side, side)
 
