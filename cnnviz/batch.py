@@ -220,7 +220,7 @@ def run(
 def _tell(job: Job, line: Line, tell: Callable[[Job, Line], None] | None, console: Console) -> None:
     if tell:
         tell(job, line)
-    files = [shown(path) for path in (job.output, job.extra) if path not in (None, "-")]
+    files = [shown(path) for path in (line["output"], job.extra) if path not in (None, "-")]
     if files:
         console.note(f"{shown(job.source)} -> {', '.join(files)}")
 

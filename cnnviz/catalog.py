@@ -67,6 +67,36 @@ LITE = (
 )
 ZFNET = Entry(name="zfnet", source="cnnviz", file="", sha256="", size=224, parameters=62.4)
 
+
+@dataclass(frozen=True)
+class Attack:
+    """A method of ``adversarial`` that another package does.
+
+    ``norms`` it can keep small, its own first; ``steps`` by default, 0 where it has its own number; ``capped`` where
+    it is told the largest change, and else seeks the smallest; ``targeted`` where it knows a class to be fooled into.
+    """
+
+    package: str
+    norms: tuple[str, ...]
+    steps: int
+    capped: bool = False
+    targeted: bool = False
+
+
+ATTACKS = {
+    "fgsm": Attack("foolbox", ("linf",), 0, capped=True),
+    "pgd": Attack("foolbox", ("linf",), 10, capped=True, targeted=True),
+    "mi-fgsm": Attack("foolbox", ("linf",), 10, capped=True, targeted=True),
+    "deepfool": Attack("foolbox", ("l2", "linf"), 10),
+    "cw": Attack("foolbox", ("l2",), 50, targeted=True),
+    "ddn": Attack("foolbox", ("l2",), 100, targeted=True),
+    "fmn": Attack("foolbox", ("linf", "l1", "l0"), 100, targeted=True),
+    "apgd": Attack("torchattacks", ("linf",), 10, capped=True),
+    "autoattack": Attack("torchattacks", ("linf",), 0, capped=True),
+    "square": Attack("torchattacks", ("linf",), 1000, capped=True, targeted=True),
+    "one-pixel": Attack("torchattacks", ("l0",), 10, targeted=True),
+}
+
 ATTRIBUTIONS = {  # methods of attribution by name, with what figures call them
     "gradient": "Gradient",
     "gradient-x-input": "Gradient x input",

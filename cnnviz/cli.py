@@ -11,6 +11,7 @@ from click.shell_completion import shell_complete
 
 from cnnviz import __version__
 from cnnviz.commands.activations import activations
+from cnnviz.commands.adversarial import adversarial
 from cnnviz.commands.attribute import attribute
 from cnnviz.commands.classes import classes
 from cnnviz.commands.classify import classify
@@ -24,7 +25,9 @@ from cnnviz.commands.kernels import kernels
 from cnnviz.commands.layers import layers
 from cnnviz.commands.models import models
 from cnnviz.commands.occlude import occlude
+from cnnviz.commands.robustness import robustness
 from cnnviz.commands.show import show
+from cnnviz.commands.sticker import sticker
 from cnnviz.commands.visualize import visualize
 from cnnviz.console import Console
 from cnnviz.errors import CnnvizError, Status, Terminated, internal, shown
@@ -55,8 +58,8 @@ def cli() -> None:
 
 
 COMMANDS = (
-    occlude, attribute, deconv, dream, inceptionism, visualize, evaluate, activations, kernels, classify, models,
-    layers, classes, show, doctor, completion,
+    occlude, attribute, deconv, dream, inceptionism, visualize, adversarial, sticker, robustness, evaluate, activations,
+    kernels, classify, models, layers, classes, show, doctor, completion,
 )  # fmt: skip
 for command in COMMANDS:
     cli.add_command(command)

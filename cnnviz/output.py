@@ -16,6 +16,7 @@ from cnnviz.errors import OutputError, UsageMistake, shown
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+    from PIL import Image
 
 STDOUT = ("-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
@@ -62,24 +63,48 @@ def check(path: str, *, overwrite: bool) -> None:
 
 def write_picture(path: str, picture: "NDArray[np.uint8]", recipe: Mapping[str, Any]) -> None:
     """Write uint8 RGB (H, W, 3) with its recipe: PNG, JPEG or WebP by the ending."""
-    from PIL import Image, PngImagePlugin
+    from PIL import Image
 
-    kind, height, width = picture_format(path), *picture.shape[:2]
-    if max(height, width) > SIDES[kind]:
-        raise OutputError(f"{shown(path)}: {width}x{height} pixels are too many for {kind}, PNG takes them")
+    kind = _fitting(path, *picture.shape[:2])
+    write(path, lambda file: _save(file, Image.fromarray(picture), kind, recipe))
+
+
+def encode(path: str, image: "Image.Image", recipe: Mapping[str, Any]) -> bytes:
+    """Return the file that a picture of Pillow's becomes at ``path``, with recipe, colour profile and dots per inch."""
+    file = io.BytesIO()
+    _save(file, image, _fitting(path, image.height, image.width), recipe)
+    return file.getvalue()
+
+
+def write_bytes(path: str, data: bytes) -> None:
+    """Write a file that is made already."""
 
     def save(file: BinaryIO) -> None:
-        image = Image.fromarray(picture)
-        if kind == "PNG":
-            text = PngImagePlugin.PngInfo()
-            text.add_itxt(recipes.KEY, recipes.dump(recipe))
-            image.save(file, "PNG", pnginfo=text)
-        elif kind == "JPEG":
-            image.save(file, "JPEG", quality=95, subsampling=0, xmp=recipes.to_xmp(recipe))
-        else:
-            image.save(file, "WEBP", quality=95, method=4, xmp=recipes.to_xmp(recipe))
+        file.write(data)
 
     write(path, save)
+
+
+def _fitting(path: str, height: int, width: int) -> str:
+    """Return the format of a picture's file. Raises OutputError where so many pixels do not go into it."""
+    kind = picture_format(path)
+    if max(height, width) > SIDES[kind]:
+        raise OutputError(f"{shown(path)}: {width}x{height} pixels are too many for {kind}, PNG takes them")
+    return kind
+
+
+def _save(file: BinaryIO, image: "Image.Image", kind: str, recipe: Mapping[str, Any]) -> None:
+    from PIL import PngImagePlugin
+
+    keep = {key: image.info[key] for key in ("icc_profile", "dpi") if key in image.info}
+    if kind == "PNG":
+        text = PngImagePlugin.PngInfo()
+        text.add_itxt(recipes.KEY, recipes.dump(recipe))
+        image.save(file, "PNG", pnginfo=text, **keep)
+    elif kind == "JPEG":
+        image.save(file, "JPEG", quality=95, subsampling=0, xmp=recipes.to_xmp(recipe), **keep)
+    else:
+        image.save(file, "WEBP", quality=95, method=4, xmp=recipes.to_xmp(recipe), **keep)
 
 
 def write_arrays(path: str, arrays: "Mapping[str, NDArray[Any]]", recipe: Mapping[str, Any]) -> None:
@@ -91,11 +116,7 @@ def write_arrays(path: str, arrays: "Mapping[str, NDArray[Any]]", recipe: Mappin
 
 def write_text(path: str, text: str) -> None:
     """Write a text in UTF-8."""
-
-    def save(file: BinaryIO) -> None:
-        file.write(text.encode())
-
-    write(path, save)
+    write_bytes(path, text.encode())
 
 
 def write(path: str, save: Save) -> None:

@@ -17,12 +17,12 @@ from cnnviz.console import Console
 from cnnviz.errors import UsageMistake, WeightsError, shown
 
 if TYPE_CHECKING:
-    from cnnviz.images import Photo
+    from cnnviz.images import Original, Photo
     from cnnviz.models import Network
 
 # Options that do not change the bytes: where things go, what is said.
 SILENT = {"inputs", "output", "overwrite", "raw", "lines", "quiet", "debug", "offline", "time_limit", "resume",
-          "save_every"}  # fmt: skip
+          "save_every", "report", "renders", "keep_failed"}  # fmt: skip
 FILES = {"weights_file", "classes_file", "map_files", "mask_file", "guides"}
 PER_INPUT = {"map_files", "mask_file"}  # recorded input by input
 NOISE = "noise"  # the input of commands that can begin with nothing; a file of that name is ./noise
@@ -64,17 +64,26 @@ class Run:
         """Read a job's photograph; what a person should know of it is noted."""
         from cnnviz import images
 
+        data, source, reading = self._read(job)
+        return images.decode(data, **reading), source
+
+    def original(self, job: Job) -> tuple["Original", Source]:
+        """Read a job's photograph as its file stores it; what a person should know of it is noted."""
+        from cnnviz import images
+
+        data, source, reading = self._read(job)
+        return images.original(data, **reading), source
+
+    def _read(self, job: Job) -> tuple[bytes, Source, dict[str, Any]]:
+        """Return a file's bytes, what the recipe says of it, and the options of how it is read."""
+        from cnnviz import images
+
         o = self.options
         images.parse_colour(o["background"])
         data = images.read_bytes(job.source, o["max_pixels"])
-        photo = images.decode(
-            data,
-            frame=o["frame"],
-            max_pixels=o["max_pixels"],
-            background=o["background"],
-            note=lambda text: self.console.note(f"{shown(job.source)}: {text}"),
-        )
-        return photo, Source(self._name(job), hashlib.sha256(data).hexdigest())
+        reading = {key: o[key] for key in ("frame", "max_pixels", "background")}
+        reading["note"] = lambda text: self.console.note(f"{shown(job.source)}: {text}")
+        return data, Source(self._name(job), hashlib.sha256(data).hexdigest()), reading
 
     def source(self, job: Job) -> Source:
         """Return what the recipe says of a job's file, which is not read into memory."""
@@ -171,7 +180,7 @@ class Run:
 def _record(key: str, value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_record(key, item) for item in value]
-    if key in FILES and value is not None:
+    if (key in FILES and value is not None) or isinstance(value, Path):
         from cnnviz import weights
 
         return {"file": Path(value).name, "sha256": weights.sha256(Path(value))}

@@ -144,7 +144,7 @@ def _words(option: click.Option, value: Any, file: Path) -> list[str]:
         return []
     if option.is_flag:
         return [flag] if value is True else []
-    if option.name in FILES:
+    if option.name in FILES or isinstance(value, dict):
         records = value if isinstance(value, list) and option.multiple else [value]
         return [f"{flag}={_recorded_file(record, flag, file)}" for record in records]
     values = value if isinstance(value, list) and option.multiple else [value]

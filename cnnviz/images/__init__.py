@@ -9,7 +9,9 @@ from cnnviz.images.files import read_bytes
 from cnnviz.images.geometry import Geometry, fit
 from cnnviz.images.header import MAX_PIXELS, START, may_be_picture
 from cnnviz.images.maps import MapFile, read_arrays, read_maps
+from cnnviz.images.original import Original, original
 from cnnviz.images.photo import decode, read
+from cnnviz.images.place import Place, mask_place, polygon_place
 
 __all__ = [
     "MAX_PIXELS",
@@ -17,11 +19,16 @@ __all__ = [
     "Geometry",
     "MapFile",
     "Note",
+    "Original",
     "Photo",
+    "Place",
     "decode",
     "fit",
+    "mask_place",
     "may_be_picture",
+    "original",
     "parse_colour",
+    "polygon_place",
     "read",
     "read_arrays",
     "read_bytes",

@@ -36,7 +36,7 @@ def to_rgb(image: Image.Image, background: tuple[int, ...], note: Note) -> Photo
     if image.format == "JPEG" and image.mode == "CMYK" and "adobe" not in image.info:
         # Pillow inverts every CMYK JPEG; only Adobe's are stored inverted.
         image = Image.eval(image, lambda value: 255 - value)
-    image = _upright(image, note)
+    image = upright(image, note)
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         image = _to_8_bits(image)
     if image.mode in ("La", "RGBa"):
@@ -51,7 +51,7 @@ def to_rgb(image: Image.Image, background: tuple[int, ...], note: Note) -> Photo
     return _array(image.convert("RGB") if image.mode != "RGB" else image)
 
 
-def _upright(image: Image.Image, note: Note) -> Image.Image:
+def upright(image: Image.Image, note: Note) -> Image.Image:
     """Turn a picture as its EXIF data says; ImageOps.exif_transpose copies it and fails where they are broken."""
     try:
         turn = TURNS.get(image.getexif().get(ORIENTATION, 1))

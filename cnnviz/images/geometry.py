@@ -14,19 +14,54 @@ if TYPE_CHECKING:
 
     from cnnviz.models import Network
 
+STRIP = 128  # rows of a photograph that a slope is carried to at a time
+
 
 @dataclass(frozen=True)
 class Geometry:
     """Where each pixel of the network's input lies on the photograph.
 
     ``photo`` (H, W); ``resized`` (h, w) the photograph after the resize; ``offset`` (y, x) of the input's top left
-    corner on that (negative where the input was padded); ``size`` (h, w) of the input. All in pixels.
+    corner on that (negative where the input was padded); ``size`` (h, w) of the input. All in pixels. ``kind`` of the
+    resize, "bilinear" or "bicubic", and the ``border`` colour of what was padded, RGB of 0 to 255.
     """
 
     photo: tuple[int, int]
     resized: tuple[int, int]
     offset: tuple[int, int]
     size: tuple[int, int]
+    kind: str = "bilinear"
+    border: tuple[int, ...] = (0, 0, 0)
+
+    def see(self, photo: Photo) -> Photo:
+        """Return what the network is shown of a photograph (H, W, 3): resized on 8 bits, cropped; uint8 (h, w, 3)."""
+        if self.photo == self.resized == self.size:
+            return photo
+        kind = Image.Resampling.BICUBIC if self.kind == "bicubic" else Image.Resampling.BILINEAR
+        small = Image.fromarray(photo).resize(self.resized[::-1], kind)
+        canvas = Image.new("RGB", self.size[::-1], self.border)
+        canvas.paste(small, (-self.offset[1], -self.offset[0]))
+        return np.asarray(canvas)
+
+    def back(self, slope: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Carry a slope (3, h, w) in what ``see`` gives back to the photograph, (H, W, 3): the resize's transpose.
+
+        As if nothing were rounded. A strip of the photograph hangs on few rows of the input, so it is made in strips.
+        """
+        if self.photo == self.resized == self.size:
+            return np.ascontiguousarray(slope.transpose(1, 2, 0))
+        down, across = (
+            resampling(self.photo[axis], self.resized[axis], self.kind, self.offset[axis], self.size[axis])
+            for axis in (0, 1)
+        )
+        wide = np.stack([plane @ across for plane in slope], -1).reshape(self.size[0], -1)
+        found = np.empty((*self.photo, 3), np.float32)
+        for top in range(0, self.photo[0], STRIP):
+            part = down[:, top : top + STRIP]
+            rows = np.flatnonzero(part.any(1))
+            near = slice(rows[0], rows[-1] + 1) if len(rows) else slice(0)
+            found[top : top + STRIP] = (part[near].T @ wide[near]).reshape(part.shape[1], -1, 3)
+        return found
 
     def to_photo(self, maps: NDArray[Any], rows: slice | None = None) -> NDArray[np.float32]:
         """Carry maps (..., h, w) on the input to the photograph's own pixels, (..., H, W), bilinear.
@@ -69,6 +104,36 @@ class Geometry:
         places = centres * (self.resized[axis] / self.photo[axis]) - self.offset[axis] - 0.5
         # Rounded, so that what falls on a pixel's centre does not touch its neighbour.
         return places.round(9).astype(np.float64)
+
+
+def resampling(old: int, new: int, kind: str, start: int, size: int) -> NDArray[np.float32]:
+    """Return the matrix (size, old) of Pillow's antialiased resize along an axis, from ``start`` on; 0 beyond its ends.
+
+    Each row holds the weights of a pixel of the result; bicubic is Keys 1981, "Cubic Convolution Interpolation",
+    equation 4, with a = -1/2.
+    """
+    if old == new:  # Pillow copies
+        weights = np.eye(new)
+    else:
+        scale = old / new
+        wide = max(scale, 1.0)
+        reach = (2.0 if kind == "bicubic" else 1.0) * wide
+        centres = (np.arange(new)[:, None] + 0.5) * scale
+        places = np.arange(old)[None]
+        first, last = np.floor(centres - reach + 0.5), np.floor(centres + reach + 0.5)
+        x = np.abs(places - centres + 0.5) / wide
+        weights = np.where((places >= first) & (places < last), _cubic(x) if kind == "bicubic" else (1 - x).clip(0), 0)
+        weights /= weights.sum(1, keepdims=True)
+    found = np.zeros((size, old), np.float32)
+    low, high = max(start, 0), min(start + size, new)
+    found[low - start : high - start] = weights[low:high]
+    return found
+
+
+def _cubic(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    near, far = (1.5 * x - 2.5) * x * x + 1, ((-0.5 * x + 2.5) * x - 4) * x + 2
+    found: NDArray[np.float64] = np.where(x < 1, near, np.where(x < 2, far, 0))
+    return found
 
 
 def _inside(places: NDArray[np.float64], size: int) -> NDArray[np.bool_]:
@@ -117,17 +182,14 @@ def fit(photo: Photo, network: "Network", fit: str = "crop") -> tuple["Tensor", 
     if min(height, width) < 1:
         raise MethodError("has no pixels")
     if fit == "whole":
-        array, geometry = photo, Geometry((height, width), (height, width), (0, 0), (height, width))
+        geometry = Geometry((height, width), (height, width), (0, 0), (height, width))
     else:
         resized, offset = _plan(fit, (height, width), recipe.size, recipe.resize)
         if max(resized) > 64 * max(h, w):
             raise MethodError(f"is too narrow ({width}x{height}) for this network's crop; try --fit pad or squash")
-        kind = Image.Resampling.BICUBIC if recipe.interpolation == "bicubic" else Image.Resampling.BILINEAR
-        small = Image.fromarray(photo).resize((resized[1], resized[0]), kind)
         colour = tuple(round(255 * m) for m in recipe.mean)
-        canvas = Image.new("RGB", (w, h), colour)
-        canvas.paste(small, (-offset[1], -offset[0]))
-        array, geometry = np.asarray(canvas), Geometry((height, width), resized, offset, recipe.size)
+        geometry = Geometry((height, width), resized, offset, recipe.size, recipe.interpolation, colour)
+    array = geometry.see(photo)
     tensor = torch.from_numpy(np.array(array)).permute(2, 0, 1)[None].float().div_(255)
     return tensor.contiguous(), geometry
 

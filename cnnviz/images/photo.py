@@ -16,7 +16,7 @@ from cnnviz.images.header import MAX_PIXELS, opened
 from cnnviz.images.whole import check_whole
 
 
-def _silent(note: str) -> None:
+def silent(note: str) -> None:
     """Take a note and drop it."""
 
 
@@ -31,7 +31,7 @@ def decode(
     frame: int | None = None,
     max_pixels: int = MAX_PIXELS,
     background: str = "white",
-    note: Note = _silent,
+    note: Note = silent,
 ) -> Photo:
     """Return the photograph that a file's bytes hold, uint8 RGB (H, W, 3), upright, in sRGB.
 
@@ -40,6 +40,13 @@ def decode(
     Raises PhotoError for anything but a whole picture of at most ``max_pixels`` pixels.
     """
     below = parse_colour(background)
+    with loaded(data, frame, max_pixels, note) as image:
+        return to_rgb(image, below, note)
+
+
+@contextmanager
+def loaded(data: bytes, frame: int | None, max_pixels: int, note: Note) -> Iterator[ImageFile.ImageFile]:
+    """Open a file's bytes as Pillow does, judged, whole, with its pixels loaded; for the rest see ``decode``."""
     with opened(io.BytesIO(data), max_pixels) as image:
         check_whole(image.format or "", data)
         _choose_frame(image, frame, note)
@@ -47,7 +54,7 @@ def decode(
         _mend_transparency(image, data)
         with _quiet():
             image.load()
-        return to_rgb(image, below, note)
+        yield image
 
 
 def _choose_frame(image: ImageFile.ImageFile, frame: int | None, note: Note) -> None:

@@ -14,6 +14,7 @@ from torchvision.transforms import InterpolationMode
 from cnnviz import Network, images
 from cnnviz.errors import MethodError
 from cnnviz.images import Geometry
+from cnnviz.images.geometry import resampling
 
 
 def network(size=(24, 24), resize=28, interpolation="bilinear", mean=(0.2, 0.4, 0.6)):
@@ -205,3 +206,25 @@ def test_what_is_unknown_on_the_photograph_weighs_nothing():
     assert np.isnan(carried[:, :4]).all()
     assert (carried[:, 6:] == 1).all()
     assert np.isnan(geometry.to_input(np.full((40, 40), np.nan))).all()
+
+
+@pytest.mark.parametrize("kind", ["bicubic", "bilinear"])
+@pytest.mark.parametrize(("old", "new"), [(700, 61), (300, 256), (167, 256), (33, 7), (224, 224)])
+def test_the_matrix_of_a_resize_is_pillows(kind, old, new):
+    line = np.random.default_rng(0).random((1, old)).astype(np.float32)
+    want = np.asarray(Image.fromarray(line).resize((new, 1), Image.Resampling[kind.upper()]))
+    assert line @ resampling(old, new, kind, 0, new).T == pytest.approx(want, abs=1e-5)
+
+
+@pytest.mark.parametrize("way", ["crop", "squash", "pad", "whole"])
+def test_the_way_back_is_the_transpose_of_the_way_there(way):
+    draw = np.random.default_rng(0)
+    photo = draw.integers(60, 190, (290, 351, 3)).astype(np.uint8)
+    _, geometry = images.fit(photo, network((224, 224), 256, "bicubic"), way)
+    direction = draw.choice([-40, 40], size=(29, 36, 3)).repeat(10, 0).repeat(10, 1)[:290, :351]
+    moved = (photo + direction).astype(np.uint8)
+    slope = draw.normal(size=(3, *geometry.size)).astype(np.float32)
+    seen = (geometry.see(moved).astype(float) - geometry.see(photo)).transpose(2, 0, 1)
+    there, back = (seen * slope).sum(), (direction * geometry.back(slope)).sum()
+    assert there == pytest.approx(back, abs=4 * 0.6 * np.sqrt(slope.size))  # each pixel was rounded twice
+    assert abs(back) > 4 * 0.6 * np.sqrt(slope.size)

@@ -1,0 +1,302 @@
+"""What ``cnnviz adversarial`` attacks through, and what it tells of the file that it made."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cnnviz.batch import Job, Line
+from cnnviz.commands._run import Run
+from cnnviz.console import Console, Tick
+from cnnviz.errors import MethodError, UsageMistake, shown
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from cnnviz.grid import Aim, Pipeline
+    from cnnviz.images import Geometry, Original, Photo
+    from cnnviz.images.views import View
+    from cnnviz.models import Network
+
+SURVIVE = ("jpeg90", "jpeg75", "webp80", "resize", "bilinear", "blur")
+OTHERS = 5  # classes told
+BETWEEN = 2.5  # logits by which each size of "resize" must be fooled, so that the sizes between them are too
+
+
+class Survive(click.ParamType):  # type: ignore[type-arg,unused-ignore]
+    """Names of what a change must survive, with commas between them."""
+
+    name = "names"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        """Return the names, each once."""
+        names = (
+            value if isinstance(value, tuple) else tuple(part.strip() for part in str(value).split(",") if part.strip())
+        )
+        if unknown := [name for name in names if name not in SURVIVE]:
+            self.fail(f"{unknown[0]!r} is none of {', '.join(SURVIVE)}", param, ctx)
+        return tuple(dict.fromkeys(names))
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A photograph as it is attacked: what its file stores, a network, and the way from one to the other.
+
+    ``view`` is that of the file as it will be written.
+    """
+
+    original: "Original"
+    network: "Network"
+    view: "View"
+
+    def logits(self, photo: "Photo", view: "View | None" = None) -> "Tensor":
+        """Return the network's logits (classes,) for a photograph, itself and not as it is folded for the attack."""
+        import torch
+
+        with torch.inference_mode():
+            return self.network(_inputs([(view or self.view).geometry.see(photo)]))[0].float().cpu()
+
+
+def subject(original: "Original", network: "Network", fit: str, kind: str) -> Subject:
+    """Return what is attacked: ``kind`` is the format of the file that will hold it."""
+    from functools import partial
+
+    from cnnviz import images
+    from cnnviz.images.views import View, kept, written
+
+    if original.alpha is not None and kind == "JPEG":
+        raise MethodError("has transparency, which JPEG does not keep: write PNG")
+    _, geometry = images.fit(original.photo(original.values), network, fit)
+    change = kept if kind == "PNG" else partial(written, kind=kind)
+    return Subject(original, network, View("file", change, geometry))
+
+
+def pipeline(subject: Subject, names: Sequence[str]) -> "Pipeline":
+    """Return the way from the stored values to the network, as the file and as what else it must survive."""
+    import torch
+
+    from cnnviz.grid import Pipeline
+    from cnnviz.images.views import views
+
+    original, seen = subject.original, [subject.view, *views(names, subject.view.geometry)]
+
+    def see(values: "Tensor") -> "Tensor":
+        photo = original.photo(values.numpy())
+        return _inputs([view.see(photo) for view in seen])
+
+    def back(slopes: "Tensor") -> "Tensor":
+        arrays = (slopes.float().cpu() / 255).numpy()
+        total = arrays_sum([view.geometry for view in seen], arrays)
+        return torch.from_numpy(original.back(total))
+
+    return Pipeline(see, back)
+
+
+def arrays_sum(geometries: "Sequence[Geometry]", slopes: "NDArray[np.float32]") -> "NDArray[np.float32]":
+    """Return the sum of slopes (V, 3, h, w) on the photograph, (H, W, 3); those of one geometry go back together."""
+    together: dict[Geometry, NDArray[np.float32]] = {}
+    for geometry, slope in zip(geometries, slopes, strict=True):
+        together[geometry] = together[geometry] + slope if geometry in together else slope
+    first, *rest = [geometry.back(slope) for geometry, slope in together.items()]
+    for more in rest:
+        first += more
+    return first
+
+
+def _inputs(seen: "Sequence[Photo]") -> "Tensor":
+    """Return 8-bit inputs (h, w, 3) as the network takes them, (V, 3, h, w)."""
+    import numpy as np
+    import torch
+
+    return torch.from_numpy(np.stack(seen)).permute(0, 3, 1, 2).float().div_(255).contiguous()
+
+
+def aim(network: "Network", logits: "Tensor", goal: int | None, margin: float, survive: Sequence[str] = ()) -> "Aim":
+    """Return what fooling is for a photograph that gave these logits (classes,)."""
+    from cnnviz.grid import Aim
+
+    target = int(logits.argmax())
+    if goal is not None and goal >= len(logits):
+        raise UsageMistake(f"no class {goal}: {network.name} has {len(logits)}, counted from 0")
+    if goal == target:
+        raise MethodError(f"is taken for {network.class_name(target)} already")
+    return Aim(target, goal, max(margin, BETWEEN) if "resize" in survive else margin)
+
+
+def networks(run: Run, transfer: Sequence[str]) -> "list[Network]":
+    """Return the networks to fool: the one of the command, and those of --transfer."""
+    others = [run.load(name) for name in transfer]
+    for other in others:
+        if other.classes != run.network.classes:
+            raise UsageMistake(f"--transfer {other.name}: knows other classes than {run.network.name}")
+    return [run.network, *others]
+
+
+def search(subjects: Sequence[Subject], aim: "Aim", options: Mapping[str, Any], tick: Tick) -> "tuple[Tensor, Line]":
+    """Return the values (H, W, C) that were found, by which method, and the passes that it took."""
+    import torch
+
+    from cnnviz.commands import _library
+    from cnnviz.grid import Attacked
+    from cnnviz.methods.adversarial import adversarial
+
+    attacked = Attacked.of(*((pipeline(subject, options["survive"]), subject.network) for subject in subjects))
+    values = torch.from_numpy(subjects[0].original.values)
+
+    def tell(step: int, of: int, margin: float) -> None:
+        tick(step, of, f"margin {margin:.3g}")
+
+    told: Line = {"finish": None}
+    if options["method"] == _library.OWN:
+        settings = {key: options[key] for key in ("norm", "eps", "steps", "thorough")}
+        made = adversarial(attacked, values, aim, progress=tell, **settings).values
+    else:
+        made, told = _library.search(attacked, values, aim, options, tick)
+    passes = {"forward": attacked.passes.forward, "backward": attacked.passes.backward}
+    return made, {"method": options["method"], **told, "passes": passes}
+
+
+@dataclass(frozen=True)
+class Made:
+    """The picture that was made of a subject, and the file at ``path`` that it becomes."""
+
+    subject: Subject
+    aim: "Aim"
+    values: "Tensor"
+    path: str
+
+    def encoded(self, recipe: Mapping[str, Any]) -> bytes:
+        """Return the file."""
+        from cnnviz import output
+
+        return output.encode(self.path, self.subject.original.image(self.values.numpy()), recipe)
+
+    def judge(self, run: Run, options: Mapping[str, Any]) -> Line:
+        """Return what is to be told of the file, all of it from its bytes, read as those of any photograph are."""
+        from cnnviz import images
+        from cnnviz.images.views import views
+
+        data, below = self.encoded({}), options["background"]
+        photo = images.decode(data, background=below)
+        after = images.original(data, background=below).values
+        subject, aim = self.subject, self.aim
+        logits = subject.logits(photo)
+        seen = {view.name: view.change(photo) for view in views(SURVIVE, subject.view.geometry)}
+        survival = {
+            view.name: fooled(aim, subject.logits(seen[view.name], view))
+            for view in views(SURVIVE, subject.view.geometry)
+        }
+        others = [(name, True) for name in options["transfer"]] + [(name, False) for name in options["judges"]]
+        return {
+            "fooled": fooled(aim, logits),
+            "target": aim.target,
+            "goal": aim.goal,
+            "margin": round(-float(aim.margins(logits[None])[0]) + aim.margin, 4),
+            **distances(subject.original.values, after),
+            "top": subject.network.top(logits, OTHERS),
+            "survival": survival,
+            "control": fooled(aim, subject.logits(subject.original.photo(noise(subject.original.values, after)))),
+            "transfer": [self._row(run.load(name), photo, attacked, options["fit"]) for name, attacked in others],
+        }
+
+    def _row(self, network: "Network", photo: "Photo", attacked: bool, fit: str) -> Line:
+        """Return what another network makes of the file, and of the photograph as it was."""
+        other = subject(self.subject.original, network, fit, "PNG")
+        before, after = other.logits(other.original.photo(other.original.values)), other.logits(photo)
+        return {"network": network.name, "attacked": attacked, "fooled": fooled(self.aim, after),
+                "clean_top": network.top(before), "top": network.top(after)}  # fmt: skip
+
+    def report(self, numbers: Line) -> "Photo":
+        """Return the photograph, the change made visible, and the result, side by side."""
+        from cnnviz import comparison
+
+        original = self.subject.original
+        before = original.photo(original.values)
+        after = original.photo(self.values.numpy())
+        return comparison.figure(before, after, numbers["clean_top"], numbers["top"], self.subject.network.name)
+
+
+def fooled(aim: "Aim", logits: "Tensor") -> bool:
+    """Return whether logits (classes,) say what is aimed at."""
+    first = int(logits.argmax())
+    return first != aim.target if aim.goal is None else first == aim.goal
+
+
+def distances(before: "NDArray[np.uint8]", after: "NDArray[np.uint8]") -> Line:
+    """Return how far two arrays of values (H, W, C) are from each other, in levels."""
+    import numpy as np
+
+    change = after.astype(np.int16) - before
+    squares = int(np.square(change, dtype=np.int64).sum())
+    return {
+        "levels": int(np.abs(change).max(initial=0)),
+        "l0": int(np.count_nonzero(change)),
+        "l1": int(np.abs(change).sum(dtype=np.int64)),
+        "l2": round(squares**0.5, 4),
+        "changed": round(float((change != 0).mean()), 6),
+        "psnr": round(10 * float(np.log10(255**2 * change.size / squares)), 2) if squares else None,
+        "ssim": round(ssim(before, after), 6),
+    }
+
+
+def noise(before: "NDArray[np.uint8]", after: "NDArray[np.uint8]") -> "NDArray[np.uint8]":
+    """Return values changed by the same levels as ``after``, at random places with random signs: a control."""
+    import numpy as np
+
+    generator = np.random.default_rng(0)
+    change = np.abs(after.astype(np.int16) - before)
+    change = generator.permutation(change.ravel()).reshape(change.shape)
+    change *= generator.integers(0, 2, change.shape, dtype=np.int16) * 2 - 1
+    return np.clip(before + change, 0, 255).astype(np.uint8)
+
+
+def missed(run: Run, job: Job, numbers: Line, kept: bool) -> Line:
+    """Return the line of a photograph whose file does not fool; a person is told what it is taken for."""
+    best = numbers["top"][0]
+    words = f"not fooled: the best attempt is taken for {best['name']} ({best['probability']:.0%})"
+    run.console.error(f"{shown(job.source)}: {words}; a larger --eps or more --steps may do")
+    return numbers | {"status": "missed", "output": job.output if kept else None}
+
+
+def say(console: Console, line: Line) -> None:
+    """Tell a person what became of a photograph."""
+    if line["status"] == "missed":
+        return
+    before, after = line["clean_top"][0], line["top"][0]
+    size = f"{line['levels']} level{'s' * (line['levels'] != 1)} at most, PSNR {line['psnr']:.1f} dB"
+    console.note(f"{before['name']} {before['probability']:.0%} -> {after['name']} {after['probability']:.0%}; {size}")
+    lost = [name for name, kept in line["survival"].items() if not kept]
+    if line["finish"] == "grid":
+        console.note(f"the change of {line['method']} fooled by too little: grid went on from there")
+    if lost:
+        console.note(f"does not survive {', '.join(lost)}")
+    if line["control"]:
+        console.note("random noise of the same size fools too: this is a photo that the network is unsure of")
+    for row in line["transfer"]:
+        words = "fooled" if row["fooled"] else "not fooled"
+        attacked = "attacked" if row["attacked"] else "not attacked"
+        console.note(f"{row['network']} ({attacked}): {words}, {row['top'][0]['name']}")
+
+
+def ssim(before: "NDArray[Any]", after: "NDArray[Any]") -> float:
+    """Return the structural similarity of two arrays (H, W, C) of levels, the mean over windows and channels.
+
+    Wang et al. 2004, "Image Quality Assessment", section III.B: Gaussian windows of deviation 1.5.
+    """
+    import cv2
+    import numpy as np
+
+    def mean(values: "NDArray[np.float32]") -> "NDArray[np.float32]":
+        return np.asarray(cv2.GaussianBlur(values, (11, 11), 1.5, borderType=cv2.BORDER_REFLECT), np.float32)
+
+    found = []
+    for channel in range(before.shape[2]):
+        x, y = (part[..., channel].astype(np.float32) for part in (before, after))
+        mx, my = mean(x), mean(y)
+        xx, yy, xy = mean(x * x) - mx * mx, mean(y * y) - my * my, mean(x * y) - mx * my
+        one, two = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+        found.append(float(((2 * mx * my + one) * (2 * xy + two) / ((mx**2 + my**2 + one) * (xx + yy + two))).mean()))
+    return sum(found) / len(found)

@@ -1,0 +1,93 @@
+"""``cnnviz adversarial``: the smallest change of a photograph whose file a network takes for something else."""
+
+from typing import Any
+
+import click
+
+from cnnviz import batch
+from cnnviz.batch import Job, Line
+from cnnviz.commands import _adversarial as attack
+from cnnviz.commands import _library
+from cnnviz.commands import _options as shared
+from cnnviz.commands._run import Run
+
+_own = shared.together(
+    click.option("--target-class", "goal", type=shared.ClassName(), metavar="NAME|INDEX",
+                 help="Class to be fooled into. [default: any but the network's own first]"),
+    _library.method,
+    click.option("--norm", type=click.Choice(["linf", "l2", "l1", "l0"]), default="linf", show_default=True,
+                 help="What is kept smallest: the largest change of one value, the sum of squares, the sum, or the "
+                      "count of changed values."),
+    shared.eps(16),
+    shared.steps(40, "for each level"),
+    click.option("--thorough", is_flag=True, default=False,
+                 help="Take 95 gradients more for a smaller change in --norm l2, l1 or l0."),
+    click.option("--margin", type=shared.Finite(0), default=0.0, show_default=True, metavar="LOGITS",
+                 help="By how much the new class must lead, in logits: more survives other programs' resize."),
+    click.option("--survive", type=attack.Survive(), default=(), metavar="NAMES",
+                 help="What the change must survive besides, with commas: jpeg90, jpeg75, webp80, resize, bilinear, "
+                      "blur."),
+    click.option("--transfer", type=shared.ModelName(), multiple=True, metavar="MODEL",
+                 help="Fool this network too; give it several times for several."),
+    shared.judges,
+    click.option("--report", type=click.Path(), metavar="FILE.png|FOLDER/",
+                 help="Also draw the photo, the change made visible, and the result, each with what it is taken for."),
+    click.option("--keep-failed", is_flag=True, help="Write the nearest attempt where nothing fooled."),
+)  # fmt: skip
+
+
+@click.command()
+@shared.inputs
+@shared.output
+@_own
+@shared.photo
+@shared.network
+@shared.seed
+@shared.json_lines
+@shared.talk
+def adversarial(
+    inputs: tuple[str, ...], output: str | None, report: str | None, keep_failed: bool, fit: str, **o: Any
+) -> None:
+    """Change a photo as little as it takes for a network to see something else in its file.
+
+    The photo keeps its size and its kind, its values change by whole levels, and the written file is what is judged:
+    where it does not fool, nothing is written and the exit status is 4. INPUTS are photos, folders of photos, or -.
+
+    \b
+    Examples:
+      cnnviz adversarial cat.jpg
+      cnnviz adversarial cat.jpg --target-class toaster --report report.png
+      cnnviz adversarial cat.jpg --norm l2 --json | jq .psnr
+      cnnviz adversarial cat.jpg --method ddn
+      cnnviz adversarial cat.jpg --survive jpeg90,jpeg75 --eps 2 -o toast.jpg
+    """
+    jobs = batch.plan(inputs, output, "-adversarial.png")
+    if report:
+        jobs = batch.with_extra(jobs, report, "-adversarial-report.png", "--report")
+    o |= _library.settled(o)
+    if o["thorough"] and o["norm"] == "linf":
+        raise click.UsageError("--thorough goes with --norm l2, l1 or l0")
+    run = Run(jobs)
+
+    def one(job: Job) -> Line:
+        from cnnviz import output
+
+        original, source = run.original(job)
+        kind = output.picture_format(str(job.output))
+        goal = run.network.class_index(o["goal"]) if o["goal"] else None
+        subjects = [attack.subject(original, network, fit, kind) for network in attack.networks(run, o["transfer"])]
+        clean = subjects[0].logits(original.photo(original.values))
+        aim = attack.aim(run.network, clean, goal, o["margin"], o["survive"])
+        with run.console.progress("attacking", "passes") as tick:
+            found, told = attack.search(subjects, aim, o, tick)
+        numbers = {"network": run.network.name, "clean_top": run.network.top(clean), **told}
+        made = attack.Made(subjects[0], aim, found, str(job.output))
+        numbers |= made.judge(run, run.options)
+        recipe = run.recipe(source, numbers)
+        if numbers["fooled"] or keep_failed:
+            output.write_bytes(str(job.output), made.encoded(recipe))
+        if job.extra:
+            output.write_picture(job.extra, made.report(numbers), recipe)
+        return numbers if numbers["fooled"] else attack.missed(run, job, numbers, keep_failed)
+
+    run.over(one, tell=lambda _, line: attack.say(run.console, line))

@@ -1,0 +1,62 @@
+"""``cnnviz robustness``: up to which level of change a network's answers stand."""
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from cnnviz import batch
+from cnnviz.batch import Job, Line
+from cnnviz.commands import _options as shared
+from cnnviz.commands import _robustness as answers
+from cnnviz.commands._run import Run, Source
+
+
+@click.command()
+@shared.inputs
+@shared.output
+@shared.eps(8)
+@shared.photo
+@shared.network
+@shared.seed
+@shared.json_lines
+@shared.talk
+def robustness(inputs: tuple[str, ...], output: str | None, eps: int, fit: str, **options: Any) -> None:
+    """Measure how small a change of each photo fools a network: accuracy against level.
+
+    Each photo is attacked as adversarial does it, at one level of 255, then at two, up to --eps; no changed photo is
+    written. The picture shows for each level the share of photos whose answer stands, beside random noise of that
+    level. The network's answers for the photos as they are count as right. INPUTS are photos, folders of photos, or -.
+
+    \b
+    Examples:
+      cnnviz robustness photos/
+      cnnviz robustness photos/ --eps 16 -o curve.png
+      cnnviz robustness photos/ --json | jq -c 'select(.accuracy) | .accuracy'
+    """
+    first = Path(os.path.realpath(inputs[0]))
+    name = "stdin" if inputs[0] == "-" else first.name if first.is_dir() else first.stem
+    [result] = batch.over_network(name, output, "-robustness.png")
+    target = str(result.output)
+    jobs = batch.find(inputs, lambda path: os.path.realpath(path) == os.path.realpath(target))
+    answers.ready(jobs, result, options)
+    run, started = Run(jobs), time.monotonic()
+    sources: list[Source] = []
+    lines: list[Line] = []
+
+    def one(job: Job) -> Line:
+        original, source = run.original(job)
+        with run.console.progress(f"attacking {len(lines) + 1} of {len(jobs)}", "passes") as tick:
+            line = answers.attacked(original, run.network, fit, eps, options["seed"], tick)
+        sources.append(source)
+        lines.append(line)
+        return line
+
+    table = None if target == "-" else answers.print_row
+    status = batch.run(run.command, jobs, one, run.console, tell=table, lines=options["lines"], seed=options["seed"])
+    if lines:
+        numbers = answers.summary(lines, eps)
+        answers.tell(run, target, numbers, answers.folder(name, sources), time.monotonic() - started)
+    run.context.exit(int(status))

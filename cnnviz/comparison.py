@@ -1,0 +1,79 @@
+"""A photograph, what was changed in it, and the result, side by side, with what each is taken for."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from cnnviz.images import Photo
+from cnnviz.render import FAINT, INK, caption, pen_on, shorten, typeface
+
+LONGER = 640  # pixels of the longer side of each picture
+GREY = 128
+LINES = 5
+
+
+def figure(
+    before: Photo, after: Photo, was: Sequence[Mapping[str, Any]], now: Sequence[Mapping[str, Any]], name: str
+) -> Photo:
+    """Return the two photographs (H, W, 3) with their difference between them, and the first five classes of both.
+
+    The difference is enlarged on its scale of levels until its largest value is black or white, around grey, and where
+    the photographs are shown smaller each of its pixels is the strongest of those that it stands for.
+    """
+    change = after.astype(np.int16) - before
+    largest = int(np.abs(change).max(initial=0))
+    factor = 127 // max(largest, 1)
+    pictures = [_small(before), _strongest(change) * factor + GREY, _small(after)]
+    height, width = pictures[0].shape[:2]
+    unit = max(14, round(width / 26))
+    head, tail = round(3.6 * unit), round((LINES * 1.45 + 1) * unit)
+    canvas = np.full((head + height + tail, 3 * width + 4 * unit, 3), 255, np.uint8)
+    words = f"{largest} level{'s' * (largest != 1)} of 255 at most, {(change != 0).mean():.1%} of all values"
+    titles = [
+        ("Photo", f"what {name} takes it for"),
+        (f"Change, {factor} times", words),
+        ("Result", "the same size and kind, as written"),
+    ]
+    for index, (picture, (title, below)) in enumerate(zip(pictures, titles, strict=True)):
+        left = unit + index * (width + unit)
+        canvas[head : head + height, left : left + width] = picture
+        caption(canvas[:head, left : left + width], title, below, unit)
+        if index != 1:
+            _classes(canvas[head + height :, left : left + width], was if index == 0 else now, unit)
+    return canvas
+
+
+def _classes(canvas: Photo, top: Sequence[Mapping[str, Any]], unit: int) -> None:
+    font = typeface(round(0.95 * unit))
+    with pen_on(canvas) as pen:
+        for number, row in enumerate(top[:LINES]):
+            y = round((0.6 + 1.45 * number) * unit)
+            share = f"{row['probability']:.1%}"
+            room = canvas.shape[1] - round(font.getlength(share)) - unit
+            pen.text((0, y), shorten(row["name"], font, room), FAINT if number else INK, font)
+            pen.text((canvas.shape[1], y), share, FAINT if number else INK, font, anchor="ra")
+
+
+def _small(photo: Photo) -> Photo:
+    """Return a photograph at the size it has in the figure."""
+    high, wide = _size(photo.shape)
+    return np.asarray(Image.fromarray(photo).resize((wide, high), Image.Resampling.LANCZOS))
+
+
+def _strongest(change: Any) -> Any:
+    """Return a change (H, W, 3) at the size of the figure: of each place the value furthest from 0."""
+    (high, wide), (height, width) = _size(change.shape), change.shape[:2]
+    if high >= height or wide >= width:
+        rows, columns = np.arange(high) * height // high, np.arange(wide) * width // wide
+        return change[rows][:, columns]
+    rows, columns = np.arange(high) * height // high, np.arange(wide) * width // wide
+    most = np.maximum.reduceat(np.maximum.reduceat(change, rows, 0), columns, 1)
+    least = np.minimum.reduceat(np.minimum.reduceat(change, rows, 0), columns, 1)
+    return np.where(-least > most, least, most)
+
+
+def _size(shape: tuple[int, ...]) -> tuple[int, int]:
+    by = LONGER / max(shape[:2])
+    return max(1, round(shape[0] * by)), max(1, round(shape[1] * by))

@@ -1,0 +1,165 @@
+"""The smallest change of a photograph's own 8-bit pixels that a network takes for something else.
+
+Szegedy et al. 2014, "Intriguing properties of neural networks", section 4; the step along the sign of the gradient is
+Goodfellow, Shlens & Szegedy 2015, "Explaining and Harnessing Adversarial Examples", section 3, its momentum Dong et
+al. 2018, "Boosting Adversarial Attacks with Momentum", section 3.1. Departures: the change is a whole number of levels
+from the first step to the last, so nothing is lost when it is stored; gradients are summed and not faded; the first
+step is a full one, and the first change that fools ends it.
+
+The smallest change in the norm L2 is sought on the same grid. Where the margin is linear, the k-th level on a pixel
+costs 2 k - 1 in the squared norm and gains what the first gained, so the best change of a given norm is the gradient
+times a factor, rounded. The gradient is the mean of those at the borders found so far, later ones weighing more
+(DeepFool, Moosavi-Dezfooli et al. 2016, section 3, would take the last alone), towards the class that is nearest there.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from cnnviz.border import Border, Norm, Progress, level_of, mixed, unit
+from cnnviz.grid import Aim, Attacked, changed, soft
+
+CLOSE = 1.05  # how near, in the norm, the border is sought before the gradient is taken there
+CLOSEST = 1.008  # and at the end
+BORDERS, MORE = 4, 95  # gradients at borders, and those of a thorough search
+START = 2000.0  # places changed in the first search
+RIVALS, SCREENING = 4, 10  # classes that a thorough search tries, and gradients for each
+
+
+@dataclass(frozen=True)
+class Adversarial:
+    """The ``values`` (H, W, C), uint8, that were found, whether they ``fooled``, and the ``level`` they keep to.
+
+    ``level`` is the largest change of one value. Where nothing fooled, ``values`` came nearest to it. ``slope``
+    (H, W, C): the sum of the gradients on the way, which the change goes down.
+    """
+
+    values: Tensor
+    fooled: bool
+    level: int
+    slope: Tensor
+
+
+def adversarial(
+    attacked: Attacked,
+    values: Tensor,
+    aim: Aim,
+    *,
+    norm: Norm = "linf",
+    eps: int = 16,
+    steps: int = 40,
+    thorough: bool = False,
+    progress: Progress = lambda _step, _of, _margin: None,
+) -> Adversarial:
+    """Seek the smallest change of stored ``values`` (H, W, C), uint8, that fools as ``aim`` says.
+
+    ``norm`` says what is smallest: "linf" the largest level, "l2" the sum of squares, "l1" the sum of levels, "l0" the
+    count of values changed; ``eps`` the largest level in any; ``steps`` gradients for each level; ``thorough``: 95 more
+    for a smaller change, which has no meaning for "linf". ``progress`` is told a step, their number, and the margin
+    left in logits.
+    """
+    if norm == "linf":
+        return grid(attacked, values, aim, eps=eps, steps=steps, progress=progress)
+    more = MORE if thorough else 0
+    return smallest(attacked, values, aim, norm=norm, eps=eps, steps=steps, more=more, progress=progress)
+
+
+def grid(
+    attacked: Attacked,
+    values: Tensor,
+    aim: Aim,
+    *,
+    eps: int = 255,
+    least: int = 1,
+    steps: int = 40,
+    progress: Progress = lambda _step, _of, _margin: None,
+) -> Adversarial:
+    """Seek the smallest whole level, from ``least`` up to ``eps``, at which changes of one size fool.
+
+    ``values`` (H, W, C), uint8; ``steps`` gradients for each level. ``progress`` is told the step, their number and
+    the largest margin left, in logits.
+    """
+    total = torch.zeros(values.shape)
+    best, nearest = values, torch.inf
+    before = least - 1
+    for level in _levels(least, eps):
+        for number in range(steps):
+            tried = changed(values, total.sign() * -level)
+            look = attacked.look(tried)
+            margin = float(aim.margins(look.logits).max())
+            progress(number, steps, margin)
+            if margin < nearest:
+                best, nearest = tried, margin
+            if margin < 0:
+                lower = (changed(values, total.sign() * -less) for less in range(before + 1, level))
+                tried = next((values for values in lower if attacked.fooled(values, aim)), tried)
+                return Adversarial(tried, True, level_of(values, tried), total)
+            slope = look.slope(soft(aim))
+            total.add_(unit(slope))
+        before = level
+    return Adversarial(best, False, level_of(values, best), total)
+
+
+def _levels(least: int, eps: int) -> list[int]:
+    """Return the levels tried: each up to 8, then each a quarter more."""
+    found = [min(least, eps)]
+    while found[-1] < eps:
+        found.append(min(eps, max(found[-1] + 1, found[-1] * 5 // 4)))
+    return found
+
+
+def smallest(
+    attacked: Attacked,
+    values: Tensor,
+    aim: Aim,
+    *,
+    norm: Norm = "l2",
+    eps: int = 255,
+    steps: int = 40,
+    more: int = 0,
+    progress: Progress = lambda _step, _of, _margin: None,
+) -> Adversarial:
+    """Seek the smallest change in a norm; where ``grid`` finds one this does, and none that is larger.
+
+    The options are those of ``adversarial``. Beside the gradients of ``grid``, BORDERS, and then ``more``.
+    """
+    taken = -attacked.passes.backward
+    first = grid(attacked, values, aim, eps=eps, steps=steps, progress=progress)
+    taken += attacked.passes.backward
+    if not first.fooled or first.level == 0:
+        return first
+    border = Border(attacked, values, aim, norm, eps)
+    logits = attacked.logits(first.values)
+    tried, places = border.dither(first.slope), START
+    slopes: list[Tensor] = []
+    weights: list[float] = []
+    best = first.values
+    for step in range(1, BORDERS + 1):
+        slopes.append(unit(attacked.look(tried).slope(border.losses(logits)[0])))
+        weights.append(float(step))
+        if step > 1:
+            weights = border.weighed(slopes, weights, places)
+        found = border.seek(mixed(slopes, weights), places, CLOSEST if step == BORDERS else CLOSE)
+        if found is None and step == 1:  # this gradient leads nowhere; those that led to the first solution do
+            slopes, weights = [unit(first.slope)], [float(taken)]
+            found = border.seek(first.slope, places, CLOSE)
+        if found is None:
+            break
+        tried, places = found
+        logits = attacked.logits(tried)
+        progress(step, BORDERS, float(aim.margins(logits).max()))
+        if border.size(tried) < border.size(best):
+            best = tried
+    if more:
+        best = _polished(border, best, more, progress)
+    return Adversarial(best, True, level_of(values, best), first.slope)
+
+
+def _polished(border: Border, best: Tensor, steps: int, progress: Progress) -> Tensor:
+    """Return a smaller change by ``steps`` gradients: a few to each near class, the rest to the cheapest."""
+    losses = border.losses(border.attacked.logits(best), RIVALS)
+    screening = SCREENING if len(losses) > 1 else 0
+    tried = [(border.descend(loss, best, screening, progress), loss) for loss in losses]
+    found, loss = min(tried, key=lambda one: border.size(one[0]))
+    return border.descend(loss, found, steps - screening * len(losses), progress)

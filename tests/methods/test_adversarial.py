@@ -1,0 +1,132 @@
+"""The attack on the grid: closed forms on a linear network, promises on a real one."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from cnnviz import Network, fit, load_network, read_photo
+from cnnviz.border import level_of
+from cnnviz.grid import SURE, Aim, Attacked, Pipeline
+from cnnviz.methods.adversarial import MORE, Adversarial, adversarial, grid, smallest
+
+SIDE = 16
+
+
+def linear(seed: int = 0, bias: float = 0.0) -> tuple[Network, torch.Tensor]:
+    """A network of two classes, the margin of class 0 over 1 linear in the pixels; and its weights (h, w, 3)."""
+    weights = torch.randn(3 * SIDE * SIDE, generator=torch.Generator().manual_seed(seed)) ** 3
+    layer = nn.Linear(len(weights), 2)
+    layer.weight.data = torch.stack((weights, -weights)) / 2
+    layer.bias.data = torch.tensor([bias, -bias]) / 2
+    module = nn.Sequential(nn.Flatten(), layer)
+    network = Network.from_module(module, (SIDE, SIDE), (0.0,) * 3, (1.0,) * 3, ["yes", "no"])
+    return network, weights.view(3, SIDE, SIDE).permute(1, 2, 0)
+
+
+def plain() -> Pipeline:
+    return Pipeline(lambda v: v.permute(2, 0, 1)[None].float() / 255, lambda s: s[0].permute(1, 2, 0) / 255)
+
+
+def grey(weights: torch.Tensor, gap: float) -> tuple[torch.Tensor, float]:
+    """A grey picture, and the bias that makes its margin ``gap``."""
+    return torch.full((SIDE, SIDE, 3), 128, dtype=torch.uint8), gap - float(weights.sum()) * 128 / 255
+
+
+def best_squares(weights: torch.Tensor, gap: float) -> int:
+    """The smallest sum of squares of whole levels that takes a linear margin to below 0, by its units one by one."""
+    gains = (weights.abs().flatten() / 255).tolist()
+    units = sorted(((gain / (2 * k - 1), gain, 2 * k - 1) for gain in gains for k in range(1, 30)), reverse=True)
+    total = cost = 0.0
+    for _, gain, price in units:
+        if total > gap:
+            break
+        total, cost = total + gain, cost + price
+    return int(cost)
+
+
+@pytest.mark.parametrize("gap", [0.3, 1.5, 6.0])
+@pytest.mark.parametrize("more", [0, MORE])
+def test_a_linear_margin_is_crossed_by_the_smallest_change_on_the_grid(more, gap):
+    _, weights = linear()
+    values, bias = grey(weights, gap)
+    found = smallest(Attacked.of((plain(), linear(bias=bias)[0])), values, Aim(0), more=more)
+    change = found.values.int() - values.int()
+    assert found.fooled
+    assert -float((change * weights).sum()) / 255 > gap  # it does fool
+    assert int(change.square().sum()) <= 1.02 * best_squares(weights, gap + SURE) + 1
+
+
+def test_the_smallest_level_on_a_linear_network_is_that_of_all_signs():
+    _, weights = linear()
+    for level in (1, 3, 11):
+        values, bias = grey(weights, float(weights.abs().sum()) / 255 * (level - 0.5))
+        found = grid(Attacked.of((plain(), linear(bias=bias)[0])), values, Aim(0), eps=16)
+        assert (found.fooled, found.level) == (True, level)
+        assert torch.equal(found.values.int() - values.int(), -level * weights.sign().int())
+
+
+def test_what_cannot_be_reached_is_missed_with_the_nearest_kept():
+    _, weights = linear()
+    values, bias = grey(weights, float(weights.abs().sum()) / 255 * 2.5)
+    found = grid(Attacked.of((plain(), linear(bias=bias)[0])), values, Aim(0), eps=2, steps=3)
+    assert (found.fooled, found.level) == (False, 2)
+    assert not smallest(Attacked.of((plain(), linear(bias=bias)[0])), values, Aim(0), eps=2).fooled
+
+
+@pytest.mark.parametrize("norm", ["l0", "l1"])
+def test_few_places_go_as_far_as_they_can(norm):
+    _, weights = linear()
+    values, bias = grey(weights, 2.0)
+    found = smallest(Attacked.of((plain(), linear(bias=bias)[0])), values, Aim(0), norm=norm)
+    change = (found.values.int() - values.int()).abs()
+    gains = (weights.abs() * torch.where(weights > 0, 128, 127) / 255).flatten().sort(descending=True).values
+    fewest = int((gains.cumsum(0) < 2.0 + SURE).sum()) + 1
+    assert found.fooled
+    assert int((change > 0).sum()) <= fewest + 1
+
+
+def test_one_gradient_is_enough_where_the_first_step_fools():
+    _, weights = linear()
+    values, bias = grey(weights, 0.5)
+    attacked = Attacked.of((plain(), linear(bias=bias)[0]))
+    found = grid(attacked, values, Aim(0))
+    assert (found.level, attacked.passes.forward, attacked.passes.backward) == (1, 2, 1)
+
+
+def cat() -> tuple[Network, torch.Tensor, int]:
+    network = load_network("efficientnet_lite0", device="cpu")
+    x = fit(read_photo("sample_images/coffee.jpg"), network)[0]
+    values = (x[0] * 255).round().byte().permute(1, 2, 0).contiguous()
+    return network, values, int(network(x)[0].argmax())
+
+
+def truly(network: Network, found: Adversarial) -> int:
+    return int(network(found.values.permute(2, 0, 1)[None].float() / 255)[0].argmax())
+
+
+@pytest.mark.slow
+def test_a_real_network_is_fooled_at_one_level_and_with_a_goal():
+    network, values, target = cat()
+    attacked = Attacked.of((plain(), network))
+    first = grid(attacked, values, Aim(target))
+    assert (first.fooled, first.level) == (True, 1)
+    assert truly(network, first) != target
+    least = adversarial(attacked, values, Aim(target), norm="l2")
+    norms = [float((found.values.float() - values.float()).norm()) for found in (least, first)]
+    assert norms[0] < 0.3 * norms[1]
+    assert truly(network, least) != target
+    aimed = grid(attacked, values, Aim(target, goal=859), eps=2)
+    assert aimed.fooled
+    assert truly(network, aimed) == 859
+    assert level_of(values, aimed.values) <= 2
+
+
+@pytest.mark.slow
+def test_random_signs_of_one_level_do_not_fool():
+    network, values, target = cat()
+    draw = np.random.default_rng(0)
+    for _ in range(5):
+        noise = torch.from_numpy(draw.choice([-1, 1], size=tuple(values.shape)))
+        moved = (values.int() + noise).clamp(0, 255).byte()
+        assert truly(network, Adversarial(moved, False, 1, values.float())) == target
