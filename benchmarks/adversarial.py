@@ -1,12 +1,11 @@
-"""Do the files that ``cnnviz adversarial`` writes fool, at which change and price? Beside torchattacks and adv-lib.
+"""Do the files that ``cnnviz adversarial`` writes fool, and at which change and price?
 
-    pip install --no-deps torchattacks adv-lib; pip install tqdm scipy requests
     python benchmarks/adversarial.py --photos FOLDER --count 200 --part untargeted
 
 Crops of the photographs, at sizes drawn between 167 and 1200 pixels, that the network is sure of (p >= 0.6). Each file
 is written, and judged by ``loader`` below, which knows nothing of cnnviz's own reading. ``--part`` is one of
-untargeted, targeted, survive, margin, resize, noise, l2, thorough. adv-lib imports visdom, which is not needed and is
-left out here. One thread; processor seconds, interleaved. The numbers go to adversarial.json beside this file.
+untargeted, targeted, survive, margin, resize. One thread, processor seconds. The numbers of each part go to
+adversarial.json beside this file.
 """
 
 import argparse
@@ -160,12 +159,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--photos", type=Path, required=True)
     parser.add_argument("--count", type=int, default=200)
-    parser.add_argument("--part", required=True)
+    parser.add_argument("--part", required=True, choices=["untargeted", "targeted", "survive", "margin", "resize"])
     options = parser.parse_args()
     torch.set_num_threads(1)
     network = load_network("efficientnet_lite0", device="cpu")
     found = grid_part(options.part, network, options.photos, options.count)
-    print(json.dumps(found, indent=2))
+    path = Path(__file__).with_suffix(".json")
+    kept = json.loads(path.read_text("utf-8")) if path.is_file() else {"torch": torch.__version__}
+    text = json.dumps(kept | {options.part: found}, indent=2)
+    path.write_text(text + "\n", "utf-8")
+    print(text)
 
 
 if __name__ == "__main__":
