@@ -25,8 +25,10 @@ from PIL import Image
 
 from cnnviz import Network, images, load_network, output
 from cnnviz.commands import _adversarial as command
+from cnnviz.distances import distances
 from cnnviz.grid import Aim, Attacked
 from cnnviz.methods import adversarial
+from cnnviz.trunk import LOGITS, Trunk
 
 SURE = 0.6
 
@@ -75,8 +77,8 @@ def judge(network: Network, x: torch.Tensor) -> torch.Tensor:
 class Attack:
     """Writes the attacked file of a photograph, and counts."""
 
-    def __init__(self, network: Network, fit: str = "crop") -> None:
-        self.network, self.fit = network, fit
+    def __init__(self, network: Network) -> None:
+        self.network, self.trunk = network, Trunk(network, [LOGITS])
 
     def __call__(
         self, path: Path, seek: Callable[..., adversarial.Adversarial], goal: int | None = None, margin: float = 0,
@@ -85,14 +87,14 @@ class Attack:
         """Return the written file, whether the attack says that it fools, and its numbers."""
         started = time.process_time()
         original = images.original(path.read_bytes())
-        subject = command.subject(original, self.network, self.fit, "PNG")
+        subject = command.subject(original, self.network, "crop", "PNG")
         clean = subject.logits(original.photo(original.values))
-        attacked = Attacked.of((command.pipeline(subject, survive), self.network))
+        attacked = Attacked(((command.pipeline(subject, survive), self.trunk),))
         aim = Aim(int(clean.argmax()), goal, margin)
         found = seek(attacked, torch.from_numpy(original.values), aim, **options)
         written = path.with_name(f"{path.stem}-attacked.png")
         written.write_bytes(output.encode(str(written), original.image(found.values.numpy()), {}))
-        numbers = command.distances(original.values, found.values.numpy())
+        numbers = distances(original.values, found.values.numpy())
         numbers |= {"seconds": time.process_time() - started, "forward": attacked.passes.forward,
                     "backward": attacked.passes.backward}  # fmt: skip
         return written, found.fooled, numbers

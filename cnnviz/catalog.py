@@ -97,6 +97,7 @@ ATTACKS = {
     "one-pixel": Attack("torchattacks", ("l0",), 10, targeted=True),
 }
 
+SURVIVE = ("jpeg90", "jpeg75", "webp80", "resize", "bilinear", "blur")  # what may happen to an attacked photograph
 ATTRIBUTIONS = {  # methods of attribution by name, with what figures call them
     "gradient": "Gradient",
     "gradient-x-input": "Gradient x input",

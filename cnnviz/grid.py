@@ -12,8 +12,7 @@ import torch
 from torch import Tensor
 
 from cnnviz.errors import MethodError
-from cnnviz.models import Network
-from cnnviz.trunk import LOGITS, Trunk
+from cnnviz.trunk import LOGITS
 
 SURE = 0.01  # logits by which an attack must succeed, so that another order of additions does not undo it
 
@@ -71,11 +70,6 @@ class Attacked:
 
     trunks: Trunks
     passes: Passes = field(default_factory=Passes)
-
-    @classmethod
-    def of(cls, *networks: tuple[Pipeline, Network]) -> "Attacked":
-        """Return what is attacked: networks, and how each is shown the photograph."""
-        return cls(tuple((pipeline, Trunk(network, [LOGITS])) for pipeline, network in networks))
 
     def logits(self, values: Tensor) -> Tensor:
         """Return the logits (V, classes) of all views of all networks for values (H, W, C), uint8."""

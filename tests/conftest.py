@@ -43,6 +43,14 @@ def environment(**changes: str) -> dict[str, str]:
     return {"OMP_WAIT_POLICY": "passive"} | own | changes
 
 
+def attacked_by(*pairs: Any) -> Any:
+    """What is attacked, for pairs of a pipeline and a network."""
+    from cnnviz.grid import Attacked
+    from cnnviz.trunk import LOGITS, Trunk
+
+    return Attacked(tuple((pipeline, Trunk(network, [LOGITS])) for pipeline, network in pairs))
+
+
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
     """Run ``cnnviz WORD...`` in the test's own folder.

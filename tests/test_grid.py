@@ -2,11 +2,12 @@
 
 import pytest
 import torch
+from conftest import attacked_by
 from torch import nn
 
 from cnnviz import Network
 from cnnviz.errors import MethodError
-from cnnviz.grid import Aim, Attacked, Pipeline, against, changed, soft
+from cnnviz.grid import Aim, Pipeline, against, changed, soft
 
 WEIGHTS = torch.randn(3, 3 * 4 * 4, generator=torch.Generator().manual_seed(0))
 
@@ -35,7 +36,7 @@ def test_margins_are_gaps_of_logits_with_what_is_asked_on_top():
 
 
 def test_a_slope_is_the_derivative_per_level_and_passes_are_counted():
-    attacked = Attacked.of((plain(), network()))
+    attacked = attacked_by((plain(), network()))
     look = attacked.look(VALUES)
     slope = look.slope(against(0, 2))
     want = (WEIGHTS[0] - WEIGHTS[2]).view(3, 4, 4).permute(1, 2, 0) / 255
@@ -45,7 +46,7 @@ def test_a_slope_is_the_derivative_per_level_and_passes_are_counted():
 
 
 def test_several_networks_and_views_add_their_slopes():
-    both = Attacked.of((plain(2), network()), (plain(), network(2 * WEIGHTS)))
+    both = attacked_by((plain(2), network()), (plain(), network(2 * WEIGHTS)))
     look = both.look(VALUES)
     assert look.logits.shape == (3, 3)
     assert torch.allclose(look.logits[2], 2 * look.logits[0], atol=1e-4)
@@ -74,4 +75,4 @@ def test_changes_stay_within_8_bits():
 
 def test_weights_that_give_no_numbers_are_told():
     with pytest.raises(MethodError, match="finite"):
-        Attacked.of((plain(), network(WEIGHTS * torch.inf))).logits(VALUES)
+        attacked_by((plain(), network(WEIGHTS * torch.inf))).logits(VALUES)

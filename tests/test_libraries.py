@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from conftest import attacked_by
 from torch import nn
 
 from cnnviz import Network
@@ -35,7 +36,7 @@ def linear(lead: float) -> tuple[Attacked, torch.Tensor, torch.Tensor]:
         classifier.bias.copy_(torch.stack((ahead - (weights * 128 / 255).sum(), torch.tensor(0.0))))
     module = nn.Sequential(nn.Flatten(), classifier)
     network = Network.from_module(module, (SIDE, SIDE), (0, 0, 0), (1, 1, 1))
-    return Attacked.of((Pipeline(see, back), network)), values, weights.permute(1, 2, 0)
+    return attacked_by((Pipeline(see, back), network)), values, weights.permute(1, 2, 0)
 
 
 def test_the_module_rounds_and_its_slope_is_that_of_the_pipeline():

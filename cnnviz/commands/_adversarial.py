@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from cnnviz import catalog
 from cnnviz.batch import Job, Line
+from cnnviz.commands import _library
 from cnnviz.commands._run import Run
 from cnnviz.console import Console, Tick
 from cnnviz.errors import MethodError, UsageMistake, shown
@@ -21,7 +24,6 @@ if TYPE_CHECKING:
     from cnnviz.images.views import View
     from cnnviz.models import Network
 
-SURVIVE = ("jpeg90", "jpeg75", "webp80", "resize", "bilinear", "blur")
 OTHERS = 5  # classes told
 BETWEEN = 2.5  # logits by which each size of "resize" must be fooled, so that the sizes between them are too
 
@@ -33,11 +35,10 @@ class Survive(click.ParamType):  # type: ignore[type-arg,unused-ignore]
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
         """Return the names, each once."""
-        names = (
-            value if isinstance(value, tuple) else tuple(part.strip() for part in str(value).split(",") if part.strip())
-        )
-        if unknown := [name for name in names if name not in SURVIVE]:
-            self.fail(f"{unknown[0]!r} is none of {', '.join(SURVIVE)}", param, ctx)
+        words = value if isinstance(value, tuple) else str(value).split(",")
+        names = tuple(word.strip() for word in words if word.strip())
+        if unknown := [name for name in names if name not in catalog.SURVIVE]:
+            self.fail(f"{unknown[0]!r} is none of {', '.join(catalog.SURVIVE)}", param, ctx)
         return tuple(dict.fromkeys(names))
 
 
@@ -52,12 +53,18 @@ class Subject:
     network: "Network"
     view: "View"
 
-    def logits(self, photo: "Photo", view: "View | None" = None) -> "Tensor":
-        """Return the network's logits (classes,) for a photograph, itself and not as it is folded for the attack."""
+    def logits(self, photo: "Photo", geometry: "Geometry | None" = None) -> "Tensor":
+        """Return the logits (classes,) for a photograph of the network itself, not as it is folded for the attack.
+
+        ``geometry`` is how it gets there, by default the network's own.
+        """
         import torch
 
+        from cnnviz import images
+
+        seen = (geometry or self.view.geometry).see(photo)
         with torch.inference_mode():
-            return self.network(_inputs([(view or self.view).geometry.see(photo)]))[0].float().cpu()
+            return self.network(images.inputs([seen]))[0].float().cpu()
 
 
 def subject(original: "Original", network: "Network", fit: str, kind: str) -> Subject:
@@ -78,6 +85,7 @@ def pipeline(subject: Subject, names: Sequence[str]) -> "Pipeline":
     """Return the way from the stored values to the network, as the file and as what else it must survive."""
     import torch
 
+    from cnnviz import images
     from cnnviz.grid import Pipeline
     from cnnviz.images.views import views
 
@@ -85,17 +93,17 @@ def pipeline(subject: Subject, names: Sequence[str]) -> "Pipeline":
 
     def see(values: "Tensor") -> "Tensor":
         photo = original.photo(values.numpy())
-        return _inputs([view.see(photo) for view in seen])
+        return images.inputs([view.see(photo) for view in seen])
 
     def back(slopes: "Tensor") -> "Tensor":
         arrays = (slopes.float().cpu() / 255).numpy()
-        total = arrays_sum([view.geometry for view in seen], arrays)
+        total = carried([view.geometry for view in seen], arrays)
         return torch.from_numpy(original.back(total))
 
     return Pipeline(see, back)
 
 
-def arrays_sum(geometries: "Sequence[Geometry]", slopes: "NDArray[np.float32]") -> "NDArray[np.float32]":
+def carried(geometries: "Sequence[Geometry]", slopes: "NDArray[np.float32]") -> "NDArray[np.float32]":
     """Return the sum of slopes (V, 3, h, w) on the photograph, (H, W, 3); those of one geometry go back together."""
     together: dict[Geometry, NDArray[np.float32]] = {}
     for geometry, slope in zip(geometries, slopes, strict=True):
@@ -104,14 +112,6 @@ def arrays_sum(geometries: "Sequence[Geometry]", slopes: "NDArray[np.float32]") 
     for more in rest:
         first += more
     return first
-
-
-def _inputs(seen: "Sequence[Photo]") -> "Tensor":
-    """Return 8-bit inputs (h, w, 3) as the network takes them, (V, 3, h, w)."""
-    import numpy as np
-    import torch
-
-    return torch.from_numpy(np.stack(seen)).permute(0, 3, 1, 2).float().div_(255).contiguous()
 
 
 def aim(network: "Network", logits: "Tensor", goal: int | None, margin: float, survive: Sequence[str] = ()) -> "Aim":
@@ -135,15 +135,16 @@ def networks(run: Run, transfer: Sequence[str]) -> "list[Network]":
     return [run.network, *others]
 
 
-def search(subjects: Sequence[Subject], aim: "Aim", options: Mapping[str, Any], tick: Tick) -> "tuple[Tensor, Line]":
+def search(
+    run: Run, subjects: Sequence[Subject], aim: "Aim", options: Mapping[str, Any], tick: Tick
+) -> "tuple[Tensor, Line]":
     """Return the values (H, W, C) that were found, by which method, and the passes that it took."""
     import torch
 
-    from cnnviz.commands import _library
     from cnnviz.grid import Attacked
     from cnnviz.methods.adversarial import adversarial
 
-    attacked = Attacked.of(*((pipeline(subject, options["survive"]), subject.network) for subject in subjects))
+    attacked = Attacked(tuple((pipeline(one, options["survive"]), run.trunk(one.network)) for one in subjects))
     values = torch.from_numpy(subjects[0].original.values)
 
     def tell(step: int, of: int, margin: float) -> None:
@@ -167,45 +168,68 @@ class Made:
     aim: "Aim"
     values: "Tensor"
     path: str
+    background: str
 
-    def encoded(self, recipe: Mapping[str, Any]) -> bytes:
-        """Return the file."""
+    @cached_property
+    def photo(self) -> "Photo":
+        """The photograph that the file holds, read as any is: uint8 RGB (H, W, 3)."""
+        return self._decoded(self._judged)
+
+    def write(self, recipe: Mapping[str, Any]) -> None:
+        """Write the file. What was told of it holds for the recipe's bytes too, or nothing is written."""
+        import numpy as np
+
+        from cnnviz import output
+
+        data = self._encoded(recipe)
+        if not np.array_equal(self._decoded(data), self.photo):
+            raise MethodError("the file with its recipe is not the picture that was judged: nothing is written")
+        output.write_bytes(self.path, data)
+
+    @cached_property
+    def _judged(self) -> bytes:
+        return self._encoded({})
+
+    def _encoded(self, recipe: Mapping[str, Any]) -> bytes:
         from cnnviz import output
 
         return output.encode(self.path, self.subject.original.image(self.values.numpy()), recipe)
 
-    def judge(self, run: Run, options: Mapping[str, Any]) -> Line:
+    def _decoded(self, data: bytes) -> "Photo":
+        from cnnviz import images
+
+        return images.decode(data, background=self.background)
+
+    def judge(self, run: Run) -> Line:
         """Return what is to be told of the file, all of it from its bytes, read as those of any photograph are."""
         from cnnviz import images
+        from cnnviz.distances import distances
         from cnnviz.images.views import views
 
-        data, below = self.encoded({}), options["background"]
-        photo = images.decode(data, background=below)
-        after = images.original(data, background=below).values
-        subject, aim = self.subject, self.aim
-        logits = subject.logits(photo)
-        seen = {view.name: view.change(photo) for view in views(SURVIVE, subject.view.geometry)}
-        survival = {
-            view.name: fooled(aim, subject.logits(seen[view.name], view))
-            for view in views(SURVIVE, subject.view.geometry)
-        }
-        others = [(name, True) for name in options["transfer"]] + [(name, False) for name in options["judges"]]
+        subject, aim, o = self.subject, self.aim, run.options
+        before = subject.original.values
+        after = images.original(self._judged, background=self.background).values
+        logits = subject.logits(self.photo)
+        others = [(name, True) for name in o["transfer"]] + [(name, False) for name in o["judges"]]
         return {
             "fooled": fooled(aim, logits),
             "target": aim.target,
             "goal": aim.goal,
             "margin": round(-float(aim.margins(logits[None])[0]) + aim.margin, 4),
-            **distances(subject.original.values, after),
+            **distances(before, after),
             "top": subject.network.top(logits, OTHERS),
-            "survival": survival,
-            "control": fooled(aim, subject.logits(subject.original.photo(noise(subject.original.values, after)))),
-            "transfer": [self._row(run.load(name), photo, attacked, options["fit"]) for name, attacked in others],
+            "survival": {
+                view.name: fooled(aim, subject.logits(view.change(self.photo), view.geometry))
+                for view in views(catalog.SURVIVE, subject.view.geometry)
+            },
+            "control": fooled(aim, subject.logits(subject.original.photo(noise(before, after)))),
+            "transfer": [self._row(run.load(name), attacked, o["fit"]) for name, attacked in others],
         }
 
-    def _row(self, network: "Network", photo: "Photo", attacked: bool, fit: str) -> Line:
+    def _row(self, network: "Network", attacked: bool, fit: str) -> Line:
         """Return what another network makes of the file, and of the photograph as it was."""
         other = subject(self.subject.original, network, fit, "PNG")
-        before, after = other.logits(other.original.photo(other.original.values)), other.logits(photo)
+        before, after = other.logits(other.original.photo(other.original.values)), other.logits(self.photo)
         return {"network": network.name, "attacked": attacked, "fooled": fooled(self.aim, after),
                 "clean_top": network.top(before), "top": network.top(after)}  # fmt: skip
 
@@ -214,32 +238,14 @@ class Made:
         from cnnviz import comparison
 
         original = self.subject.original
-        before = original.photo(original.values)
-        after = original.photo(self.values.numpy())
-        return comparison.figure(before, after, numbers["clean_top"], numbers["top"], self.subject.network.name)
+        tops = (numbers["clean_top"], numbers["top"])
+        return comparison.figure(original.photo(original.values), self.photo, *tops, self.subject.network.name)
 
 
 def fooled(aim: "Aim", logits: "Tensor") -> bool:
     """Return whether logits (classes,) say what is aimed at."""
     first = int(logits.argmax())
     return first != aim.target if aim.goal is None else first == aim.goal
-
-
-def distances(before: "NDArray[np.uint8]", after: "NDArray[np.uint8]") -> Line:
-    """Return how far two arrays of values (H, W, C) are from each other, in levels."""
-    import numpy as np
-
-    change = after.astype(np.int16) - before
-    squares = int(np.square(change, dtype=np.int64).sum())
-    return {
-        "levels": int(np.abs(change).max(initial=0)),
-        "l0": int(np.count_nonzero(change)),
-        "l1": int(np.abs(change).sum(dtype=np.int64)),
-        "l2": round(squares**0.5, 4),
-        "changed": round(float((change != 0).mean()), 6),
-        "psnr": round(10 * float(np.log10(255**2 * change.size / squares)), 2) if squares else None,
-        "ssim": round(ssim(before, after), 6),
-    }
 
 
 def noise(before: "NDArray[np.uint8]", after: "NDArray[np.uint8]") -> "NDArray[np.uint8]":
@@ -279,24 +285,3 @@ def say(console: Console, line: Line) -> None:
         words = "fooled" if row["fooled"] else "not fooled"
         attacked = "attacked" if row["attacked"] else "not attacked"
         console.note(f"{row['network']} ({attacked}): {words}, {row['top'][0]['name']}")
-
-
-def ssim(before: "NDArray[Any]", after: "NDArray[Any]") -> float:
-    """Return the structural similarity of two arrays (H, W, C) of levels, the mean over windows and channels.
-
-    Wang et al. 2004, "Image Quality Assessment", section III.B: Gaussian windows of deviation 1.5.
-    """
-    import cv2
-    import numpy as np
-
-    def mean(values: "NDArray[np.float32]") -> "NDArray[np.float32]":
-        return np.asarray(cv2.GaussianBlur(values, (11, 11), 1.5, borderType=cv2.BORDER_REFLECT), np.float32)
-
-    found = []
-    for channel in range(before.shape[2]):
-        x, y = (part[..., channel].astype(np.float32) for part in (before, after))
-        mx, my = mean(x), mean(y)
-        xx, yy, xy = mean(x * x) - mx * mx, mean(y * y) - my * my, mean(x * y) - mx * my
-        one, two = (0.01 * 255) ** 2, (0.03 * 255) ** 2
-        found.append(float(((2 * mx * my + one) * (2 * xy + two) / ((mx**2 + my**2 + one) * (xx + yy + two))).mean()))
-    return sum(found) / len(found)

@@ -194,6 +194,14 @@ def step_size(default: float) -> Decorator[Any]:
     )  # fmt: skip
 
 
+def goal(default: str | None) -> Decorator[Any]:
+    """Return the option of the class to be fooled into; ``default`` says what without it, None: it must be given."""
+    end = "" if default is None else f" [default: {default}]"
+    return click.option("--target-class", "goal", type=ClassName(), required=default is None, metavar="NAME|INDEX",
+                        help=f"Class to be fooled into.{end}")  # fmt: skip
+
+
+keep_failed = click.option("--keep-failed", is_flag=True, help="Write the nearest attempt where nothing fooled.")
 judges = click.option(
     "--judge", "judges", type=ModelName(), multiple=True, metavar="MODEL",
     help="Print what this network, which has no part in the picture, makes of it.",

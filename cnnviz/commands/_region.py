@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cnnviz.commands._dream import tensor
 from cnnviz.errors import MethodError, PhotoError, UsageMistake, shown
 
 if TYPE_CHECKING:
@@ -82,8 +81,10 @@ class Subject:
         """Return the logits (classes,) for the photo, whatever was laid onto it, in the fixed view."""
         import torch
 
+        from cnnviz import images
+
         with torch.inference_mode():
-            return self.network(floats(self.geometry.see(photo)))[0].float().cpu()
+            return self.network(images.inputs([self.geometry.see(photo)]))[0].float().cpu()
 
     def area(self) -> float:
         """Return the share of the network's input that the sticker covers in the fixed view."""
@@ -92,8 +93,10 @@ class Subject:
 
     def card(self, photo: "Photo") -> "Tensor":
         """Return a photo as the camera sees it: all of it, resized as for the network, (1, 3, h, w)."""
+        from cnnviz import images
+
         whole = replace(self.geometry, offset=(0, 0), size=self.geometry.resized)
-        return floats(whole.see(photo))
+        return images.inputs([whole.see(photo)])
 
     def frame(self) -> "Tensor":
         """Return the homography from places in the network's input to places on the card, -1 to 1."""
@@ -127,8 +130,3 @@ def _coloured(mask: Any) -> "Photo":
     import numpy as np
 
     return np.repeat(mask[..., None], 3, 2)
-
-
-def floats(photo: "Photo") -> "Tensor":
-    """Return a photo uint8 (h, w, 3) as the network takes it, (1, 3, h, w) in [0, 1]."""
-    return tensor(photo).float().div_(255)

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from cnnviz.commands._adversarial import Subject
     from cnnviz.grid import Aim
     from cnnviz.images import Original
-    from cnnviz.models import Network
     from cnnviz.plot import Axes
+    from cnnviz.trunk import Trunk
 
 WIDE, HIGH, UNIT = 960, 600, 20  # pixels of the picture and of its letters
 TICKS = 9  # along the axis of levels, at most
@@ -44,17 +44,18 @@ def ready(jobs: Sequence[Job], result: Job, options: Mapping[str, Any]) -> None:
     output.check(target, overwrite=options["overwrite"])
 
 
-def attacked(original: "Original", network: "Network", fit: str, eps: int, seed: int, tick: Tick) -> Line:
+def attacked(original: "Original", trunk: "Trunk", fit: str, eps: int, seed: int, tick: Tick) -> Line:
     """Return the least whole level found at which a photograph fools, that of random noise, and what it took."""
     import torch
 
     from cnnviz.grid import Aim, Attacked
     from cnnviz.methods.adversarial import grid
 
+    network = trunk.network
     subject = attack.subject(original, network, fit, "PNG")
     clean = subject.logits(original.photo(original.values))
     aim = Aim(int(clean.argmax()))
-    target = Attacked.of((attack.pipeline(subject, ()), network))
+    target = Attacked(((attack.pipeline(subject, ()), trunk),))
     values, least = torch.tensor(original.values), 1
 
     def tell(step: int, of: int, margin: float) -> None:

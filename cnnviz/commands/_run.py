@@ -19,6 +19,7 @@ from cnnviz.errors import UsageMistake, WeightsError, shown
 if TYPE_CHECKING:
     from cnnviz.images import Original, Photo
     from cnnviz.models import Network
+    from cnnviz.trunk import Trunk
 
 # Options that do not change the bytes: where things go, what is said.
 SILENT = {"inputs", "output", "overwrite", "raw", "lines", "quiet", "debug", "offline", "time_limit", "resume",
@@ -50,6 +51,8 @@ class Run:
         self.options: Mapping[str, Any] = self.context.params
         self.console = Console(self.options["quiet"], self.options["debug"])
         self.jobs = jobs
+        self._others: dict[str, Network] = {}
+        self._trunks: dict[int, Trunk] = {}
 
     def over(self, one: Callable[[Job], Line], tell: Callable[[Job, Line], None] | None = None) -> None:
         """Do ``one`` for every job, print with ``tell`` what a person wants to read, leave with the exit status."""
@@ -103,9 +106,19 @@ class Run:
         return self._load(o["model"], o["weights_file"], classes=self._class_names(), **own)
 
     def load(self, name: str) -> "Network":
-        """Load another network by its name, as its publisher gives it, on the same device."""
-        keys = ("device", "dtype", "offline")
-        return self._load(name, None, **{key: self.options[key] for key in keys if key in self.options})
+        """Return another network by its name, as its publisher gives it, on the same device; loaded once."""
+        if name not in self._others:
+            keys = ("device", "dtype", "offline")
+            self._others[name] = self._load(name, None, **{k: self.options[k] for k in keys if k in self.options})
+        return self._others[name]
+
+    def trunk(self, network: "Network") -> "Trunk":
+        """Return a network of this run as it is attacked, made once."""
+        from cnnviz.trunk import LOGITS, Trunk
+
+        if id(network) not in self._trunks:
+            self._trunks[id(network)] = Trunk(network, [LOGITS])
+        return self._trunks[id(network)]
 
     def _load(self, name: str, file: str | None, **options: Any) -> "Network":
         entry = catalog.find(name)

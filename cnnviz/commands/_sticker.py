@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnnviz.batch import Job, Line
 from cnnviz.commands._dream import pixels
-from cnnviz.commands._region import Subject, floats
+from cnnviz.commands._region import Subject
 from cnnviz.commands._run import Run
 from cnnviz.console import Console, Tick
 from cnnviz.errors import shown
@@ -101,7 +101,7 @@ def sheet(subject: Subject, prints: "Mapping[str, Photo]", numbers: Line, seed: 
     """Return what the network sees of sticker, controls and bare photo: the fixed view, then held-out poses."""
     import torch
 
-    from cnnviz import tiles
+    from cnnviz import images, tiles
     from cnnviz.methods.sticker import held_out
 
     network, photos = subject.network, worn(subject, prints)
@@ -110,7 +110,7 @@ def sheet(subject: Subject, prints: "Mapping[str, Photo]", numbers: Line, seed: 
     for photo in photos.values():
         with torch.inference_mode():
             views = seen.of(subject.card(photo), subject.frame())[:SHOWN]
-            views = torch.cat((floats(subject.geometry.see(photo)), views))
+            views = torch.cat((images.inputs([subject.geometry.see(photo)]), views))
             tops = [network.top(logits)[0] for logits in network(views).float().cpu()]
         for view, top in zip(views, tops, strict=True):
             made.append(tiles.Tile(pixels(view), str(top["name"]), f"{top['probability']:.0%}"))

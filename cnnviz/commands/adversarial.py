@@ -12,8 +12,7 @@ from cnnviz.commands import _options as shared
 from cnnviz.commands._run import Run
 
 _own = shared.together(
-    click.option("--target-class", "goal", type=shared.ClassName(), metavar="NAME|INDEX",
-                 help="Class to be fooled into. [default: any but the network's own first]"),
+    shared.goal("any but the network's own first"),
     _library.method,
     click.option("--norm", type=click.Choice(["linf", "l2", "l1", "l0"]), default="linf", show_default=True,
                  help="What is kept smallest: the largest change of one value, the sum of squares, the sum, or the "
@@ -32,7 +31,7 @@ _own = shared.together(
     shared.judges,
     click.option("--report", type=click.Path(), metavar="FILE.png|FOLDER/",
                  help="Also draw the photo, the change made visible, and the result, each with what it is taken for."),
-    click.option("--keep-failed", is_flag=True, help="Write the nearest attempt where nothing fooled."),
+    shared.keep_failed,
 )  # fmt: skip
 
 
@@ -79,13 +78,13 @@ def adversarial(
         clean = subjects[0].logits(original.photo(original.values))
         aim = attack.aim(run.network, clean, goal, o["margin"], o["survive"])
         with run.console.progress("attacking", "passes") as tick:
-            found, told = attack.search(subjects, aim, o, tick)
+            found, told = attack.search(run, subjects, aim, o, tick)
         numbers = {"network": run.network.name, "clean_top": run.network.top(clean), **told}
-        made = attack.Made(subjects[0], aim, found, str(job.output))
-        numbers |= made.judge(run, run.options)
+        made = attack.Made(subjects[0], aim, found, str(job.output), run.options["background"])
+        numbers |= made.judge(run)
         recipe = run.recipe(source, numbers)
         if numbers["fooled"] or keep_failed:
-            output.write_bytes(str(job.output), made.encoded(recipe))
+            made.write(recipe)
         if job.extra:
             output.write_picture(job.extra, made.report(numbers), recipe)
         return numbers if numbers["fooled"] else attack.missed(run, job, numbers, keep_failed)

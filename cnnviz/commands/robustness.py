@@ -49,7 +49,7 @@ def robustness(inputs: tuple[str, ...], output: str | None, eps: int, fit: str, 
     def one(job: Job) -> Line:
         original, source = run.original(job)
         with run.console.progress(f"attacking {len(lines) + 1} of {len(jobs)}", "passes") as tick:
-            line = answers.attacked(original, run.network, fit, eps, options["seed"], tick)
+            line = answers.attacked(original, run.trunk(run.network), fit, eps, options["seed"], tick)
         sources.append(source)
         lines.append(line)
         return line

@@ -16,8 +16,7 @@ _own = shared.together(
                  help="Where the sticker goes: corners of a polygon in pixels of the photo, such as '40,60 200,60 "
                       "200,180 40,180' (four, clockwise from the upper left, are a rectangle in perspective), or a "
                       "picture of the photo's size that is white there."),
-    click.option("--target-class", "goal", type=shared.ClassName(), required=True, metavar="NAME|INDEX",
-                 help="Class to be fooled into."),
+    shared.goal(None),
     shared.steps(600, "of one pose each"),
     click.option("--print-size", type=shared.Finite(10, 500), default=100.0, show_default=True, metavar="MM",
                  help="Longer side of the sticker as printed, in millimetres; the file has 300 dots an inch."),
@@ -26,7 +25,7 @@ _own = shared.together(
                       "poses."),
     click.option("--least", type=shared.Finite(0, 1), default=0.5, show_default=True, metavar="SHARE",
                  help="Share of the held-out poses that must be taken for the class; below it the exit status is 4."),
-    click.option("--keep-failed", is_flag=True, help="Write the nearest attempt where nothing fooled."),
+    shared.keep_failed,
 )  # fmt: skip
 
 

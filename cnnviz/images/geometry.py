@@ -1,5 +1,6 @@
 """The network's input from a photograph, and the Geometry that carries maps back onto it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -166,6 +167,13 @@ def _shrink(values: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.fl
     return small
 
 
+def inputs(pictures: Sequence[Photo]) -> "Tensor":
+    """Return 8-bit pictures of one size (h, w, 3) as a network takes them: (N, 3, h, w), float32 RGB in [0, 1]."""
+    import torch
+
+    return torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float().div_(255).contiguous()
+
+
 def fit(photo: Photo, network: "Network", fit: str = "crop") -> tuple["Tensor", Geometry]:
     """Return the network's input (1, 3, h, w), float32 RGB in [0, 1], and the way back to the photograph.
 
@@ -173,8 +181,6 @@ def fit(photo: Photo, network: "Network", fit: str = "crop") -> tuple["Tensor", 
     to the input's size whatever the shape; "pad" keeps the shape and fills with the network's mean colour; "whole"
     takes every pixel of the photograph as it is, for fully convolutional networks.
     """
-    import torch
-
     from cnnviz.errors import MethodError
 
     recipe, (height, width) = network.recipe, photo.shape[:2]
@@ -189,9 +195,7 @@ def fit(photo: Photo, network: "Network", fit: str = "crop") -> tuple["Tensor", 
             raise MethodError(f"is too narrow ({width}x{height}) for this network's crop; try --fit pad or squash")
         colour = tuple(round(255 * m) for m in recipe.mean)
         geometry = Geometry((height, width), resized, offset, recipe.size, recipe.interpolation, colour)
-    array = geometry.see(photo)
-    tensor = torch.from_numpy(np.array(array)).permute(2, 0, 1)[None].float().div_(255)
-    return tensor.contiguous(), geometry
+    return inputs([geometry.see(photo)]), geometry
 
 
 def _plan(fit: str, photo: tuple[int, int], size: tuple[int, int], resize: int) -> tuple[tuple[int, int], Any]:

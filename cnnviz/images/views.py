@@ -58,11 +58,10 @@ CHANGES: dict[str, Callable[[Photo], Photo]] = {
     "webp80": partial(stored, kind="WEBP", quality=80),
     "blur": partial(blurred, radius=1.0),
 }
-NAMES = (*CHANGES, "resize", "bilinear")
 
 
 def views(names: Sequence[str], geometry: Geometry) -> list[View]:
-    """Return the views that each of NAMES stands for; "resize" for several sizes before the crop."""
+    """Return the views that each of ``catalog.SURVIVE`` stands for; "resize" for several sizes before the crop."""
     found = []
     for name in names:
         if name in CHANGES:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import PHOTOS
+from conftest import PHOTOS, attacked_by
 from PIL import Image
 from torch import nn
 
@@ -32,7 +32,7 @@ def attacked() -> tuple[Attacked, torch.Tensor]:
         module[1].bias.copy_(torch.tensor([-100 / 255 * 3 * SIDE * SIDE, 0.0]))
     network = Network.from_module(module, (SIDE, SIDE), (0, 0, 0), (1, 1, 1))
     way = Pipeline(lambda v: v.permute(2, 0, 1)[None].float() / 255, lambda s: s[0].permute(1, 2, 0) / 255)
-    return Attacked.of((way, network)), torch.full((SIDE, SIDE, 3), 110, dtype=torch.uint8)
+    return attacked_by((way, network)), torch.full((SIDE, SIDE, 3), 110, dtype=torch.uint8)
 
 
 @pytest.mark.parametrize(("change", "finish", "level"), [

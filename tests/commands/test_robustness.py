@@ -17,6 +17,7 @@ from cnnviz import Network, cli, load_network, read_photo
 from cnnviz.commands import _adversarial, _robustness
 from cnnviz.images import Original
 from cnnviz.recipe import read
+from cnnviz.trunk import LOGITS, Trunk
 
 SCHEMA = json.loads((Path(cnnviz.__file__).parent / "data" / "schema-1.json").read_text("utf-8"))
 SIDE, PIXELS = 8, 3 * 8 * 8
@@ -31,6 +32,10 @@ def photos(tmp_path, monkeypatch) -> Path:
         with Image.open(PHOTOS / f"{name}.jpg") as photo:
             photo.crop((100, 30, 324, 254)).save(to)
     return tmp_path
+
+
+def trunk(network: Network) -> Trunk:
+    return Trunk(network, [LOGITS])
 
 
 def lines(capsys, *words: str, status: int = 0) -> list[dict]:
@@ -56,7 +61,7 @@ def bright(least: int) -> Network:
 )
 def test_the_level_of_a_linear_network_is_the_closed_form(value, eps, level):
     original = Original(np.full((SIDE, SIDE, 3), value, np.uint8), None, None, (255, 255, 255))
-    line = _robustness.attacked(original, bright(100), "whole", eps, 0, lambda *_: None)
+    line = _robustness.attacked(original, trunk(bright(100)), "whole", eps, 0, lambda *_: None)
     assert line["levels"] == level
     assert line["fooled"] is (level is not None)
     assert line["clean_top"][0]["name"] == ("bright" if value > 100 else "dark")
@@ -67,7 +72,7 @@ def test_the_level_of_a_linear_network_is_the_closed_form(value, eps, level):
 
 def test_what_noise_does_is_found_too():
     original = Original(np.full((SIDE, SIDE, 3), 100, np.uint8), None, None, (255, 255, 255))
-    lines = [_robustness.attacked(original, bright(100), "whole", 8, seed, lambda *_: None) for seed in range(6)]
+    lines = [_robustness.attacked(original, trunk(bright(100)), "whole", 8, seed, lambda *_: None) for seed in range(6)]
     found = {line["noise_levels"] for line in lines}
     assert found == {1, None}  # by chance darker at once, or never
 
@@ -82,7 +87,7 @@ def test_the_folded_network_alone_is_not_believed(monkeypatch):
         return len(asked) > 2 and true(aim, logits)
 
     monkeypatch.setattr(_adversarial, "fooled", fooled)
-    line = _robustness.attacked(original, network, "whole", 8, 0, lambda *_: None)
+    line = _robustness.attacked(original, trunk(network), "whole", 8, 0, lambda *_: None)
     assert line["levels"] == 5  # 3 and 4 were refused
 
 
@@ -167,7 +172,7 @@ def test_the_picture_goes_to_standard_output(photos, capfdbinary):
 def test_a_level_of_the_real_network_is_a_change_that_fools_it(photos):
     network = load_network(device="cpu")
     values = read_photo("photos/cup.png")
-    line = _robustness.attacked(Original(values, None, None, (255,) * 3), network, "crop", 8, 0, lambda *_: None)
+    line = _robustness.attacked(Original(values, None, None, (255,) * 3), trunk(network), "crop", 8, 0, lambda *_: None)
     assert line["fooled"]
     assert line["levels"] <= 2
     assert line["clean_top"][0]["index"] != line["top"][0]["index"]

@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 import torch
+from conftest import attacked_by
 from torch import nn
 
 from cnnviz import Network, fit, load_network, read_photo
 from cnnviz.border import level_of
-from cnnviz.grid import SURE, Aim, Attacked, Pipeline
+from cnnviz.grid import SURE, Aim, Pipeline
 from cnnviz.methods.adversarial import MORE, Adversarial, adversarial, grid, smallest
 
 SIDE = 16
@@ -50,7 +51,7 @@ def best_squares(weights: torch.Tensor, gap: float) -> int:
 def test_a_linear_margin_is_crossed_by_the_smallest_change_on_the_grid(more, gap):
     _, weights = linear()
     values, bias = grey(weights, gap)
-    found = smallest(Attacked.of((plain(), linear(bias=bias)[0])), values, Aim(0), more=more)
+    found = smallest(attacked_by((plain(), linear(bias=bias)[0])), values, Aim(0), more=more)
     change = found.values.int() - values.int()
     assert found.fooled
     assert -float((change * weights).sum()) / 255 > gap  # it does fool
@@ -61,7 +62,7 @@ def test_the_smallest_level_on_a_linear_network_is_that_of_all_signs():
     _, weights = linear()
     for level in (1, 3, 11):
         values, bias = grey(weights, float(weights.abs().sum()) / 255 * (level - 0.5))
-        found = grid(Attacked.of((plain(), linear(bias=bias)[0])), values, Aim(0), eps=16)
+        found = grid(attacked_by((plain(), linear(bias=bias)[0])), values, Aim(0), eps=16)
         assert (found.fooled, found.level) == (True, level)
         assert torch.equal(found.values.int() - values.int(), -level * weights.sign().int())
 
@@ -69,16 +70,16 @@ def test_the_smallest_level_on_a_linear_network_is_that_of_all_signs():
 def test_what_cannot_be_reached_is_missed_with_the_nearest_kept():
     _, weights = linear()
     values, bias = grey(weights, float(weights.abs().sum()) / 255 * 2.5)
-    found = grid(Attacked.of((plain(), linear(bias=bias)[0])), values, Aim(0), eps=2, steps=3)
+    found = grid(attacked_by((plain(), linear(bias=bias)[0])), values, Aim(0), eps=2, steps=3)
     assert (found.fooled, found.level) == (False, 2)
-    assert not smallest(Attacked.of((plain(), linear(bias=bias)[0])), values, Aim(0), eps=2).fooled
+    assert not smallest(attacked_by((plain(), linear(bias=bias)[0])), values, Aim(0), eps=2).fooled
 
 
 @pytest.mark.parametrize("norm", ["l0", "l1"])
 def test_few_places_go_as_far_as_they_can(norm):
     _, weights = linear()
     values, bias = grey(weights, 2.0)
-    found = smallest(Attacked.of((plain(), linear(bias=bias)[0])), values, Aim(0), norm=norm)
+    found = smallest(attacked_by((plain(), linear(bias=bias)[0])), values, Aim(0), norm=norm)
     change = (found.values.int() - values.int()).abs()
     gains = (weights.abs() * torch.where(weights > 0, 128, 127) / 255).flatten().sort(descending=True).values
     fewest = int((gains.cumsum(0) < 2.0 + SURE).sum()) + 1
@@ -89,7 +90,7 @@ def test_few_places_go_as_far_as_they_can(norm):
 def test_one_gradient_is_enough_where_the_first_step_fools():
     _, weights = linear()
     values, bias = grey(weights, 0.5)
-    attacked = Attacked.of((plain(), linear(bias=bias)[0]))
+    attacked = attacked_by((plain(), linear(bias=bias)[0]))
     found = grid(attacked, values, Aim(0))
     assert (found.level, attacked.passes.forward, attacked.passes.backward) == (1, 2, 1)
 
@@ -108,7 +109,7 @@ def truly(network: Network, found: Adversarial) -> int:
 @pytest.mark.slow
 def test_a_real_network_is_fooled_at_one_level_and_with_a_goal():
     network, values, target = cat()
-    attacked = Attacked.of((plain(), network))
+    attacked = attacked_by((plain(), network))
     first = grid(attacked, values, Aim(target))
     assert (first.fooled, first.level) == (True, 1)
     assert truly(network, first) != target
