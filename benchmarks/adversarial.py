@@ -4,7 +4,8 @@
 
 Crops of the photographs, at sizes drawn between 167 and 1200 pixels, that the network is sure of (p >= 0.6). Each file
 is written, and judged by ``loader`` below, which knows nothing of cnnviz's own reading. ``--part`` is one of
-untargeted, targeted, survive, margin, resize. One thread, processor seconds. The numbers of each part go to
+untargeted, targeted, survive, margin, resize; in resize a "false claim" fools at the sizes in the loop, not at all
+between. One thread, processor seconds. The numbers of each part go to
 adversarial.json beside this file.
 """
 
