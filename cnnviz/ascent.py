@@ -131,17 +131,29 @@ class Glances:
         seen = F.grid_sample(picture, grid.to(picture), padding_mode="reflection", align_corners=False)
         if self.blur and torch.rand((), generator=generator) < 0.5:
             seen = blurred(seen, self.blur * float(torch.rand((), generator=generator).clamp(min=0.1)))
-        return seen + self.noise * torch.randn(seen.shape, generator=generator).to(seen)
+        return seen.add(torch.randn(seen.shape, generator=generator).to(seen), alpha=self.noise)
 
 
 def blurred(picture: Tensor, deviation: float) -> Tensor:
-    """Return a picture (N, 3, h, w) blurred with a Gaussian of ``deviation`` pixels, mirrored at its borders."""
-    reach = min(math.ceil(3 * deviation), *(side - 1 for side in picture.shape[-2:]))
-    line = torch.arange(-reach, reach + 1, device=picture.device) / deviation
-    kernel = (-line.square() / 2).exp()
-    kernel = (kernel / kernel.sum()).to(picture).expand(3, 1, 1, -1)
-    wide = F.pad(picture, (reach,) * 4, mode="reflect")
-    return F.conv2d(F.conv2d(wide, kernel, groups=3), kernel.transpose(2, 3), groups=3)
+    """Return a picture (N, 3, h, w) blurred with a Gaussian of ``deviation`` pixels, mirrored at its borders.
+
+    By products with a matrix for each side, both ways: at sides of a few hundred pixels a third of convolutions' time.
+    """
+    high, wide = picture.shape[-2:]
+    down = _blurring(high, deviation).to(picture)
+    across = down if wide == high else _blurring(wide, deviation).to(picture)
+    return down @ picture @ across.T
+
+
+def _blurring(side: int, deviation: float) -> Tensor:
+    """Return the matrix (side, side) that blurs a column, what lies beyond its ends mirrored."""
+    reach = min(math.ceil(3 * deviation), side - 1)
+    kernel = ((torch.arange(-reach, reach + 1) / deviation).square() / -2).exp()
+    rows = F.pad(kernel / kernel.sum(), (side - 1, side - 1)).unfold(0, side + 2 * reach, 1).flip(0)
+    before, matrix, after = torch.split(rows, [reach, side, reach], 1)
+    matrix[:, 1 : reach + 1] += before.flip(1)
+    matrix[:, side - 1 - reach : side - 1] += after.flip(1)
+    return matrix
 
 
 def climb(

@@ -1,5 +1,6 @@
 """What keeps an ascent's picture natural: even steps at all scales, the colours of photographs, smoothness."""
 
+import math
 from functools import cache
 
 import torch
@@ -22,7 +23,7 @@ def bands(values: Tensor, count: int) -> list[Tensor]:
     for _ in range(count):
         if min(values.shape[-2:]) < 2:
             break
-        low = F.avg_pool2d(values, 2, ceil_mode=True, count_include_pad=False)
+        low = _halved(values)
         found.append(values - _enlarged(low, values))
         values = low
     return [*found, values]
@@ -36,13 +37,42 @@ def collapse(pyramid: list[Tensor]) -> Tensor:
     return values
 
 
+def _halved(values: Tensor) -> Tensor:
+    """Return means over 2 x 2 pixels. For even sides by sums, which take a fifth of the pooling's time."""
+    if values.shape[-2] % 2 or values.shape[-1] % 2:
+        return F.avg_pool2d(values, 2, ceil_mode=True, count_include_pad=False)
+    rows = values[..., ::2, :] + values[..., 1::2, :]
+    return (rows[..., ::2] + rows[..., 1::2]).mul_(0.25)
+
+
 def _enlarged(low: Tensor, like: Tensor) -> Tensor:
-    return F.interpolate(low, like.shape[-2:], mode="bilinear", align_corners=False)
+    """Return values at the size of others, bilinear; whole multiples in a quarter of torch's time."""
+    (high, wide), (rows, columns) = like.shape[-2:], low.shape[-2:]
+    if high % rows or wide % columns or min(rows, columns) < 2:
+        return F.interpolate(low, (high, wide), mode="bilinear", align_corners=False)
+    return _stretched(_stretched(low, 3, wide // columns), 2, high // rows)
+
+
+def _stretched(low: Tensor, dim: int, by: int) -> Tensor:
+    """Return values with ``by`` times as many along a dimension, each on the line between its two nearest."""
+    last = low.shape[dim] - 1
+    out = low.new_empty([side * (by if number == dim else 1) for number, side in enumerate(low.shape)])
+    here, after = low.narrow(dim, 0, last), low.narrow(dim, 1, last)
+    for phase in range(by):
+        share, places = (phase + 0.5) / by - 0.5, torch.unflatten(out, dim, (-1, by)).select(dim + 1, phase)
+        if share < 0:
+            places.select(dim, 0).copy_(low.select(dim, 0))
+            torch.lerp(after, here, -share, out=places.narrow(dim, 1, last))
+        else:
+            places.select(dim, last).copy_(low.select(dim, last))
+            torch.lerp(here, after, share, out=places.narrow(dim, 0, last))
+    return out
 
 
 def rms(values: Tensor) -> Tensor:
     """Return the root of each picture's mean square, (N, 1, 1, 1)."""
-    return values.square().mean((1, 2, 3), keepdim=True).sqrt()
+    norms: Tensor = torch.linalg.vector_norm(values, dim=(1, 2, 3), keepdim=True)
+    return norms / math.sqrt(max(values[0].numel(), 1))
 
 
 def even(gradient: Tensor, count: int = 4, coarser: float = 1.0, residual: float = 1.0) -> Tensor:
@@ -55,7 +85,8 @@ def even(gradient: Tensor, count: int = 4, coarser: float = 1.0, residual: float
     pyramid = bands(gradient, count)
     weights = [coarser**level for level in range(len(pyramid))]
     weights[-1] *= residual if len(pyramid) > 1 else 1
-    return unit(collapse([weight * unit(band) for weight, band in zip(weights, pyramid, strict=True)]))
+    parts = zip(weights, pyramid, strict=True)
+    return unit(collapse([band * (weight / rms(band).clamp(min=1e-30)) for weight, band in parts]))
 
 
 def smooth(gradient: Tensor) -> Tensor:
@@ -123,14 +154,15 @@ def natural_colours(gradient: Tensor, power: float = 1.0) -> Tensor:
     return torch.einsum("ij,njhw->nihw", root, gradient)
 
 
-def slow_colours(gradient: Tensor, by: int = 4) -> Tensor:
-    """Return a gradient (N, 3, h, w) whose colours are means over ``by`` x ``by`` pixels, its brightness as it is.
+def slow_colours(gradient: Tensor, power: float = 1.0, by: int = 4) -> Tensor:
+    """Return ``natural_colours`` of a gradient (N, 3, h, w), colours as means over ``by`` x ``by`` pixels.
 
-    As in photographs, and in JPEG's halved colour planes, colours change more slowly than brightness.
+    The brightness stays as it is: as in photographs, and in JPEG's halved colour planes, colours change more slowly.
     """
-    low = F.avg_pool2d(gradient, by, ceil_mode=True, count_include_pad=False)
+    low = natural_colours(F.avg_pool2d(gradient, by, ceil_mode=True, count_include_pad=False), power)
     colours = _enlarged(low - low.mean(1, keepdim=True), gradient)
-    return colours + gradient.mean(1, keepdim=True)
+    shares = colour_root(power).mean(0).to(gradient)
+    return colours.add_(torch.einsum("j,njhw->nhw", shares, gradient)[:, None])
 
 
 def total_variation(picture: Tensor) -> Tensor:

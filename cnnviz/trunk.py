@@ -55,7 +55,8 @@ class Trunk:
         self._runs: dict[str, int] = {}
         for name in named:
             self._module.get_submodule(name).register_forward_hook(self._hook(name))
-        self._count(named)
+        if named:
+            self._count(named)
         give_back()
 
     def __call__(self, x: Tensor) -> dict[str, Tensor]:

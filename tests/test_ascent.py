@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from cnnviz import ascent, objectives, priors
 from cnnviz.objectives import Objective
@@ -130,3 +131,15 @@ def test_jittered_in_place_or_not_is_the_view_and_leaves_the_picture(copied, mon
     end = ascent.climb(picture, rolled, lambda _p, s, _d: 0.01 * s, steps=3, generator=generator, inplace=True)
     assert end.picture is picture
     assert torch.equal(end.picture, plain[0])
+
+
+@pytest.mark.parametrize("deviation", [0.3, 1.0, 6.0])
+def test_a_blur_is_a_gaussian_over_the_mirrored_picture(deviation):
+    picture = torch.rand(2, 3, 23, 40, generator=seeded(), dtype=torch.float64)
+    seen = ascent.blurred(picture, deviation)
+    reach = min(-int(-3 * deviation // 1), 22)
+    y, x = (torch.arange(-reach, reach + 1, dtype=torch.float64),) * 2
+    kernel = torch.exp(-(y[:, None] ** 2 + x**2) / (2 * deviation**2))
+    wide = F.pad(picture, (reach,) * 4, mode="reflect")
+    wanted = F.conv2d(wide, (kernel / kernel.sum()).expand(3, 1, -1, -1), groups=3)
+    assert torch.allclose(seen, wanted, atol=1e-6)

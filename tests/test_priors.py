@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch.nn import functional as F
 
 from cnnviz import priors
 
@@ -16,6 +17,25 @@ def test_bands_add_up_to_what_they_are_made_of(size):
     pyramid = priors.bands(values, 4)
     assert torch.allclose(priors.collapse(pyramid), values, atol=1e-12)
     assert all(min(band.shape[-2:]) >= 1 for band in pyramid)
+
+
+@pytest.mark.parametrize("size", [(64, 48), (37, 53), (6, 9), (2, 2)])
+def test_bands_are_differences_of_torchs_pooling_and_interpolation(size):
+    values = noise(2, 3, *size)
+    low = F.avg_pool2d(values, 2, ceil_mode=True, count_include_pad=False)
+    fine, residual = priors.bands(values, 1)
+    assert torch.allclose(residual, low, atol=1e-12)
+    assert torch.allclose(fine, values - F.interpolate(low, size, mode="bilinear", align_corners=False), atol=1e-12)
+
+
+@pytest.mark.parametrize("size", [(64, 48), (37, 53)])
+def test_slow_colours_are_means_and_brightness_stays(size):
+    values = noise(2, 3, *size)
+    step, whole = priors.slow_colours(values, 0.7), priors.natural_colours(values, 0.7)
+    brightness = whole.mean(1, keepdim=True)
+    low = F.avg_pool2d(whole - brightness, 4, ceil_mode=True, count_include_pad=False)
+    colours = F.interpolate(low, size, mode="bilinear", align_corners=False)
+    assert torch.allclose(step, brightness + colours, atol=1e-6)
 
 
 def test_a_flat_picture_is_all_residual():

@@ -128,13 +128,12 @@ def _robust(prior: Prior, step_size: float, tv_weight: float, decorrelation: flo
     }
 
     def rule(picture: Tensor, slope: Tensor, share: float) -> Tensor:
-        step = priors.natural_colours(shape[prior](slope), decorrelation)
-        if decorrelation:
-            step = priors.slow_colours(step)
-        step = priors.unit(step)
-        if tv_weight:
-            step = step - tv_weight * priors.variation_gradient(picture)
+        step = shape[prior](slope)
+        step = priors.slow_colours(step, decorrelation) if decorrelation else step
+        length = step_size * (1 - (1 - LAST) * share)
         pull = GREY * (0.5 - picture.mean((2, 3), keepdim=True))
-        return step_size * (1 - (1 - LAST) * share) * step + pull
+        if tv_weight:
+            pull = pull - length * tv_weight * priors.variation_gradient(picture)
+        return torch.addcmul(pull, step, length / priors.rms(step).clamp(min=1e-30))
 
     return rule
