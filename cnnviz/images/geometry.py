@@ -113,21 +113,21 @@ def resampling(old: int, new: int, kind: str, start: int, size: int) -> NDArray[
     Each row holds the weights of a pixel of the result; bicubic is Keys 1981, "Cubic Convolution Interpolation",
     equation 4, with a = -1/2.
     """
+    low, high = max(start, 0), min(start + size, new)  # a strip may be resized to a hundred times what is seen of it
     if old == new:  # Pillow copies
-        weights = np.eye(new)
+        weights = np.eye(high - low, new, low)
     else:
         scale = old / new
         wide = max(scale, 1.0)
         reach = (2.0 if kind == "bicubic" else 1.0) * wide
-        centres = (np.arange(new)[:, None] + 0.5) * scale
+        centres = (np.arange(low, high)[:, None] + 0.5) * scale
         places = np.arange(old)[None]
         first, last = np.floor(centres - reach + 0.5), np.floor(centres + reach + 0.5)
         x = np.abs(places - centres + 0.5) / wide
         weights = np.where((places >= first) & (places < last), _cubic(x) if kind == "bicubic" else (1 - x).clip(0), 0)
         weights /= weights.sum(1, keepdims=True)
     found = np.zeros((size, old), np.float32)
-    low, high = max(start, 0), min(start + size, new)
-    found[low - start : high - start] = weights[low:high]
+    found[low - start : high - start] = weights
     return found
 
 

@@ -1,6 +1,7 @@
 """What the network is given, and the way back onto the photograph."""
 
 import dataclasses
+import tracemalloc
 from fractions import Fraction
 
 import corpus
@@ -228,3 +229,21 @@ def test_the_way_back_is_the_transpose_of_the_way_there(way):
     there, back = (seen * slope).sum(), (direction * geometry.back(slope)).sum()
     assert there == pytest.approx(back, abs=4 * 0.6 * np.sqrt(slope.size))  # each pixel was rounded twice
     assert abs(back) > 4 * 0.6 * np.sqrt(slope.size)
+
+
+@pytest.mark.parametrize("kind", ["bicubic", "bilinear"])
+@pytest.mark.parametrize(
+    ("old", "new", "start", "size"), [(33, 90, 20, 24), (90, 33, 5, 24), (24, 24, -3, 30), (40, 40, 8, 24)]
+)
+def test_a_part_of_a_resize_is_that_part_of_it(kind, old, new, start, size):
+    whole = np.zeros((3 + new + 3, old), np.float32)
+    whole[3:-3] = resampling(old, new, kind, 0, new)
+    assert np.array_equal(resampling(old, new, kind, start, size), whole[3 + start : 3 + start + size])
+
+
+def test_of_a_strip_no_more_is_worked_out_than_is_seen():
+    tracemalloc.start()
+    resampling(2200, 14080, "bicubic", 6928, 224)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 100 << 20  # of all rows it was 1200 MiB
