@@ -10,6 +10,7 @@ from cnnviz.images import Photo
 from cnnviz.render import FAINT, INK, caption, pen_on, shorten, typeface
 
 LONGER = 640  # pixels of the longer side of each picture
+NARROWEST = 240  # a column, for its words
 GREY = 128
 LINES = 5
 
@@ -24,21 +25,21 @@ def figure(
     """
     change = after.astype(np.int16) - before
     largest = int(np.abs(change).max(initial=0))
-    factor = 127 // max(largest, 1)
-    pictures = [_small(before), _strongest(change) * factor + GREY, _small(after)]
-    height, width = pictures[0].shape[:2]
+    factor = 127 / max(largest, 1)
+    pictures = [_small(before), np.rint(_strongest(change) * factor) + GREY, _small(after)]
+    height, width = pictures[0].shape[0], max(pictures[0].shape[1], NARROWEST)
     unit = max(14, round(width / 26))
     head, tail = round(3.6 * unit), round((LINES * 1.45 + 1) * unit)
     canvas = np.full((head + height + tail, 3 * width + 4 * unit, 3), 255, np.uint8)
     words = f"{largest} level{'s' * (largest != 1)} of 255 at most, {(change != 0).mean():.1%} of all values"
     titles = [
         ("Photo", f"what {name} takes it for"),
-        (f"Change, {factor} times", words),
+        (f"Change, {factor:.3g} times", words),
         ("Result", "the same size and kind, as written"),
     ]
     for index, (picture, (title, below)) in enumerate(zip(pictures, titles, strict=True)):
         left = unit + index * (width + unit)
-        canvas[head : head + height, left : left + width] = picture
+        canvas[head : head + height, left : left + picture.shape[1]] = picture
         caption(canvas[:head, left : left + width], title, below, unit)
         if index != 1:
             _classes(canvas[head + height :, left : left + width], was if index == 0 else now, unit)

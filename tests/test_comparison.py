@@ -1,0 +1,46 @@
+"""The photo, its change and the result: what is drawn of the change, and that small and narrow ones can be read."""
+
+import numpy as np
+import pytest
+
+from cnnviz.comparison import GREY, LONGER, NARROWEST, figure
+
+TOP = [{"name": f"class {rank}", "probability": 0.5 / rank} for rank in range(1, 6)]
+
+
+def middle(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """The part of a figure of square photos that shows the change."""
+    drawn = figure(before, after, TOP, TOP, "a network")
+    unit = max(14, round(LONGER / 26))
+    head, left = round(3.6 * unit), 2 * unit + LONGER
+    return drawn[head : head + LONGER, left : left + LONGER].astype(int)
+
+
+@pytest.mark.parametrize("level", [1, 3, 100, 250])
+def test_the_largest_change_is_black_or_white_whatever_its_size(level):
+    before = np.full((32, 32, 3), 255, np.uint8)
+    before[:16] = 0
+    after = before.copy()
+    after[4, 4] += level
+    after[20, 20, 1] -= level
+    drawn = middle(before, after)
+    side = LONGER // 32
+    assert (drawn[4 * side : 5 * side, 4 * side : 5 * side] == GREY + 127).all()
+    assert (drawn[20 * side : 21 * side, 20 * side : 21 * side] == [GREY, GREY - 127, GREY]).all()
+    assert (drawn != GREY).any(2).sum() == 2 * side * side
+
+
+def test_of_a_large_photo_no_change_is_lost():
+    before = np.full((2000, 2000, 3), 100, np.uint8)
+    after = before.copy()
+    after[777, 1234] -= 2
+    drawn = middle(before, after)
+    places = np.argwhere((drawn == GREY - 127).all(2))
+    assert places.tolist() == [[248, 395]]  # those of rows from 775 and columns from 1234
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 3), (2000, 20, 3), (20, 2000, 3)])
+def test_strips_and_single_pixels_have_room_for_words(shape):
+    photo = np.full(shape, 9, np.uint8)
+    drawn = figure(photo, photo, TOP, TOP, "a network")
+    assert drawn.shape[1] >= 3 * NARROWEST
