@@ -88,7 +88,7 @@ class Attack:
         """Return the written file, whether the attack says that it fools, and its numbers."""
         started = time.process_time()
         original = images.original(path.read_bytes())
-        subject = command.subject(original, self.network, "crop", "PNG")
+        subject = command.subject(original, self.network, "crop")
         clean = subject.logits(original.photo(original.values))
         attacked = Attacked(((command.pipeline(subject, survive), self.trunk),))
         aim = Aim(int(clean.argmax()), goal, margin)

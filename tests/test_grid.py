@@ -68,6 +68,15 @@ def test_views_that_are_fooled_count_less():
     assert slope[0, 0] < 0.01 < 0.9 < slope[1, 0]
 
 
+def test_views_that_lack_the_margin_count_in_full():
+    logits = torch.tensor([[0.0, 4.0, 0.0], [9.0, 0.0, 0.0]], requires_grad=True)
+    shares = []
+    for margin in (0.0, 8.0):
+        (slope,) = torch.autograd.grad(soft(Aim(0, margin=margin))(logits), logits)
+        shares.append(float(slope[0, 0] / slope[1, 0]))
+    assert shares[0] < 0.2 < 0.9 < shares[1]
+
+
 def test_changes_stay_within_8_bits():
     values = torch.tensor([0, 1, 254, 255], dtype=torch.uint8).view(1, 4, 1)
     assert changed(values, torch.tensor([-1, 1, 2, 1]).view(1, 4, 1)).flatten().tolist() == [0, 2, 255, 255]

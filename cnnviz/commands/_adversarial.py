@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from cnnviz import catalog
 from cnnviz.batch import Job, Line
 from cnnviz.commands import _library
@@ -21,37 +19,32 @@ if TYPE_CHECKING:
 
     from cnnviz.grid import Aim, Pipeline
     from cnnviz.images import Geometry, Original, Photo
-    from cnnviz.images.views import View
     from cnnviz.models import Network
 
 OTHERS = 5  # classes told
 BETWEEN = 2.5  # logits by which each size of "resize" must be fooled, so that the sizes between them are too
 
 
-class Survive(click.ParamType):  # type: ignore[type-arg,unused-ignore]
-    """Names of what a change must survive, with commas between them."""
-
-    name = "names"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
-        """Return the names, each once."""
-        words = value if isinstance(value, tuple) else str(value).split(",")
-        names = tuple(word.strip() for word in words if word.strip())
-        if unknown := [name for name in names if name not in catalog.SURVIVE]:
-            self.fail(f"{unknown[0]!r} is none of {', '.join(catalog.SURVIVE)}", param, ctx)
-        return tuple(dict.fromkeys(names))
-
-
 @dataclass(frozen=True)
 class Subject:
     """A photograph as it is attacked: what its file stores, a network, and the way from one to the other.
 
-    ``view`` is that of the file as it will be written.
+    ``path`` is where the file will be written, which says in what format; "-" is a PNG.
     """
 
     original: "Original"
     network: "Network"
-    view: "View"
+    geometry: "Geometry"
+    path: str
+
+    def photo(self, values: "NDArray[np.uint8]") -> "Photo":
+        """Return the photograph that a file of these values (H, W, C) will give back."""
+        from cnnviz import images, output
+
+        if output.picture_format(self.path) == "PNG":  # which keeps them as they are
+            return self.original.photo(values)
+        data = output.encode(self.path, self.original.image(values), {})
+        return images.decode(data, **self.original.reading)
 
     def logits(self, photo: "Photo", geometry: "Geometry | None" = None) -> "Tensor":
         """Return the logits (classes,) for a photograph of the network itself, not as it is folded for the attack.
@@ -62,23 +55,19 @@ class Subject:
 
         from cnnviz import images
 
-        seen = (geometry or self.view.geometry).see(photo)
+        seen = (geometry or self.geometry).see(photo)
         with torch.inference_mode():
             return self.network(images.inputs([seen]))[0].float().cpu()
 
 
-def subject(original: "Original", network: "Network", fit: str, kind: str) -> Subject:
-    """Return what is attacked: ``kind`` is the format of the file that will hold it."""
-    from functools import partial
+def subject(original: "Original", network: "Network", fit: str, path: str = "-") -> Subject:
+    """Return what is attacked: ``path`` is where the file that will hold it is to be written."""
+    from cnnviz import images, output
 
-    from cnnviz import images
-    from cnnviz.images.views import View, kept, written
-
-    if original.alpha is not None and kind == "JPEG":
+    if original.alpha is not None and output.picture_format(path) == "JPEG":
         raise MethodError("has transparency, which JPEG does not keep: write PNG")
     _, geometry = images.fit(original.photo(original.values), network, fit)
-    change = kept if kind == "PNG" else partial(written, kind=kind)
-    return Subject(original, network, View("file", change, geometry))
+    return Subject(original, network, geometry, path)
 
 
 def pipeline(subject: Subject, names: Sequence[str]) -> "Pipeline":
@@ -87,20 +76,31 @@ def pipeline(subject: Subject, names: Sequence[str]) -> "Pipeline":
 
     from cnnviz import images
     from cnnviz.grid import Pipeline
-    from cnnviz.images.views import views
+    from cnnviz.images.views import View, kept, views
 
-    original, seen = subject.original, [subject.view, *views(names, subject.view.geometry)]
+    high, wide = subject.geometry.photo
+    if beyond := [name for name in names if name not in survivable((high, wide))]:
+        raise MethodError(f"{wide}x{high} pixels are too many for --survive {beyond[0]}")
+    seen = [View("file", kept, subject.geometry), *views(names, subject.geometry)]
 
     def see(values: "Tensor") -> "Tensor":
-        photo = original.photo(values.numpy())
+        photo = subject.photo(values.numpy())
         return images.inputs([view.see(photo) for view in seen])
 
     def back(slopes: "Tensor") -> "Tensor":
         arrays = (slopes.float().cpu() / 255).numpy()
         total = carried([view.geometry for view in seen], arrays)
-        return torch.from_numpy(original.back(total))
+        return torch.from_numpy(subject.original.back(total))
 
     return Pipeline(see, back)
+
+
+def survivable(size: tuple[int, int]) -> list[str]:
+    """Return which of ``catalog.SURVIVE`` a photograph of this size (H, W) can be put to."""
+    from cnnviz import output
+
+    kinds = {"jpeg90": "JPEG", "jpeg75": "JPEG", "webp80": "WEBP"}
+    return [name for name in catalog.SURVIVE if max(size) <= output.SIDES[kinds.get(name, "PNG")]]
 
 
 def carried(geometries: "Sequence[Geometry]", slopes: "NDArray[np.float32]") -> "NDArray[np.float32]":
@@ -126,13 +126,13 @@ def aim(network: "Network", logits: "Tensor", goal: int | None, margin: float, s
     return Aim(target, goal, max(margin, BETWEEN) if "resize" in survive else margin)
 
 
-def networks(run: Run, transfer: Sequence[str]) -> "list[Network]":
-    """Return the networks to fool: the one of the command, and those of --transfer."""
-    others = [run.load(name) for name in transfer]
-    for other in others:
-        if other.classes != run.network.classes:
-            raise UsageMistake(f"--transfer {other.name}: knows other classes than {run.network.name}")
-    return [run.network, *others]
+def networks(run: Run, transfer: Sequence[str], judges: Sequence[str]) -> "list[Network]":
+    """Return the networks to fool: the one of the command, and those of --transfer. Raises for judges of no use too."""
+    for option, names in (("--transfer", transfer), ("--judge", judges)):
+        for name in names:
+            if run.load(name).classes != run.network.classes:
+                raise UsageMistake(f"{option} {name}: knows other classes than {run.network.name}")
+    return [run.network, *map(run.load, transfer)]
 
 
 def search(
@@ -162,13 +162,11 @@ def search(
 
 @dataclass(frozen=True)
 class Made:
-    """The picture that was made of a subject, and the file at ``path`` that it becomes."""
+    """The picture that was made of a subject, and the file that it becomes."""
 
     subject: Subject
     aim: "Aim"
     values: "Tensor"
-    path: str
-    background: str
 
     @cached_property
     def photo(self) -> "Photo":
@@ -184,7 +182,7 @@ class Made:
         data = self._encoded(recipe)
         if not np.array_equal(self._decoded(data), self.photo):
             raise MethodError("the file with its recipe is not the picture that was judged: nothing is written")
-        output.write_bytes(self.path, data)
+        output.write_bytes(self.subject.path, data)
 
     @cached_property
     def _judged(self) -> bytes:
@@ -193,34 +191,37 @@ class Made:
     def _encoded(self, recipe: Mapping[str, Any]) -> bytes:
         from cnnviz import output
 
-        return output.encode(self.path, self.subject.original.image(self.values.numpy()), recipe)
+        return output.encode(self.subject.path, self.subject.original.image(self.values.numpy()), recipe)
 
     def _decoded(self, data: bytes) -> "Photo":
         from cnnviz import images
 
-        return images.decode(data, background=self.background)
+        return images.decode(data, **self.subject.original.reading)
 
     def judge(self, run: Run) -> Line:
         """Return what is to be told of the file, all of it from its bytes, read as those of any photograph are."""
+        import numpy as np
+
         from cnnviz import images
         from cnnviz.distances import distances
+        from cnnviz.grid import SURE
         from cnnviz.images.views import views
 
         subject, aim, o = self.subject, self.aim, run.options
-        before = subject.original.values
-        after = images.original(self._judged, background=self.background).values
+        after = images.original(self._judged, **subject.original.reading).values
+        before = np.broadcast_to(subject.original.values, after.shape)  # WebP stores grey as RGB
         logits = subject.logits(self.photo)
         others = [(name, True) for name in o["transfer"]] + [(name, False) for name in o["judges"]]
         return {
             "fooled": fooled(aim, logits),
             "target": aim.target,
             "goal": aim.goal,
-            "margin": round(-float(aim.margins(logits[None])[0]) + aim.margin, 4),
+            "margin": round(aim.margin + SURE - float(aim.margins(logits[None])[0]), 4),
             **distances(before, after),
             "top": subject.network.top(logits, OTHERS),
             "survival": {
                 view.name: fooled(aim, subject.logits(view.change(self.photo), view.geometry))
-                for view in views(catalog.SURVIVE, subject.view.geometry)
+                for view in views(survivable(subject.geometry.photo), subject.geometry)
             },
             "control": fooled(aim, subject.logits(subject.original.photo(noise(before, after)))),
             "transfer": [self._row(run.load(name), attacked, o["fit"]) for name, attacked in others],
@@ -228,7 +229,7 @@ class Made:
 
     def _row(self, network: "Network", attacked: bool, fit: str) -> Line:
         """Return what another network makes of the file, and of the photograph as it was."""
-        other = subject(self.subject.original, network, fit, "PNG")
+        other = subject(self.subject.original, network, fit)
         before, after = other.logits(other.original.photo(other.original.values)), other.logits(self.photo)
         return {"network": network.name, "attacked": attacked, "fooled": fooled(self.aim, after),
                 "clean_top": network.top(before), "top": network.top(after)}  # fmt: skip
@@ -259,10 +260,23 @@ def noise(before: "NDArray[np.uint8]", after: "NDArray[np.uint8]") -> "NDArray[n
     return np.clip(before + change, 0, 255).astype(np.uint8)
 
 
+def lacking(numbers: Line, options: Mapping[str, Any]) -> list[str]:
+    """Return what was asked for besides that is not true of the file: a margin, what it survives, other networks."""
+    lost = {name.rstrip("0123456789") if name.startswith("resize") else name
+                for name, kept in numbers["survival"].items() if not kept}  # fmt: skip
+    return [
+        *([f"by {numbers['margin']:.3g} logits alone"] if numbers["margin"] < options["margin"] else []),
+        *(f"not after {name}" for name in options["survive"] if name in lost),
+        *(f"not {row['network']}" for row in numbers["transfer"] if row["attacked"] and not row["fooled"]),
+    ]
+
+
 def missed(run: Run, job: Job, numbers: Line, kept: bool) -> Line:
-    """Return the line of a photograph whose file does not fool; a person is told what it is taken for."""
+    """Return the line of a photograph whose file does not do what was asked for; a person is told what it does."""
     best = numbers["top"][0]
     words = f"not fooled: the best attempt is taken for {best['name']} ({best['probability']:.0%})"
+    if numbers["fooled"]:
+        words = f"the best attempt fools {', '.join(lacking(numbers, run.options))}"
     run.console.error(f"{shown(job.source)}: {words}; a larger --eps or more --steps may do")
     return numbers | {"status": "missed", "output": job.output if kept else None}
 

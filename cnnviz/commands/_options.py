@@ -6,10 +6,20 @@ from typing import Any, TypeVar
 import click
 
 from cnnviz import catalog
-from cnnviz.commands._types import AttributionNames, Box, ClassName, Finite, ModelName, Triple, Weighted, weighted
+from cnnviz.commands._types import (
+    AttributionNames,
+    Box,
+    ClassName,
+    Finite,
+    ModelName,
+    Survive,
+    Triple,
+    Weighted,
+    weighted,
+)
 
 # So that commands find all of an option in one place.
-__all__ = ["AttributionNames", "Box", "ClassName", "Finite", "ModelName", "Triple", "Weighted", "weighted"]
+__all__ = ["AttributionNames", "Box", "ClassName", "Finite", "ModelName", "Survive", "Triple", "Weighted", "weighted"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 Decorator = Callable[[F], F]

@@ -52,7 +52,7 @@ def attacked(original: "Original", trunk: "Trunk", fit: str, eps: int, seed: int
     from cnnviz.methods.adversarial import grid
 
     network = trunk.network
-    subject = attack.subject(original, network, fit, "PNG")
+    subject = attack.subject(original, network, fit)
     clean = subject.logits(original.photo(original.values))
     aim = Aim(int(clean.argmax()))
     target = Attacked(((attack.pipeline(subject, ()), trunk),))
@@ -65,9 +65,10 @@ def attacked(original: "Original", trunk: "Trunk", fit: str, eps: int, seed: int
         found = grid(target, values, aim, eps=eps, least=least, progress=tell)
         logits = subject.logits(original.photo(found.values.numpy()))
         fools = found.fooled and attack.fooled(aim, logits)  # said by the network itself, and not as it is folded
-        if fools or not found.fooled or found.level >= eps:
+        least = max(found.level, least)
+        if fools or not found.fooled or least >= eps:
             break
-        least = found.level + 1
+        least += 1
     return {
         "network": network.name,
         "fooled": fools,

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 # Options that do not change the bytes: where things go, what is said.
 SILENT = {"inputs", "output", "overwrite", "raw", "lines", "quiet", "debug", "offline", "time_limit", "resume",
-          "save_every", "report", "renders", "keep_failed"}  # fmt: skip
+          "save_every", "report", "renders"}  # fmt: skip
 FILES = {"weights_file", "classes_file", "map_files", "mask_file", "guides"}
 PER_INPUT = {"map_files", "mask_file"}  # recorded input by input
 NOISE = "noise"  # the input of commands that can begin with nothing; a file of that name is ./noise

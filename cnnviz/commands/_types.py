@@ -58,6 +58,20 @@ class AttributionNames(click.ParamType):  # type: ignore[type-arg,unused-ignore]
         return [CompletionItem(before + comma + name) for name in catalog.ATTRIBUTIONS if name.startswith(begun)]
 
 
+class Survive(click.ParamType):  # type: ignore[type-arg,unused-ignore]
+    """Names of what a change must survive, with commas between them."""
+
+    name = "names"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        """Return the names, each once."""
+        words = value if isinstance(value, tuple) else str(value).split(",")
+        names = tuple(word.strip() for word in words if word.strip())
+        if unknown := [name for name in names if name not in catalog.SURVIVE]:
+            self.fail(f"{unknown[0]!r} is none of {', '.join(catalog.SURVIVE)}", param, ctx)
+        return tuple(dict.fromkeys(names))
+
+
 class Triple(click.ParamType):  # type: ignore[type-arg,unused-ignore]
     """Three numbers for red, green and blue, such as 0.5,0.5,0.5; one number stands for all three."""
 

@@ -23,7 +23,7 @@ _own = shared.together(
                  help="Take 95 gradients more for a smaller change in --norm l2, l1 or l0."),
     click.option("--margin", type=shared.Finite(0), default=0.0, show_default=True, metavar="LOGITS",
                  help="By how much the new class must lead, in logits: more survives other programs' resize."),
-    click.option("--survive", type=attack.Survive(), default=(), metavar="NAMES",
+    click.option("--survive", type=shared.Survive(), default=(), metavar="NAMES",
                  help="What the change must survive besides, with commas: jpeg90, jpeg75, webp80, resize, bilinear, "
                       "blur."),
     click.option("--transfer", type=shared.ModelName(), multiple=True, metavar="MODEL",
@@ -50,7 +50,8 @@ def adversarial(
     """Change a photo as little as it takes for a network to see something else in its file.
 
     The photo keeps its size and its kind, its values change by whole levels, and the written file is what is judged:
-    where it does not fool, nothing is written and the exit status is 4. INPUTS are photos, folders of photos, or -.
+    where it does not do what was asked for, nothing is written and the exit status is 4. INPUTS are photos, folders
+    of photos, or -.
 
     \b
     Examples:
@@ -72,21 +73,22 @@ def adversarial(
         from cnnviz import output
 
         original, source = run.original(job)
-        kind = output.picture_format(str(job.output))
         goal = run.network.class_index(o["goal"]) if o["goal"] else None
-        subjects = [attack.subject(original, network, fit, kind) for network in attack.networks(run, o["transfer"])]
+        networks = attack.networks(run, o["transfer"], o["judges"])
+        subjects = [attack.subject(original, network, fit, str(job.output)) for network in networks]
         clean = subjects[0].logits(original.photo(original.values))
         aim = attack.aim(run.network, clean, goal, o["margin"], o["survive"])
         with run.console.progress("attacking", "passes") as tick:
             found, told = attack.search(run, subjects, aim, o, tick)
         numbers = {"network": run.network.name, "clean_top": run.network.top(clean), **told}
-        made = attack.Made(subjects[0], aim, found, str(job.output), run.options["background"])
+        made = attack.Made(subjects[0], aim, found)
         numbers |= made.judge(run)
         recipe = run.recipe(source, numbers)
-        if numbers["fooled"] or keep_failed:
+        reached = numbers["fooled"] and not attack.lacking(numbers, o)
+        if reached or keep_failed:
             made.write(recipe)
         if job.extra:
             output.write_picture(job.extra, made.report(numbers), recipe)
-        return numbers if numbers["fooled"] else attack.missed(run, job, numbers, keep_failed)
+        return numbers if reached else attack.missed(run, job, numbers, keep_failed)
 
     run.over(one, tell=lambda _, line: attack.say(run.console, line))

@@ -1,6 +1,7 @@
 """A photograph as its file stores it: the pixels that can be changed level by level, and what is kept beside them."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,11 @@ class Original:
     alpha: NDArray[np.uint8] | None
     icc: bytes | None
     background: tuple[int, ...]
+
+    @property
+    def reading(self) -> dict[str, Any]:
+        """The options of ``decode`` by which a file of its own is read: so many pixels, on this background."""
+        return {"max_pixels": self.values[..., 0].size, "background": f"#{bytes(self.background).hex()}"}
 
     def image(self, values: NDArray[np.uint8]) -> Image.Image:
         """Return the picture of the same kind that holds other values (H, W, C)."""

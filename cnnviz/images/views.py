@@ -39,14 +39,6 @@ def stored(photo: Photo, kind: str, quality: int) -> Photo:
     return np.asarray(Image.open(file).convert("RGB"))
 
 
-def written(photo: Photo, kind: str) -> Photo:
-    """Return a photograph as the file that cnnviz writes in a format gives it back."""
-    file = io.BytesIO()
-    options = {"subsampling": 0} if kind == "JPEG" else {"method": 4}
-    Image.fromarray(photo).save(file, kind, quality=95, **options)
-    return np.asarray(Image.open(file).convert("RGB"))
-
-
 def blurred(photo: Photo, radius: float) -> Photo:
     """Return a photograph blurred by a Gaussian of this deviation in pixels."""
     return np.asarray(Image.fromarray(photo).filter(ImageFilter.GaussianBlur(radius)))
@@ -75,7 +67,8 @@ def views(names: Sequence[str], geometry: Geometry) -> list[View]:
 
 def _resized(geometry: Geometry, by: float) -> Geometry:
     """Return a geometry whose resize is larger or smaller by a factor, its crop in the middle as before."""
-    (height, width), short = geometry.photo, round(min(geometry.resized) * by)
+    height, width = geometry.resized if geometry.resized == geometry.size else geometry.photo  # squashed, or in shape
+    short = round(min(geometry.resized) * by)
     high, wide = (int(short * side / min(height, width)) for side in (height, width))  # the long side is truncated
     h, w = geometry.size
     return replace(geometry, resized=(high, wide), offset=(round((high - h) / 2), round((wide - w) / 2)))

@@ -6,11 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from corpus.files import swapped_profile
 from jsonschema import Draft202012Validator
 from PIL import Image, ImageCms, ImageOps
 
 import cnnviz
-from cnnviz import cli
+from cnnviz import cli, images, output
+from cnnviz.commands import _adversarial
+from cnnviz.grid import Aim
+from cnnviz.images import Geometry
 from cnnviz.recipe import read
 
 SCHEMA = json.loads((Path(cnnviz.__file__).parent / "data" / "schema-1.json").read_text("utf-8"))
@@ -41,7 +45,12 @@ def opened(path: str | Path) -> Image.Image:
 
 
 def seen(path: str) -> int:
-    """What EfficientNet-Lite0 takes a file for, read by its publisher's recipe and nothing of cnnviz."""
+    """What EfficientNet-Lite0 takes a file for."""
+    return int(answers(path).argmax())
+
+
+def answers(path: str) -> torch.Tensor:
+    """EfficientNet-Lite0's logits for a file, read by its publisher's recipe and nothing of cnnviz."""
     image = ImageOps.exif_transpose(opened(path))
     if image.mode in ("LA", "RGBA"):
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA"))
@@ -51,7 +60,8 @@ def seen(path: str) -> int:
     left, top = round((small.width - 224) / 2), round((small.height - 224) / 2)
     crop = np.asarray(small.crop((left, top, left + 224, top + 224)), np.float32)
     network = cnnviz.load_network("efficientnet_lite0", device="cpu")
-    return int(network(torch.from_numpy(crop).permute(2, 0, 1)[None] / 255).argmax())
+    with torch.no_grad():
+        return network(torch.from_numpy(crop).permute(2, 0, 1)[None] / 255)[0]
 
 
 def values(path: str) -> np.ndarray:
@@ -95,6 +105,145 @@ def test_what_cannot_be_fooled_writes_nothing_and_ends_with_4(capsys):
     (line,) = told(capsys, *words, "--keep-failed", status=4)
     assert line["output"] == "b.png"
     assert seen("b.png") == line["top"][0]["index"] != 954
+
+
+def test_the_file_is_believed_and_not_the_search(capsys, monkeypatch):
+    true = output.encode
+    monkeypatch.setattr(output, "encode", lambda path, _, recipe: true(path, opened("cup.png"), recipe))
+    (line,) = told(capsys, "cup.png", "-o", "x.png", status=4)
+    assert (line["fooled"], line["levels"], line["psnr"]) == (False, 0, None)
+    assert line["top"] == line["clean_top"]
+    assert not Path("x.png").exists()
+
+
+def test_a_recipe_that_would_change_the_picture_leaves_no_file(capsys, monkeypatch):
+    true = output.encode
+    monkeypatch.setattr(
+        output, "encode", lambda path, image, recipe: true(path, opened("cup.png") if recipe else image, recipe)
+    )
+    (line,) = told(capsys, "cup.png", "-o", "x.png", status=1)
+    assert "is not the picture that was judged" in line["error"]
+    assert not Path("x.png").exists()
+
+
+def test_what_was_asked_for_besides_and_is_not_reached_is_a_miss(capsys):
+    words = ("cup.png", "--margin", "30", "--eps", "1", "--steps", "6", "-o", "m.png")
+    (line,) = told(capsys, *words, status=4)
+    assert (line["status"], line["fooled"], line["output"]) == ("missed", True, None)
+    assert 0 < line["margin"] < 30
+    assert not Path("m.png").exists()
+    assert cli._run(["adversarial", *words]) == 4
+    assert f"the best attempt fools by {line['margin']:.3g} logits alone" in capsys.readouterr().err
+
+
+def test_what_is_lacking_is_told_of_all_that_was_asked_for():
+    numbers = {
+        "margin": 1.5,
+        "survival": {"jpeg75": False, "blur": False, "resize232": True, "resize240": False, "bilinear": True},
+        "transfer": [{"network": "a", "attacked": True, "fooled": False}, {"network": "b", "attacked": True,
+                     "fooled": True}, {"network": "c", "attacked": False, "fooled": False}],
+    }  # fmt: skip
+    asked = {"margin": 1.0, "survive": ("jpeg75", "resize", "bilinear")}
+    assert _adversarial.lacking(numbers, asked) == ["not after jpeg75", "not after resize", "not a"]
+    assert _adversarial.lacking(numbers, {"margin": 2.0, "survive": ()}) == ["by 1.5 logits alone", "not a"]
+
+
+def test_a_file_fools_by_its_first_class():
+    logits = torch.tensor([1.0, 3.0, 2.0])
+    asked = [Aim(1), Aim(0), Aim(0, goal=1), Aim(0, goal=2)]
+    assert [_adversarial.fooled(aim, logits) for aim in asked] == [False, True, True, False]
+
+
+def test_the_control_has_the_same_sizes_at_other_places_with_other_signs():
+    before = np.full((20, 30, 3), 100, np.uint8)
+    after = before.copy()
+    after[:5] += 3
+    after[5, 0] -= 7
+    made = _adversarial.noise(before, after).astype(int) - before
+    sizes = [np.sort(np.abs(change), axis=None) for change in (made, after.astype(int) - before)]
+    assert np.array_equal(*sizes)
+    assert set(np.unique(made)) >= {-3, 0, 3}
+    assert np.count_nonzero(made[5:]) > np.count_nonzero(made) / 2
+
+
+def test_slopes_of_several_ways_are_summed_each_by_its_own_way_back():
+    ways = [Geometry((40, 60), (20, 30), (2, 5), (16, 16), "bicubic"), Geometry((40, 60), (24, 36), (4, 9), (16, 16))]
+    slopes = np.random.default_rng(0).normal(size=(3, 3, 16, 16)).astype(np.float32)
+    found = _adversarial.carried([ways[0], ways[1], ways[0]], slopes)
+    want = ways[0].back(slopes[0]) + ways[1].back(slopes[1]) + ways[0].back(slopes[2])
+    assert found == pytest.approx(want, abs=1e-5)
+
+
+def test_a_failed_file_is_made_again_too(capsys):
+    words = ("cup.png", "--target-class", "banana", "--eps", "1", "--steps", "1", "--keep-failed", "-o", "b.png")
+    told(capsys, *words, status=4)
+    assert cli._run(["show", "--rerun", "b.png", "-o", "again.png"]) == 4
+    assert Path("again.png").read_bytes() == Path("b.png").read_bytes()
+
+
+def test_a_jpeg_of_another_colour_profile_and_a_clear_webp_are_attacked_as_they_will_be_read(capsys):
+    cup = opened("cup.png")
+    cup.save("wide.png", icc_profile=swapped_profile(1.8))
+    (line,) = told(capsys, "wide.png", "-o", "wide.jpg", "--survive", "jpeg75", "--eps", "8")
+    assert line["survival"]["jpeg75"]
+    cup.putalpha(Image.linear_gradient("L").resize(cup.size))
+    cup.save("clear.png")
+    (line,) = told(capsys, "clear.png", "-o", "clear.webp", "--target-class", "consomme", "--margin", "1")
+    assert seen("clear.webp") == line["goal"] == 925
+
+
+def test_what_the_loop_sees_is_what_the_file_gives_back():
+    data = Path("cup.png").read_bytes()
+    cup = opened("cup.png")
+    cup.save("wide.png", icc_profile=swapped_profile(1.8))
+    cup.putalpha(Image.linear_gradient("L").resize(cup.size))
+    cup.save("clear.png")
+    network = cnnviz.load_network("efficientnet_lite0", device="cpu")
+    for name, path in (("cup.png", "a.jpg"), ("wide.png", "b.jpg"), ("clear.png", "c.webp"), ("clear.png", "d.png")):
+        original = images.original(Path(name).read_bytes())
+        subject = _adversarial.subject(original, network, "crop", path)
+        moved = original.values ^ 1
+        Path(path).write_bytes(output.encode(path, original.image(moved), {"a": "recipe"}))
+        assert np.array_equal(subject.photo(moved), images.read(path)), path
+        views = _adversarial.pipeline(subject, ("blur",)).see(torch.from_numpy(moved))
+        assert torch.equal(views[:1], cnnviz.fit(images.read(path), network)[0]), path
+    assert data == Path("cup.png").read_bytes()
+
+
+def test_grey_in_a_webp_is_counted_on_what_it_stores(capsys):
+    opened("cup.png").convert("L").save("grey.png")
+    (line,) = told(capsys, "grey.png", "-o", "grey.webp")
+    change = values("grey.webp") - values("grey.png")[..., None]
+    assert (line["l0"], line["l1"]) == (np.count_nonzero(change), np.abs(change).sum())
+    assert line["psnr"] == pytest.approx(10 * np.log10(255**2 / (change**2).mean()), abs=0.01)
+
+
+def test_the_margin_is_the_lead_of_the_file(capsys):
+    (line,) = told(capsys, "cup.png", "--survive", "resize", "--eps", "8", "-o", "m.png")
+    logits = answers("m.png")
+    lead = logits.max() - logits[line["target"]]
+    assert line["margin"] == pytest.approx(float(lead), abs=2e-3)
+
+
+@pytest.mark.slow
+def test_a_strip_too_long_for_webp_is_attacked_and_judged_by_what_it_fits(capsys):
+    opened("cup.png").resize((17000, 300)).save("long.png")
+    (line,) = told(capsys, "long.png", "--fit", "squash")
+    assert line["fooled"]
+    assert "webp80" not in line["survival"]
+    assert "jpeg75" in line["survival"]
+    words = ("long.png", "--fit", "squash")
+    (line,) = told(capsys, *words, "--survive", "webp80", status=1)
+    assert line["error"] == "long.png: 17000x300 pixels are too many for --survive webp80"
+    (line,) = told(capsys, *words, "-o", "long.webp", status=1)
+    assert "are too many for WEBP" in line["error"]
+
+
+def test_judges_of_other_classes_are_refused_before_the_attack(capsys):
+    Path("names.txt").write_text("\n".join(f"class {index}" for index in range(1000)))
+    for option in ("--judge", "--transfer"):
+        assert cli._run(["adversarial", "cup.png", "--classes", "names.txt", option, "efficientnet_lite1"]) == 2
+        assert f"{option} efficientnet_lite1: knows other classes" in capsys.readouterr().err
 
 
 def kinds(folder: Path) -> dict[str, tuple[str, str]]:

@@ -16,6 +16,7 @@ import cnnviz
 from cnnviz import Network, cli, load_network, read_photo
 from cnnviz.commands import _adversarial, _robustness
 from cnnviz.images import Original
+from cnnviz.methods.adversarial import Adversarial
 from cnnviz.recipe import read
 from cnnviz.trunk import LOGITS, Trunk
 
@@ -89,6 +90,20 @@ def test_the_folded_network_alone_is_not_believed(monkeypatch):
     monkeypatch.setattr(_adversarial, "fooled", fooled)
     line = _robustness.attacked(original, trunk(network), "whole", 8, 0, lambda *_: None)
     assert line["levels"] == 5  # 3 and 4 were refused
+
+
+def test_a_level_that_is_refused_is_not_tried_again(monkeypatch):
+    asked = []
+
+    def grid(_attacked, values, _aim, *, least, **_options):
+        asked.append(least)
+        return Adversarial(values, True, 2, values)  # saturated: changed by less than was allowed
+
+    monkeypatch.setattr("cnnviz.methods.adversarial.grid", grid)
+    original = Original(np.full((SIDE, SIDE, 3), 120, np.uint8), None, None, (255, 255, 255))
+    line = _robustness.attacked(original, trunk(bright(100)), "whole", 5, 0, lambda *_: None)
+    assert asked == [1, 3, 4, 5]
+    assert line["levels"] is None
 
 
 def test_shares_and_the_median_are_counted_by_level():

@@ -70,7 +70,8 @@ def test_what_does_not_fool_is_status_4_and_not_written(capsys):
     assert sorted(os.listdir()) == ["cat.jpg", "renders.png"]
     kept = told(capsys, "--region", REGION, "--least", "1", "--keep-failed", "-o", "kept.png", status=4)
     assert kept["output"] == "kept.png"
-    assert Path("kept.png").exists()
+    assert cli._run(["show", "--rerun", "kept.png", "-o", "again.png"]) == 4
+    assert Path("again.png").read_bytes() == Path("kept.png").read_bytes()
 
 
 def test_a_person_is_told_of_the_controls_and_that_it_is_a_simulation(capsys):

@@ -10,7 +10,7 @@ from PIL import Image, ImageFilter
 from cnnviz import load_network
 from cnnviz.catalog import SURVIVE
 from cnnviz.images import fit
-from cnnviz.images.views import SIZES, views, written
+from cnnviz.images.views import SIZES, views
 
 PHOTO = np.random.default_rng(0).integers(0, 256, (300, 420, 3)).astype(np.uint8)
 
@@ -48,12 +48,13 @@ def test_every_view_is_what_pillow_makes(geometry):
         assert np.array_equal(seen, want[name]), name
 
 
-def test_a_written_jpeg_is_that_of_a_result():
-    file = io.BytesIO()
-    Image.fromarray(PHOTO).save(file, "JPEG", quality=95, subsampling=0)
-    assert np.array_equal(written(PHOTO, "JPEG"), np.asarray(Image.open(file)))
-
-
 def test_the_geometry_is_otherwise_the_same(geometry):
     (view,) = views(["bilinear"], geometry)
     assert view.geometry == replace(geometry, kind="bilinear")
+
+
+def test_what_is_squashed_is_resized_squashed():
+    _, geometry = fit(PHOTO, load_network("efficientnet_lite0", device="cpu"), "squash")
+    found = {view.name: view.see(PHOTO) for view in views(["resize"], geometry)}
+    small = np.asarray(Image.fromarray(PHOTO).resize((252, 252), Image.Resampling.BICUBIC))
+    assert np.array_equal(found["resize288"], small[14:238, 14:238])

@@ -1,0 +1,77 @@
+"""A photograph as its file stores it: back to a photograph as any reader has it, and slopes back onto its values."""
+
+import io
+
+import numpy as np
+import pytest
+from corpus.files import swapped_profile
+from PIL import Image
+
+from cnnviz.images import decode, original
+
+DRAW = np.random.default_rng(0)
+RGB = DRAW.integers(0, 256, (13, 17, 3)).astype(np.uint8)
+ALPHA = DRAW.integers(0, 256, (13, 17)).astype(np.uint8)
+
+
+def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
+
+
+def clear(mode: str) -> Image.Image:
+    image = Image.fromarray(RGB).convert(mode.removesuffix("A"))
+    image.putalpha(Image.fromarray(ALPHA))
+    return image
+
+
+def turned() -> bytes:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    return encoded(Image.fromarray(RGB), "TIFF", exif=exif)
+
+
+KINDS = {
+    "rgb": encoded(Image.fromarray(RGB)),
+    "grey": encoded(Image.fromarray(RGB).convert("L")),
+    "clear": encoded(clear("RGBA")),
+    "clear grey": encoded(clear("LA")),
+    "profile": encoded(Image.fromarray(RGB), icc_profile=swapped_profile(1.8)),
+    "clear profile": encoded(clear("RGBA"), icc_profile=swapped_profile(1.8)),
+    "turned": turned(),
+    "palette": encoded(Image.fromarray(RGB).quantize(16)),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_other_values_are_the_photo_that_their_file_gives_back(kind):
+    found = original(KINDS[kind], background="teal")
+    assert np.array_equal(found.photo(found.values), decode(KINDS[kind], background="teal"))
+    moved = found.values ^ 1
+    data = encoded(found.image(moved), **({"icc_profile": found.icc} if found.icc else {}))
+    assert np.array_equal(found.photo(moved), decode(data, background="teal"))
+    assert np.array_equal(found.photo(moved), decode(data, **found.reading))
+    again = original(data, **found.reading)
+    assert np.array_equal(again.values, moved)
+    assert again.icc == found.icc
+    assert (again.alpha is None) == (found.alpha is None)
+    assert found.alpha is None or np.array_equal(again.alpha, found.alpha)
+
+
+@pytest.mark.parametrize("kind", ["rgb", "grey", "clear", "clear grey"])
+def test_slopes_go_back_by_the_transpose(kind):
+    found = original(KINDS[kind])
+    slope = DRAW.normal(size=(13, 17, 3)).astype(np.float32)
+    low, high = np.full_like(found.values, 50), np.full_like(found.values, 250)
+    there = ((found.photo(high).astype(float) - found.photo(low)) * slope).sum()
+    assert 200 * found.back(slope).sum() == pytest.approx(there, abs=slope.size**0.5)  # each was rounded
+    assert found.back(slope).shape == found.values.shape
+    if kind.startswith("clear"):
+        weights = np.abs(found.back(np.ones_like(slope))).sum(2)
+        assert weights == pytest.approx(ALPHA / 85, abs=1e-5)
+
+
+def test_a_file_of_its_own_is_read_however_large():
+    found = original(encoded(Image.fromarray(RGB)), max_pixels=13 * 17)
+    assert found.reading == {"max_pixels": 13 * 17, "background": "#ffffff"}
