@@ -63,6 +63,11 @@ def test_a_tilted_card_is_longer_where_it_is_nearer():
     assert float(y[2] - y[0]) == pytest.approx(4 * 0.75**0.5 * (1 / (4 + half) + 1 / (4 - half)), rel=1e-4)
 
 
+def test_a_shift_moves_the_card_across_and_down(card):
+    seen = through(card, way(shift=(0.5, -0.25)))  # of the frame's half: 8 pixels right, 4 up
+    assert torch.allclose(seen[..., :28, 8:], card[..., 4:, :24], atol=1e-4)
+
+
 def test_what_is_seen_leads_back_to_the_card(card):
     x = card.clone().requires_grad_()
     seen = through(x, way(turn=20, nod=10, scale=0.8))

@@ -8,7 +8,7 @@ import pytest
 import torch
 from corpus.files import swapped_profile
 from jsonschema import Draft202012Validator
-from PIL import Image, ImageCms, ImageOps
+from PIL import Image, ImageCms, ImageFilter, ImageOps
 
 import cnnviz
 from cnnviz import cli, images, output
@@ -79,6 +79,11 @@ def test_the_file_fools_and_every_number_is_that_of_the_file(capsys):
     assert line["psnr"] == pytest.approx(10 * np.log10(255**2 / (change**2).mean()), abs=0.01)
     assert seen("cup.png") == line["clean_top"][0]["index"]
     assert seen(line["output"]) == line["top"][0]["index"] != line["clean_top"][0]["index"]
+    for name, spoilt in (("jpeg75", {"quality": 75}), ("webp80", {"quality": 80})):
+        opened(line["output"]).save(f"spoilt.{name[:4]}", **spoilt)
+        assert line["survival"][name] == (seen(f"spoilt.{name[:4]}") != line["target"]), name
+    opened(line["output"]).filter(ImageFilter.GaussianBlur(1)).save("blurred.png")
+    assert line["survival"]["blur"] == (seen("blurred.png") != line["target"])
     assert not line["control"]
     assert line["passes"]["backward"] <= 3
     report = opened("report.png")

@@ -2,16 +2,21 @@
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from jsonschema import Draft202012Validator
 from PIL import Image
+from torch import nn
 
 import cnnviz
-from cnnviz import cli
+from cnnviz import Network, cli, images
 from cnnviz.commands import _sticker
+from cnnviz.commands._region import Subject
+from cnnviz.poses import Poses
 
 SCHEMA = json.loads((Path(cnnviz.__file__).parent / "data" / "schema-1.json").read_text("utf-8"))
 REGION = "100,100 220,100 220,190 100,190"
@@ -31,6 +36,51 @@ def told(capsys: pytest.CaptureFixture[str], *words: str, status: int = 0) -> di
     line = json.loads(capsys.readouterr().out)
     Draft202012Validator(SCHEMA).validate(line)
     return line
+
+
+def subject(side: int = 64) -> Subject:
+    """A red photo with a slanted place, before a network whose logits are the mean red, green and blue."""
+    colours = nn.Conv2d(3, 3, 1, bias=False)
+    colours.weight.data = 10 * torch.eye(3).view(3, 3, 1, 1)
+    body = nn.Sequential(colours, nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    network = Network.from_module(body, (side, side), (0.0,) * 3, (1.0,) * 3, ["red", "green", "blue"])
+    photo = np.random.default_rng(0).integers(0, 60, (100, 140, 3)).astype(np.uint8)
+    photo[..., 0] += 150
+    place = images.polygon_place([(40, 20), (100, 30), (95, 80), (35, 70)], (100, 140))
+    return Subject(photo, place, images.fit(photo, network)[1], network, 1)
+
+
+def test_what_is_painted_is_what_is_laid_onto_the_photo():
+    given = subject()
+    ramp = np.linspace(0, 255, 60).astype(np.uint8)
+    picture = np.stack(np.broadcast_arrays(ramp[None], ramp[:50, None], np.uint8(128)), -1)
+    scene = given.scene()
+    painted = scene.wearing(images.inputs([picture]))
+    laid = given.card(given.place.lay(given.photo, picture))
+    inside, outside = scene.mask.expand_as(laid) == 1, scene.mask.expand_as(laid) == 0
+    assert (painted - laid)[inside].abs().mean() < 0.02
+    assert torch.equal(painted[outside], laid[outside])
+
+
+def test_an_unmoved_camera_sees_what_the_network_is_shown():
+    given = subject()
+    still = Poses(turn=0, tilt=0, scale=(1, 1), shift=0, contrast=0, brightness=0, noise=0)
+    seen = still.draw(1, given.geometry.size, torch.Generator().manual_seed(0)).of(
+        given.card(given.photo), given.frame()
+    )
+    assert torch.allclose(seen, images.inputs([given.geometry.see(given.photo)]), atol=1e-3)
+
+
+def test_shares_are_of_the_goal_and_losses_of_the_photos_own_class():
+    given = subject()
+    colours = {"sticker": (0, 255, 0), "grey": (128, 128, 128), "noise": (0, 0, 255)}
+    prints = {name: np.full((50, 60, 3), colour, np.uint8) for name, colour in colours.items()}
+    whole = replace(given, place=images.mask_place(np.full((100, 140), 255, np.uint8)))
+    numbers = _sticker.judged(whole, prints, torch.tensor([3.0, 0, 0]), 0, lambda *_: None)
+    assert (numbers["target"], numbers["goal"], numbers["area"]) == (0, 1, 1)
+    assert (numbers["share"], numbers["lost"]) == (1, 1)
+    assert (numbers["controls"]["clean"]["share"], numbers["controls"]["clean"]["lost"]) == (0, 0)
+    assert (numbers["controls"]["noise"]["share"], numbers["controls"]["noise"]["lost"]) == (0, 1)
 
 
 def test_a_print_of_the_size_asked_for_and_the_same_bytes_again(capsys):
