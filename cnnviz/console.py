@@ -22,11 +22,18 @@ class Console:
     def __init__(self, quiet: bool = False, debug: bool = False) -> None:
         self.quiet = quiet
         self.debug = debug
+        self._said: set[str] = set()
 
     def note(self, text: str) -> None:
         """Say something, unless quiet."""
         if not self.quiet:
             _print(text)
+
+    def once(self, text: str) -> None:
+        """Say something, unless quiet, or said already."""
+        if text not in self._said:
+            self._said.add(text)
+            self.note(text)
 
     def error(self, text: str) -> None:
         """Say what went wrong."""

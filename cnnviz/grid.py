@@ -52,10 +52,11 @@ class Aim:
 
 @dataclass
 class Passes:
-    """How often the networks were run: ``forward``, and back from there."""
+    """How often the networks were run: ``forward``, and back from there; ``flat`` of those slopes were 0 everywhere."""
 
     forward: int = 0
     backward: int = 0
+    flat: int = 0
 
 
 Trunks = tuple[tuple[Pipeline, Callable[[Tensor], dict[str, Tensor]]], ...]
@@ -113,7 +114,9 @@ class Look:
         first, *rest = [
             pipeline.back(slope) for slope, (pipeline, _) in zip(slopes, self._attacked.trunks, strict=True)
         ]
-        return sum(rest, first)
+        total = sum(rest, first)
+        self._attacked.passes.flat += not total.any()
+        return total
 
 
 def soft(aim: Aim) -> Callable[[Tensor], Tensor]:

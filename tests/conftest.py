@@ -90,3 +90,11 @@ def photo(tmp_path: Path) -> Path:
     path = tmp_path / "cat.jpg"
     path.write_bytes((PHOTOS / "chelsea.jpg").read_bytes())
     return path
+
+
+@pytest.fixture
+def commanded(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], None]:
+    """Let commands run with a network of the test's own, whatever --model names."""
+    from cnnviz.commands._run import Run as Command
+
+    return lambda network: monkeypatch.setattr(Command, "network", network)

@@ -32,6 +32,13 @@ def test_what_is_said_is_one_line_without_control_characters(capsys: pytest.Capt
     )
 
 
+def test_once_is_once(capsys: pytest.CaptureFixture[str]) -> None:
+    console = Console()
+    for text in ("a note", "another", "a note"):
+        console.once(text)
+    assert capsys.readouterr().err == "cnnviz: a note\ncnnviz: another\n"
+
+
 def test_quiet_leaves_errors_alone(capsys: pytest.CaptureFixture[str]) -> None:
     console = Console(quiet=True)
     console.note("a note")

@@ -45,6 +45,13 @@ def test_a_slope_is_the_derivative_per_level_and_passes_are_counted():
     assert (attacked.passes.forward, attacked.passes.backward) == (2, 1)
 
 
+def test_slopes_that_are_zero_everywhere_are_counted():
+    attacked = attacked_by((plain(), network()))
+    attacked.look(VALUES).slope(against(0, 0))
+    attacked.look(VALUES).slope(against(0, 1))
+    assert (attacked.passes.backward, attacked.passes.flat) == (2, 1)
+
+
 def test_several_networks_and_views_add_their_slopes():
     both = attacked_by((plain(2), network()), (plain(), network(2 * WEIGHTS)))
     look = both.look(VALUES)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from cnnviz.grid import Aim, Pipeline
+    from cnnviz.grid import Aim, Attacked, Pipeline
     from cnnviz.images import Geometry, Original, Photo
     from cnnviz.models import Network
 
@@ -114,16 +114,28 @@ def carried(geometries: "Sequence[Geometry]", slopes: "NDArray[np.float32]") -> 
     return first
 
 
-def aim(network: "Network", logits: "Tensor", goal: int | None, margin: float, survive: Sequence[str] = ()) -> "Aim":
-    """Return what fooling is for a photograph that gave these logits (classes,)."""
+def aim(
+    network: "Network",
+    logits: "Tensor",
+    *,
+    goal: str | None = None,
+    true: str | None = None,
+    margin: float = 0.0,
+    survive: Sequence[str] = (),
+) -> "Aim":
+    """Return what fooling is for a photograph that gave these logits (classes,); classes as a user names them."""
     from cnnviz.grid import Aim
 
-    target = int(logits.argmax())
-    if goal is not None and goal >= len(logits):
-        raise UsageMistake(f"no class {goal}: {network.name} has {len(logits)}, counted from 0")
-    if goal == target:
-        raise MethodError(f"is taken for {network.class_name(target)} already")
-    return Aim(target, goal, max(margin, BETWEEN) if "resize" in survive else margin)
+    first = int(logits.argmax())
+    wanted, own = (None if word is None else network.class_index(word) for word in (goal, true))
+    for index in (own, wanted):
+        if index is not None and index >= len(logits):
+            raise UsageMistake(f"no class {index}: {network.name} has {len(logits)}, counted from 0")
+    if wanted is not None and wanted == own:
+        raise UsageMistake(f"--target-class and --true-class are both {network.class_name(wanted)}")
+    if wanted == first:
+        raise MethodError(f"is taken for {network.class_name(first)} already")
+    return Aim(first if own is None else own, wanted, max(margin, BETWEEN) if "resize" in survive else margin)
 
 
 def networks(run: Run, transfer: Sequence[str], judges: Sequence[str]) -> "list[Network]":
@@ -135,17 +147,22 @@ def networks(run: Run, transfer: Sequence[str], judges: Sequence[str]) -> "list[
     return [run.network, *map(run.load, transfer)]
 
 
+def attacked(run: Run, subjects: Sequence[Subject], survive: Sequence[str]) -> "Attacked":
+    """Return what is attacked: one photograph, by a subject for each network."""
+    from cnnviz.grid import Attacked
+
+    return Attacked(tuple((pipeline(one, survive), run.trunk(one.network)) for one in subjects))
+
+
 def search(
-    run: Run, subjects: Sequence[Subject], aim: "Aim", options: Mapping[str, Any], tick: Tick
+    attacked: "Attacked", original: "Original", aim: "Aim", options: Mapping[str, Any], tick: Tick
 ) -> "tuple[Tensor, Line]":
     """Return the values (H, W, C) that were found, by which method, and the passes that it took."""
     import torch
 
-    from cnnviz.grid import Attacked
     from cnnviz.methods.adversarial import adversarial
 
-    attacked = Attacked(tuple((pipeline(one, options["survive"]), run.trunk(one.network)) for one in subjects))
-    values = torch.from_numpy(subjects[0].original.values)
+    values = torch.from_numpy(original.values)
 
     def tell(step: int, of: int, margin: float) -> None:
         tick(step, of, f"margin {margin:.3g}")
@@ -286,6 +303,9 @@ def say(console: Console, line: Line) -> None:
     if line["status"] == "missed":
         return
     before, after = line["clean_top"][0], line["top"][0]
+    if line["levels"] == 0:
+        console.note(f"{before['name']} {before['probability']:.0%} already: nothing is changed")
+        return
     size = f"{line['levels']} level{'s' * (line['levels'] != 1)} at most, PSNR {line['psnr']:.1f} dB"
     console.note(f"{before['name']} {before['probability']:.0%} -> {after['name']} {after['probability']:.0%}; {size}")
     lost = [name for name, kept in line["survival"].items() if not kept]

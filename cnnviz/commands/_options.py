@@ -211,6 +211,10 @@ def goal(default: str | None) -> Decorator[Any]:
                         help=f"Class to be fooled into.{end}")  # fmt: skip
 
 
+true_class = click.option(
+    "--true-class", "true", type=ClassName(), metavar="NAME|INDEX",
+    help="Class that the photos show; others as a first answer count as fooled. [default: the network's own first]",
+)  # fmt: skip
 keep_failed = click.option("--keep-failed", is_flag=True, help="Write the nearest attempt where nothing fooled.")
 judges = click.option(
     "--judge", "judges", type=ModelName(), multiple=True, metavar="MODEL",

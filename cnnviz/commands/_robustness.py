@@ -3,6 +3,7 @@
 import hashlib
 import os
 import statistics
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from cnnviz import batch
 from cnnviz.batch import Job, Line
 from cnnviz.commands import _adversarial as attack
 from cnnviz.commands._run import Run, Source
+from cnnviz.commands._warnings import warnings
 from cnnviz.console import Tick
 from cnnviz.errors import UsageMistake, shown
 
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from cnnviz.commands._adversarial import Subject
-    from cnnviz.grid import Aim
+    from cnnviz.grid import Aim, Attacked
     from cnnviz.images import Original
     from cnnviz.plot import Axes
     from cnnviz.trunk import Trunk
@@ -44,40 +46,56 @@ def ready(jobs: Sequence[Job], result: Job, options: Mapping[str, Any]) -> None:
     output.check(target, overwrite=options["overwrite"])
 
 
-def attacked(original: "Original", trunk: "Trunk", fit: str, eps: int, seed: int, tick: Tick) -> Line:
-    """Return the least whole level found at which a photograph fools, that of random noise, and what it took."""
+def attacked(
+    original: "Original", trunk: "Trunk", fit: str, eps: int, seed: int, tick: Tick, true: str | None = None
+) -> Line:
+    """Return the least whole level found at which a photograph fools, that of random noise, and what it took.
+
+    ``true`` names what it shows; where the network says something else, that level is 0.
+    """
     import torch
 
-    from cnnviz.grid import Aim, Attacked
-    from cnnviz.methods.adversarial import grid
+    from cnnviz.grid import Attacked
 
     network = trunk.network
     subject = attack.subject(original, network, fit)
     clean = subject.logits(original.photo(original.values))
-    aim = Aim(int(clean.argmax()))
+    aim = attack.aim(network, clean, true=true)
     target = Attacked(((attack.pipeline(subject, ()), trunk),))
-    values, least = torch.tensor(original.values), 1
+    values = torch.tensor(original.values)
+    wrong = attack.fooled(aim, clean)
+    level, logits = (0, clean) if wrong else _level(subject, target, aim, eps, tick)
+    return {
+        "network": network.name,
+        "fooled": level is not None,
+        "levels": level,
+        "noise_levels": 0 if wrong else _noise_level(subject, aim, values, eps, seed),
+        "clean_top": network.top(clean),
+        "top": network.top(logits),
+        "passes": {"forward": target.passes.forward, "backward": target.passes.backward},
+        "warnings": warnings(subject, clean, target.passes, aim.target),
+    }
+
+
+def _level(subject: "Subject", target: "Attacked", aim: "Aim", eps: int, tick: Tick) -> "tuple[int | None, Tensor]":
+    """Return the least level found that fools, None for none, and the logits (classes,) there or nearest to it."""
+    import torch
+
+    from cnnviz.methods.adversarial import grid
+
+    values, least = torch.tensor(subject.original.values), 1
 
     def tell(step: int, of: int, margin: float) -> None:
         tick(step, of, f"margin {margin:.3g}")
 
     while True:
         found = grid(target, values, aim, eps=eps, least=least, progress=tell)
-        logits = subject.logits(original.photo(found.values.numpy()))
+        logits = subject.logits(subject.original.photo(found.values.numpy()))
         fools = found.fooled and attack.fooled(aim, logits)  # said by the network itself, and not as it is folded
         least = max(found.level, least)
         if fools or not found.fooled or least >= eps:
-            break
+            return (found.level if fools else None), logits
         least += 1
-    return {
-        "network": network.name,
-        "fooled": fools,
-        "levels": found.level if fools else None,
-        "noise_levels": _noise_level(subject, aim, values, eps, seed),
-        "clean_top": network.top(clean),
-        "top": network.top(logits),
-        "passes": {"forward": target.passes.forward, "backward": target.passes.backward},
-    }
 
 
 def _noise_level(subject: "Subject", aim: "Aim", values: "Tensor", eps: int, seed: int) -> int | None:
@@ -107,6 +125,7 @@ def summary(lines: Sequence[Line], eps: int) -> Line:
         "noise_accuracy": _standing([line["noise_levels"] for line in lines], eps),
         "median_levels": middle if middle <= eps else None,
         "passes": {way: sum(line["passes"][way] for line in lines) for way in ("forward", "backward")},
+        "warned": dict(Counter(kind for line in lines for kind in line["warnings"])),
     }
 
 
@@ -142,7 +161,7 @@ def print_row(job: Job, line: Line) -> None:
     """Print a photograph's level, and what it is taken for before and there."""
     before, after = line["clean_top"][0], line["top"][0]
     level = line["levels"] if line["levels"] is not None else "-"
-    change = f" -> {after['name']} {after['probability']:.0%}" if line["fooled"] else ""
+    change = f" -> {after['name']} {after['probability']:.0%}" if line["levels"] else ""
     click.echo(f"{level:>4}  {shown(job.source)}: {before['name']} {before['probability']:.0%}{change}")
 
 

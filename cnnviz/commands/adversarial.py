@@ -7,12 +7,13 @@ import click
 from cnnviz import batch
 from cnnviz.batch import Job, Line
 from cnnviz.commands import _adversarial as attack
-from cnnviz.commands import _library
+from cnnviz.commands import _library, _warnings
 from cnnviz.commands import _options as shared
 from cnnviz.commands._run import Run
 
 _own = shared.together(
     shared.goal("any but the network's own first"),
+    shared.true_class,
     _library.method,
     click.option("--norm", type=click.Choice(["linf", "l2", "l1", "l0"]), default="linf", show_default=True,
                  help="What is kept smallest: the largest change of one value, the sum of squares, the sum, or the "
@@ -73,14 +74,16 @@ def adversarial(
         from cnnviz import output
 
         original, source = run.original(job)
-        goal = run.network.class_index(o["goal"]) if o["goal"] else None
         networks = attack.networks(run, o["transfer"], o["judges"])
         subjects = [attack.subject(original, network, fit, str(job.output)) for network in networks]
         clean = subjects[0].logits(original.photo(original.values))
-        aim = attack.aim(run.network, clean, goal, o["margin"], o["survive"])
+        wanted = {key: o[key] for key in ("goal", "true", "margin", "survive")}
+        aim, attacked = attack.aim(run.network, clean, **wanted), attack.attacked(run, subjects, o["survive"])
         with run.console.progress("attacking", "passes") as tick:
-            found, told = attack.search(run, subjects, aim, o, tick)
-        numbers = {"network": run.network.name, "clean_top": run.network.top(clean), **told}
+            found, told = attack.search(attacked, original, aim, o, tick)
+        warned = _warnings.warnings(subjects[0], clean, attacked.passes, aim.target)
+        _warnings.say(run.console, job, warned)
+        numbers = {"network": run.network.name, "clean_top": run.network.top(clean), **told, "warnings": warned}
         made = attack.Made(subjects[0], aim, found)
         numbers |= made.judge(run)
         recipe = run.recipe(source, numbers)

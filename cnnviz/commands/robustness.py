@@ -11,6 +11,7 @@ from cnnviz import batch
 from cnnviz.batch import Job, Line
 from cnnviz.commands import _options as shared
 from cnnviz.commands import _robustness as answers
+from cnnviz.commands import _warnings
 from cnnviz.commands._run import Run, Source
 
 
@@ -18,6 +19,7 @@ from cnnviz.commands._run import Run, Source
 @shared.inputs
 @shared.output
 @shared.eps(8)
+@shared.true_class
 @shared.photo
 @shared.network
 @shared.seed
@@ -28,7 +30,8 @@ def robustness(inputs: tuple[str, ...], output: str | None, eps: int, fit: str, 
 
     Each photo is attacked as adversarial does it, at one level of 255, then at two, up to --eps; no changed photo is
     written. The picture shows for each level the share of photos whose answer stands, beside random noise of that
-    level. The network's answers for the photos as they are count as right. INPUTS are photos, folders of photos, or -.
+    level. The network's answers for the photos as they are count as right, unless --true-class says what the photos
+    show. INPUTS are photos, folders of photos, or -.
 
     \b
     Examples:
@@ -49,7 +52,8 @@ def robustness(inputs: tuple[str, ...], output: str | None, eps: int, fit: str, 
     def one(job: Job) -> Line:
         original, source = run.original(job)
         with run.console.progress(f"attacking {len(lines) + 1} of {len(jobs)}", "passes") as tick:
-            line = answers.attacked(original, run.trunk(run.network), fit, eps, options["seed"], tick)
+            line = answers.attacked(original, run.trunk(run.network), fit, eps, options["seed"], tick, options["true"])
+        _warnings.say(run.console, job, line["warnings"])
         sources.append(source)
         lines.append(line)
         return line

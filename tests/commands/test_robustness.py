@@ -85,7 +85,7 @@ def test_the_folded_network_alone_is_not_believed(monkeypatch):
 
     def fooled(aim, logits):
         asked.append(1)
-        return len(asked) > 2 and true(aim, logits)
+        return len(asked) > 3 and true(aim, logits)
 
     monkeypatch.setattr(_adversarial, "fooled", fooled)
     line = _robustness.attacked(original, trunk(network), "whole", 8, 0, lambda *_: None)
@@ -109,7 +109,7 @@ def test_a_level_that_is_refused_is_not_tried_again(monkeypatch):
 def test_shares_and_the_median_are_counted_by_level():
     def line(level, noise):
         passes = {"forward": 2, "backward": 1}
-        return {"network": "mine", "levels": level, "noise_levels": noise, "passes": passes}
+        return {"network": "mine", "levels": level, "noise_levels": noise, "passes": passes, "warnings": {}}
 
     numbers = _robustness.summary([line(1, None), line(3, None), line(None, 2), line(3, None)], 3)
     assert numbers["accuracy"] == [1, 0.75, 0.75, 0.25]
