@@ -9,9 +9,10 @@ import torch
 from corpus.files import swapped_profile
 from jsonschema import Draft202012Validator
 from PIL import Image, ImageCms, ImageFilter, ImageOps
+from torch import nn
 
 import cnnviz
-from cnnviz import cli, images, output
+from cnnviz import Network, cli, images, output
 from cnnviz.commands import _adversarial
 from cnnviz.grid import Aim
 from cnnviz.images import Geometry
@@ -317,3 +318,68 @@ def test_wrong_words_are_refused(capsys):
     ]:
         assert cli._run(["adversarial", "cup.png", *words]) == 2
         assert error in capsys.readouterr().err
+
+
+SIDE = 16  # of small networks' inputs
+
+
+def judged(network: Network, path: str) -> torch.Tensor:
+    """What a small network says of a file: its shorter side resized to SIDE, its middle cut out, by Pillow alone."""
+    image = opened(path).convert("RGB")
+    scale = SIDE / min(image.size)
+    small = image.resize((int(image.width * scale), int(image.height * scale)), Image.Resampling.BILINEAR)
+    left, top = round((small.width - SIDE) / 2), round((small.height - SIDE) / 2)
+    crop = np.asarray(small.crop((left, top, left + SIDE, top + SIDE)), np.float32)
+    return network(torch.from_numpy(crop).permute(2, 0, 1)[None] / 255)[0]
+
+
+def strip(high: int, wide: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (high, wide, 3), np.uint8)
+
+
+HALF = np.zeros((30, 40, 3), np.uint8)
+HALF[:, 20:] = 255
+ODD = {
+    "wide": strip(17, 500), "tall": strip(500, 17), "row": strip(1, 40), "column": strip(40, 1),
+    "black": np.zeros((30, 40, 3), np.uint8), "white": np.full((30, 40, 3), 255, np.uint8), "half": HALF,
+    "black-grey": np.zeros((30, 40), np.uint8), "white-grey": np.full((30, 40), 255, np.uint8),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ODD)
+@pytest.mark.parametrize("norm", ["linf", "l2", "l0"])
+def test_strips_and_what_is_black_or_white_already_fool_as_files(commanded, capsys, name, norm):
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        layers = nn.Conv2d(3, 12, 5, 2, 2), nn.ReLU(), nn.Conv2d(12, 24, 3, 2, 1), nn.ReLU(), nn.Flatten()
+        module = nn.Sequential(*layers, nn.Linear(24 * 16, 10))
+    network = Network.from_module(module, (SIDE, SIDE), (0.5,) * 3, (0.5,) * 3)
+    commanded(network)
+    Image.fromarray(ODD[name]).save("odd.png")
+    (line,) = told(capsys, "odd.png", "--norm", norm, "--eps", "255", "--steps", "10", "--report", "report.png")
+    made = values(line["output"])
+    assert made.shape == ODD[name].shape
+    assert line["levels"] == np.abs(made - ODD[name]).max()
+    assert line["fooled"]
+    assert int(judged(network, "odd.png").argmax()) == line["target"]
+    logits = judged(network, line["output"])
+    assert int(logits.argmax()) == line["top"][0]["index"] != line["target"]
+    assert line["margin"] == pytest.approx(float(logits.max() - logits[line["target"]]), abs=1e-3)
+
+
+@pytest.mark.parametrize("name", ["black", "white", "half"])
+def test_where_values_can_go_one_way_the_level_is_that_of_the_slopes_that_way(commanded, capsys, name):
+    """On a linear network at the photo's own size the least level is known."""
+    picture = {"black": 0, "white": 255, "half": np.arange(SIDE)[:, None, None] // 8 * 255}[name]
+    picture = np.broadcast_to(picture, (SIDE, SIDE, 3)).astype(np.uint8)
+    generator = torch.Generator().manual_seed(1)
+    linear = nn.Linear(picture.size, 2)
+    linear.weight.data = torch.stack((torch.randn(picture.size, generator=generator), torch.zeros(picture.size)))
+    pixels = torch.from_numpy(picture).permute(2, 0, 1).float().flatten() / 255
+    slope = linear.weight.data[0]
+    down = slope[((pixels == 0) & (slope < 0)) | ((pixels == 1) & (slope > 0))].abs().sum() / 255  # for each level
+    linear.bias.data = torch.tensor([6.5 * float(down) - float(slope @ pixels), 0.0])
+    commanded(Network.from_module(nn.Sequential(nn.Flatten(), linear), (SIDE, SIDE), (0.0,) * 3, (1.0,) * 3))
+    Image.fromarray(picture).save("flat.png")
+    (line,) = told(capsys, "flat.png")
+    assert (line["levels"], line["fooled"]) == (7, True)
