@@ -1,5 +1,6 @@
 """Where changes of a photograph's values begin to fool: sought on the grid of levels, along slopes."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -11,9 +12,8 @@ from cnnviz.grid import Aim, Attacked, against, changed, soft
 
 Norm = Literal["linf", "l2", "l1", "l0"]
 Progress = Callable[[int, int, float], None]  # a step, their number, the margin left
-INNER = 0.05  # share of places of the first change whose gradient is looked at, near the border
 GROWTH = 1.6  # of the places while the border has not been met
-FIRST, LAST = 0.2, 0.02  # by which share of the places a change grows or shrinks on its way along the border
+FIRST, LAST, DECAY = 0.2, 0.02, 0.95  # by which share of the places a change grows or shrinks along the border
 SAMPLE = 1 << 20  # of a large photograph's values, for their order
 
 
@@ -45,47 +45,22 @@ class Border:
     norm: Norm
     eps: int
 
-    def losses(self, logits: Tensor, count: int = 1) -> list[Callable[[Tensor], Tensor]]:
-        """Return what to go down: to each of the nearest classes, or the goal; the soft margin for several views."""
-        if len(logits) > 1:
+    def losses(self, *logits: Tensor, count: int = 1) -> list[Callable[[Tensor], Tensor]]:
+        """Return what to go down: to each of the ``count`` nearest classes, or the goal.
+
+        Near in each of the ``logits`` (V, classes) given, in turn. For several views the soft margin alone.
+        """
+        if len(logits[0]) > 1:
             return [soft(self.aim)]
         own = self.aim.target if self.aim.goal is None else self.aim.goal
-        rest = logits[0].clone()
-        rest[own] = -torch.inf
-        nearest = rest.topk(min(count, len(rest) - 1)).indices.tolist()
+        orders = [[c for c in one[0].argsort(descending=True).tolist() if c != own][:count] for one in logits]
+        nearest = list(dict.fromkeys(other for turn in zip(*orders, strict=True) for other in turn))[:count]
         return [against(own, other) if self.aim.goal is None else against(other, own) for other in nearest]
-
-    def descend(self, loss: Callable[[Tensor], Tensor], best: Tensor, steps: int, progress: Progress) -> Tensor:
-        """Return the smallest change met on a way along the border, one gradient a step; ``best`` where none was.
-
-        The change grows where it does not fool and shrinks where it does, by less and less (as in DDN, Rony et al.
-        2019, "Decoupling Direction and Norm", section 3); later gradients weigh more.
-        """
-        places = float(best.ne(self.values).sum())
-        total, weight, tried = torch.zeros(best.shape), 0.0, self.values
-        for step in range(steps):
-            look = self.attacked.look(tried)
-            margin = float(self.aim.margins(look.logits).max())
-            progress(step, steps, margin)
-            if margin < 0 and self.size(tried) < self.size(best):
-                best = tried
-            weight += (step + 1) ** 3
-            total.lerp_(look.slope(loss), (step + 1) ** 3 / weight)
-            by = FIRST * (LAST / FIRST) ** (step / steps)
-            if step:
-                places *= 1 - by if margin < 0 else 1 + by
-            tried = self.along(total, places)
-        return best
 
     def size(self, tried: Tensor) -> float:
         """Return the size of a change in the norm: the squares of levels, levels, or values."""
         change = tried.to(torch.int16) - self.values.to(torch.int16)
         return float({"l2": change.float().square(), "l1": change.abs(), "l0": change.ne(0)}[self.norm].sum())
-
-    def dither(self, slope: Tensor) -> Tensor:
-        """Return values changed by one level in a share INNER of all places, spread evenly at random."""
-        chosen = torch.rand(slope.shape, generator=torch.Generator().manual_seed(0)) < INNER
-        return changed(self.values, -slope.sign() * chosen)
 
     def along(self, slope: Tensor, places: float) -> Tensor:
         """Return the values that go down a slope the furthest by changing so many places."""
@@ -134,6 +109,39 @@ class Border:
                     best, weights = margin, tried
                     break
         return weights
+
+
+class Way:
+    """A way down a loss along the border, one gradient a step: ``best`` is the smallest change met, of ``size``.
+
+    The change grows where it does not fool and shrinks where it does, by less and less (as in DDN, Rony et al. 2019,
+    "Decoupling Direction and Norm", section 3); it goes down the mean of all gradients met, later ones weighing more.
+    """
+
+    def __init__(self, border: Border, loss: Callable[[Tensor], Tensor], start: Tensor) -> None:
+        self.best, self.size, self.steps = start, math.inf, 0
+        self._border, self._loss, self._tried = border, loss, start
+        self._slope, self._weights, self._places = torch.zeros(start.shape), 0.0, float(start.ne(border.values).sum())
+
+    def go(self, steps: int, tell: Callable[[float], None]) -> None:
+        """Go on; ``tell`` is told each margin."""
+        border = self._border
+        for _ in range(steps):
+            look = border.attacked.look(self._tried)
+            tell(margin := float(border.aim.margins(look.logits).max()))
+            self._keep(margin)
+            self.steps += 1
+            self._weights += self.steps**2
+            self._slope.lerp_(look.slope(self._loss), self.steps**2 / self._weights)
+            by = max(LAST, FIRST * DECAY**self.steps)
+            if self.steps > 1:
+                self._places *= 1 - by if margin < 0 else 1 + by
+            self._tried = border.along(self._slope, self._places)
+        self._keep(border.margin(self._tried))
+
+    def _keep(self, margin: float) -> None:
+        if margin < 0 and self._border.size(self._tried) < self.size:
+            self.best, self.size = self._tried, self._border.size(self._tried)
 
 
 def _kth(strength: Tensor, places: float) -> float:

@@ -10,21 +10,29 @@ The smallest change in the norm L2 is sought on the same grid. Where the margin 
 costs 2 k - 1 in the squared norm and gains what the first gained, so the best change of a given norm is the gradient
 times a factor, rounded. The gradient is the mean of those at the borders found so far, later ones weighing more
 (DeepFool, Moosavi-Dezfooli et al. 2016, section 3, would take the last alone), towards the class that is nearest there.
+A thorough search goes on towards several classes, and furthest towards the cheapest.
 """
 
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
 
-from cnnviz.border import Border, Norm, Progress, level_of, mixed, unit
+from cnnviz.border import Border, Norm, Progress, Way, level_of, mixed, unit
 from cnnviz.grid import Aim, Attacked, changed, soft
 
 CLOSE = 1.05  # how near, in the norm, the border is sought before the gradient is taken there
-CLOSEST = 1.008  # and at the end
-BORDERS, MORE = 4, 95  # gradients at borders, and those of a thorough search
+CLOSEST = 1.004  # and at the end
+INSIDE = 0.6  # share of the places of the first change at the border whose gradient is looked at
+GRADIENTS, LEAST = 5, 3  # in all; and at least, at borders
 START = 2000.0  # places changed in the first search
-RIVALS, SCREENING = 4, 10  # classes that a thorough search tries, and gradients for each
+MORE = 95  # gradients of a thorough search
+RACE = (
+    (6, 7),
+    (3, 9),
+    (1, 26),
+)  # of these: so many ways, each to another class, by so many; the last by all left
 
 
 @dataclass(frozen=True)
@@ -122,7 +130,7 @@ def smallest(
 ) -> Adversarial:
     """Seek the smallest change in a norm; where ``grid`` finds one this does, and none that is larger.
 
-    The options are those of ``adversarial``. Beside the gradients of ``grid``, BORDERS, and then ``more``.
+    The options are those of ``adversarial``. GRADIENTS, those of ``grid`` among them, and then ``more``.
     """
     taken = -attacked.passes.backward
     first = grid(attacked, values, aim, eps=eps, steps=steps, progress=progress)
@@ -130,36 +138,37 @@ def smallest(
     if not first.fooled or first.level == 0:
         return first
     border = Border(attacked, values, aim, norm, eps)
-    logits = attacked.logits(first.values)
-    tried, places = border.dither(first.slope), START
-    slopes: list[Tensor] = []
-    weights: list[float] = []
-    best = first.values
-    for step in range(1, BORDERS + 1):
-        slopes.append(unit(attacked.look(tried).slope(border.losses(logits)[0])))
-        weights.append(float(step))
-        if step > 1:
-            weights = border.weighed(slopes, weights, places)
-        found = border.seek(mixed(slopes, weights), places, CLOSEST if step == BORDERS else CLOSE)
-        if found is None and step == 1:  # this gradient leads nowhere; those that led to the first solution do
-            slopes, weights = [unit(first.slope)], [float(taken)]
-            found = border.seek(first.slope, places, CLOSE)
+    slopes, weights = [unit(first.slope)], [0.5]
+    best, places, borders = first.values, START, max(GRADIENTS - taken, LEAST)
+    for step in range(borders + 1):
+        slope = mixed(slopes, weights)
+        found = border.seek(slope, places, CLOSEST if step == borders else CLOSE)
         if found is None:
             break
         tried, places = found
-        logits = attacked.logits(tried)
-        progress(step, BORDERS, float(aim.margins(logits).max()))
         if border.size(tried) < border.size(best):
             best = tried
+        if step == borders:
+            break
+        logits = attacked.logits(tried)
+        progress(step, borders, float(aim.margins(logits).max()))
+        looked = tried if step else border.along(slope, places * INSIDE)
+        slopes.append(unit(attacked.look(looked).slope(border.losses(logits)[0])))
+        weights = border.weighed(slopes, [*weights, step + 1.0], places)
     if more:
         best = _polished(border, best, more, progress)
     return Adversarial(best, True, level_of(values, best), first.slope)
 
 
 def _polished(border: Border, best: Tensor, steps: int, progress: Progress) -> Tensor:
-    """Return a smaller change by ``steps`` gradients: a few to each near class, the rest to the cheapest."""
-    losses = border.losses(border.attacked.logits(best), RIVALS)
-    screening = SCREENING if len(losses) > 1 else 0
-    tried = [(border.descend(loss, best, screening, progress), loss) for loss in losses]
-    found, loss = min(tried, key=lambda one: border.size(one[0]))
-    return border.descend(loss, found, steps - screening * len(losses), progress)
+    """Return a smaller change by ``steps`` gradients: a race of ways to the classes near the photograph or ``best``."""
+    logits = border.attacked.logits(best), border.attacked.logits(border.values)
+    ways = [Way(border, loss, best) for loss in border.losses(*logits, count=RACE[0][0])]
+    left = steps
+    for count, stretch in RACE:
+        ways = sorted(ways, key=lambda way: way.size)[:count]
+        for way in ways:
+            taken = left if count == 1 else min(stretch, left)
+            left -= taken
+            way.go(taken, partial(progress, steps - left, steps))
+    return min((best, *(way.best for way in ways)), key=border.size)

@@ -1,0 +1,76 @@
+"""The border of what fools: which classes are near, how a change is sought, a way along it."""
+
+import pytest
+import torch
+from conftest import attacked_by
+from torch import nn
+
+from cnnviz import Network
+from cnnviz.border import Border, Way, mixed, unit
+from cnnviz.grid import SURE, Aim, Pipeline
+
+SIDE = 12
+
+
+def attacked(gap: float, classes: int = 2):
+    """A linear network whose class 0 leads the last by ``gap`` on grey, the grey, and the slope of that lead."""
+    weights = torch.randn(classes, 3 * SIDE * SIDE, generator=torch.Generator().manual_seed(0))
+    layer = nn.Linear(weights.shape[1], classes)
+    layer.weight.data, grey = weights, torch.full((weights.shape[1],), 128 / 255)
+    leads = torch.linspace(0, -gap, classes)
+    layer.bias.data = leads - weights @ grey
+    network = Network.from_module(
+        nn.Sequential(nn.Flatten(), layer), (SIDE, SIDE), (0.0,) * 3, (1.0,) * 3, [str(n) for n in range(classes)]
+    )
+    pipeline = Pipeline(lambda v: v.permute(2, 0, 1)[None].float() / 255, lambda s: s[0].permute(1, 2, 0) / 255)
+    difference = (weights[0] - weights[-1]).view(3, SIDE, SIDE).permute(1, 2, 0) / 255
+    return attacked_by((pipeline, network)), torch.full((SIDE, SIDE, 3), 128, dtype=torch.uint8), difference
+
+
+def test_the_mean_of_slopes_has_their_weights():
+    slopes = [torch.randn(4, 5, 3) for _ in range(2)]
+    assert torch.allclose(mixed(slopes, [1.0, 3.0]), (slopes[0] + 3 * slopes[1]) / 4)
+    assert unit(slopes[0]).abs().mean() == pytest.approx(1)
+
+
+def test_the_nearest_classes_of_several_logits_take_turns():
+    one, values, _ = attacked(1.0, 5)
+    first, second = torch.tensor([[9.0, 5, 4, 3, 2]]), torch.tensor([[9.0, 1, 2, 8, 7]])
+    border = Border(one, values, Aim(0), "l2", 255)
+    found = [nearest(loss) for loss in border.losses(first, second, count=4)]
+    assert found == [1, 3, 2, 4]
+    goal = Border(one, values, Aim(0, 4), "l2", 255)
+    lead = goal.losses(first)[0]
+    assert float(lead(torch.tensor([[3.0, 0, 0, 0, 1.0]]))) == 2.0  # from the first class to the goal
+
+
+def nearest(loss) -> int:
+    """The class that a loss leads to: the one whose logit it falls with."""
+    logits = torch.zeros(1, 5, requires_grad=True)
+    (slope,) = torch.autograd.grad(loss(logits), logits)
+    return int(slope[0].argmin())
+
+
+def test_a_change_is_sought_until_one_place_less_does_not_fool():
+    one, values, difference = attacked(1.0)
+    border = Border(one, values, Aim(0), "l1", 1)
+    tried, _ = border.seek(difference, 50.0, 1.001)
+    strongest = difference.abs().flatten().sort(descending=True).values.cumsum(0)
+    fewest = int((strongest < 1.0 + SURE).sum()) + 1
+    assert border.size(tried) == fewest
+    assert border.margin(tried) < 0
+    assert border.margin(border.along(difference, fewest - 1)) > 0
+    assert border.seek(-difference, 50.0, 1.05) is None  # uphill nothing fools
+
+
+def test_a_way_on_a_linear_network_comes_to_the_smallest_change_whatever_it_starts_from():
+    one, values, difference = attacked(1.0)
+    border = Border(one, values, Aim(0), "l2", 255)
+    start = (values.int() - 2 * difference.sign().int()).to(torch.uint8)
+    way, margins = Way(border, border.losses(one.logits(start))[0], start), []
+    way.go(30, margins.append)
+    way.go(60, margins.append)
+    best, _ = border.seek(difference, 50.0, 1.001)
+    assert border.size(best) <= way.size <= 1.1 * border.size(best)
+    assert border.margin(way.best) < 0
+    assert (way.steps, len(margins), one.passes.backward) == (90, 90, 90)
