@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from cnnviz.grid import Aim, Attacked, against, changed, soft
+from cnnviz.grid import Aim, Attacked, against, changed, soft, stepped
 
 Norm = Literal["linf", "l2", "l1", "l0"]
 Progress = Callable[[int, int, float], None]  # a step, their number, the margin left
@@ -22,9 +22,14 @@ def level_of(values: Tensor, other: Tensor) -> int:
     return int((values.to(torch.int16) - other.to(torch.int16)).abs().max()) if values.numel() else 0
 
 
+def steepness(slope: Tensor) -> float:
+    """Return the mean of a slope's sizes, above 0."""
+    return max(float(torch.linalg.vector_norm(slope, 1)) / max(slope.numel(), 1), 1e-30)
+
+
 def unit(slope: Tensor) -> Tensor:
     """Return a slope divided by the mean of its sizes."""
-    return slope / max(float(slope.abs().mean()), 1e-30)
+    return slope / steepness(slope)
 
 
 def mixed(slopes: list[Tensor], weights: list[float]) -> Tensor:
@@ -71,7 +76,7 @@ class Border:
         least = _kth(strength, places)
         if self.norm == "l2":
             return changed(self.values, (slope * (-0.5 / least)).round_().clamp_(-self.eps, self.eps))
-        return changed(self.values, slope.sign().mul_(-self.eps).mul_(strength >= least))
+        return stepped(self.values, slope * (strength >= least), self.eps)
 
     def margin(self, tried: Tensor) -> float:
         """Return the largest margin left, below 0 where all is fooled."""

@@ -14,6 +14,7 @@ from torch import Tensor
 from cnnviz.errors import MethodError
 from cnnviz.trunk import LOGITS
 
+STRIP = 1 << 17  # values at a time
 SURE = 0.01  # logits by which an attack must succeed, so that another order of additions does not undo it
 
 
@@ -143,4 +144,18 @@ def against(target: int, other: int) -> Callable[[Tensor], Tensor]:
 
 def changed(values: Tensor, change: Tensor) -> Tensor:
     """Return values (H, W, C), uint8, with a whole number of levels added to each; what leaves 0 to 255 is cut."""
-    return (values.to(torch.int16) + change.to(torch.int16)).clamp_(0, 255).to(torch.uint8)
+    return _in_strips(values, change, lambda few, more: few.add_(more.to(torch.int16)))
+
+
+def stepped(values: Tensor, slope: Tensor, level: int) -> Tensor:
+    """Return values (H, W, C), uint8, each moved down a slope by a whole ``level``; what leaves 0 to 255 is cut."""
+    return _in_strips(values, slope, lambda few, more: few.sub_(more.sign().to(torch.int16), alpha=level))
+
+
+def _in_strips(values: Tensor, by: Tensor, move: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+    """Return values moved, some rows at a time, so that what is between stays in the processor's cache."""
+    moved = torch.empty(values.shape, dtype=torch.uint8)
+    rows = max(1, STRIP // max(1, values[:1].numel()))
+    for before, more, after in zip(*(torch.split(part, rows) for part in (values, by, moved)), strict=True):
+        after.copy_(move(before.to(torch.int16), more).clamp_(0, 255))
+    return moved

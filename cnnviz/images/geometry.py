@@ -61,7 +61,7 @@ class Geometry:
             part = down[:, top : top + STRIP]
             rows = np.flatnonzero(part.any(1))
             near = slice(rows[0], rows[-1] + 1) if len(rows) else slice(0)
-            found[top : top + STRIP] = (part[near].T @ wide[near]).reshape(part.shape[1], -1, 3)
+            np.matmul(part[near].T, wide[near], out=found[top : top + STRIP].reshape(part.shape[1], -1))
         return found
 
     def to_photo(self, maps: NDArray[Any], rows: slice | None = None) -> NDArray[np.float32]:

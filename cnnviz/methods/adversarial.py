@@ -19,8 +19,8 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from cnnviz.border import Border, Norm, Progress, Way, level_of, mixed, unit
-from cnnviz.grid import Aim, Attacked, changed, soft
+from cnnviz.border import Border, Norm, Progress, Way, level_of, mixed, steepness, unit
+from cnnviz.grid import Aim, Attacked, soft, stepped
 
 CLOSE = 1.05  # how near, in the norm, the border is sought before the gradient is taken there
 CLOSEST = 1.004  # and at the end
@@ -93,18 +93,18 @@ def grid(
     before = least - 1
     for level in _levels(least, eps):
         for number in range(steps):
-            tried = changed(values, total.sign() * -level)
+            tried = stepped(values, total, level)
             look = attacked.look(tried)
             margin = float(aim.margins(look.logits).max())
             progress(number, steps, margin)
             if margin < nearest:
                 best, nearest = tried, margin
             if margin < 0:
-                lower = (changed(values, total.sign() * -less) for less in range(before + 1, level))
+                lower = (stepped(values, total, less) for less in range(before + 1, level))
                 tried = next((values for values in lower if attacked.fooled(values, aim)), tried)
                 return Adversarial(tried, True, level_of(values, tried), total)
             slope = look.slope(soft(aim))
-            total.add_(unit(slope))
+            total.add_(slope, alpha=1 / steepness(slope))
         before = level
     return Adversarial(best, False, level_of(values, best), total)
 
