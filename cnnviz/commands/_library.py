@@ -18,13 +18,14 @@ if TYPE_CHECKING:
 
     from cnnviz.grid import Aim, Attacked
 
-OWN = "grid"
+OWN, UNIVERSAL = "grid", "universal"
 FURTHER, FURTHEST = 1.1, 8.0  # how a change that does not fool is enlarged, and how far
 
 method = click.option(
-    "--method", type=click.Choice([OWN, *ATTACKS]), default=OWN, show_default=True,
-    help="How the change is sought. All but grid are other packages': pip install 'cnnviz[attacks]'. They have norms "
-         "and steps of their own; deepfool, cw, ddn, fmn and one-pixel are not held to --eps.",
+    "--method", type=click.Choice([OWN, UNIVERSAL, *ATTACKS]), default=OWN, show_default=True,
+    help="How the change is sought. universal: one change for many photos, of 10 levels by default. The others but "
+         "grid are other packages': pip install 'cnnviz[attacks]'. They have norms and steps of their own; deepfool, "
+         "cw, ddn, fmn and one-pixel are not held to --eps.",
 )  # fmt: skip
 
 

@@ -133,6 +133,12 @@ def _standing(levels: Sequence[int | None], eps: int) -> list[float]:
     return [round(sum(level is None or level > most for level in levels) / len(levels), 6) for most in range(eps + 1)]
 
 
+def named(inputs: Sequence[str]) -> str:
+    """Return what many photographs are called together: the first input's name."""
+    first = Path(os.path.realpath(inputs[0]))
+    return "stdin" if inputs[0] == "-" else first.name if first.is_dir() else first.stem
+
+
 def folder(name: str, sources: Sequence[Source]) -> Source:
     """Return what the recipe says of many photographs: one name, and the digest of their digests."""
     digests = "".join(source.sha256 for source in sources)

@@ -85,7 +85,7 @@ class Run:
         images.parse_colour(o["background"])
         data = images.read_bytes(job.source, o["max_pixels"])
         reading = {key: o[key] for key in ("frame", "max_pixels", "background")}
-        reading["note"] = lambda text: self.console.note(f"{shown(job.source)}: {text}")
+        reading["note"] = lambda text: self.console.once(f"{shown(job.source)}: {text}")
         return data, Source(self._name(job), hashlib.sha256(data).hexdigest()), reading
 
     def source(self, job: Job) -> Source:

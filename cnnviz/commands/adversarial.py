@@ -7,7 +7,7 @@ import click
 from cnnviz import batch
 from cnnviz.batch import Job, Line
 from cnnviz.commands import _adversarial as attack
-from cnnviz.commands import _library, _warnings
+from cnnviz.commands import _library, _universal, _warnings
 from cnnviz.commands import _options as shared
 from cnnviz.commands._run import Run
 
@@ -60,11 +60,15 @@ def adversarial(
       cnnviz adversarial cat.jpg --target-class toaster --report report.png
       cnnviz adversarial cat.jpg --norm l2 --json | jq .psnr
       cnnviz adversarial cat.jpg --method ddn
+      cnnviz adversarial photos/ --method universal -o fooled/
       cnnviz adversarial cat.jpg --survive jpeg90,jpeg75 --eps 2 -o toast.jpg
     """
     jobs = batch.plan(inputs, output, "-adversarial.png")
     if report:
         jobs = batch.with_extra(jobs, report, "-adversarial-report.png", "--report")
+    if o["method"] == _library.UNIVERSAL:
+        _universal.settled(o, jobs, fit)
+        _universal.Universal(jobs, fit, keep_failed).over()
     o |= _library.settled(o)
     if o["thorough"] and o["norm"] == "linf":
         raise click.UsageError("--thorough goes with --norm l2, l1 or l0")

@@ -2,7 +2,6 @@
 
 import os
 import time
-from pathlib import Path
 from typing import Any
 
 import click
@@ -39,8 +38,7 @@ def robustness(inputs: tuple[str, ...], output: str | None, eps: int, fit: str, 
       cnnviz robustness photos/ --eps 16 -o curve.png
       cnnviz robustness photos/ --json | jq -c 'select(.accuracy) | .accuracy'
     """
-    first = Path(os.path.realpath(inputs[0]))
-    name = "stdin" if inputs[0] == "-" else first.name if first.is_dir() else first.stem
+    name = answers.named(inputs)
     [result] = batch.over_network(name, output, "-robustness.png")
     target = str(result.output)
     jobs = batch.find(inputs, lambda path: os.path.realpath(path) == os.path.realpath(target))

@@ -10,6 +10,7 @@ from cnnviz.images.geometry import Geometry, fit, inputs
 from cnnviz.images.header import MAX_PIXELS, START, may_be_picture
 from cnnviz.images.maps import MapFile, read_arrays, read_maps
 from cnnviz.images.original import Original, original
+from cnnviz.images.pattern import laid, ways
 from cnnviz.images.photo import decode, read
 from cnnviz.images.place import Place, mask_place, polygon_place
 
@@ -25,6 +26,7 @@ __all__ = [
     "decode",
     "fit",
     "inputs",
+    "laid",
     "mask_place",
     "may_be_picture",
     "original",
@@ -34,4 +36,5 @@ __all__ = [
     "read_arrays",
     "read_bytes",
     "read_maps",
+    "ways",
 ]  # fmt: skip
