@@ -27,6 +27,7 @@ SILENT = {"inputs", "output", "overwrite", "raw", "lines", "quiet", "debug", "of
 FILES = {"weights_file", "classes_file", "map_files", "mask_file", "guides"}
 PER_INPUT = {"map_files", "mask_file"}  # recorded input by input
 NOISE = "noise"  # the input of commands that can begin with nothing; a file of that name is ./noise
+SHEETS = ("report", "renders")  # options of a second picture
 NAME_KEY = "cnnviz.input_name"  # the name a rerun gives to its input, so that the recipe is the same
 
 
@@ -188,6 +189,11 @@ class Run:
             "input": source and {"name": source.name, "sha256": source.sha256},
             "numbers": numbers,
         }
+
+
+def sheet(recipe: Mapping[str, Any], option: str, picture: str) -> dict[str, Any]:
+    """Return the recipe of a sheet that an option asks for beside a picture, on whose ending its numbers depend."""
+    return {**recipe, "sheet": {"option": option, "picture": Path(picture).suffix.lower()}}
 
 
 def _record(key: str, value: Any) -> Any:

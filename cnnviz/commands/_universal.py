@@ -18,7 +18,7 @@ from cnnviz.commands import _adversarial as attack
 from cnnviz.commands import _warnings
 from cnnviz.commands._library import UNIVERSAL
 from cnnviz.commands._robustness import folder, named
-from cnnviz.commands._run import Run, Source
+from cnnviz.commands._run import Run, Source, sheet
 from cnnviz.errors import CnnvizError, Status, UsageMistake, WeightsError, shown
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ class Universal:
         if kept:
             made.write(recipe)
         if job.extra:
-            output.write_picture(job.extra, made.report(numbers), recipe)
+            output.write_picture(job.extra, made.report(numbers), sheet(recipe, "report", str(job.output)))
         self.lines.append(numbers)
         return numbers if numbers["fooled"] else numbers | {"status": "missed", "output": job.output if kept else None}
 

@@ -9,7 +9,7 @@ from cnnviz.batch import Job, Line
 from cnnviz.commands import _adversarial as attack
 from cnnviz.commands import _library, _universal, _warnings
 from cnnviz.commands import _options as shared
-from cnnviz.commands._run import Run
+from cnnviz.commands._run import Run, sheet
 
 _own = shared.together(
     shared.goal("any but the network's own first"),
@@ -95,7 +95,7 @@ def adversarial(
         if reached or keep_failed:
             made.write(recipe)
         if job.extra:
-            output.write_picture(job.extra, made.report(numbers), recipe)
+            output.write_picture(job.extra, made.report(numbers), sheet(recipe, "report", str(job.output)))
         return numbers if reached else attack.missed(run, job, numbers, keep_failed)
 
     run.over(one, tell=lambda _, line: attack.say(run.console, line))

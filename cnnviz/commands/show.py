@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from cnnviz.commands._run import FILES, NAME_KEY, NOISE, SILENT, versions
+from cnnviz.commands._run import FILES, NAME_KEY, NOISE, SHEETS, SILENT, versions
 from cnnviz.console import Console
 from cnnviz.errors import CnnvizError, shown
 
@@ -60,10 +60,26 @@ def show(context: click.Context, file: str, rerun: bool, photo: str | None, outp
     import tempfile
 
     with tempfile.TemporaryDirectory() as spare:
-        where = ["-o", output]
-        if Path(file).suffix.lower() == ".npz":  # arrays come beside a picture, which nobody asked for here
-            where = ["--raw", output, "-o", str(Path(spare) / "picture.png"), "--quiet"]
+        where = _where(Path(file), recipe, output, Path(spare))
         _rerun(context, Path(file), recipe, photo, where + ["--overwrite"] * overwrite)
+
+
+def _where(file: Path, recipe: dict[str, Any], output: str, spare: Path) -> list[str]:
+    """Return the words that say where the file made again goes.
+
+    Arrays and sheets come beside a picture, which nobody asked for here: it goes to ``spare``.
+    """
+    if file.suffix.lower() == ".npz":
+        return ["--raw", output, "-o", str(spare / "picture.png"), "--quiet"]
+    if (sheet := recipe.get("sheet")) is None:
+        return ["-o", output]
+    from cnnviz.output import FORMATS
+
+    kind = sheet if isinstance(sheet, dict) else {}
+    option, ending = kind.get("option"), str(kind.get("picture") or ".png")
+    if option not in SHEETS or ending not in FORMATS:
+        raise CnnvizError("the recipe is not whole: it is of a sheet that no cnnviz has drawn")
+    return [f"--{option}", output, "-o", str(spare / f"picture{ending}"), "--quiet"]
 
 
 def _printable(text: str) -> str:
@@ -91,6 +107,8 @@ def _rerun(context: click.Context, file: Path, recipe: dict[str, Any], photo: st
     command = group.get_command(root, recipe["command"])
     if command is None or command.name == "show" or all(param.name != "output" for param in command.params):
         raise click.UsageError(f"this cnnviz has no command {recipe['command'][:LONG]!r} that writes a file")
+    if any(param.name == "keep_failed" for param in command.params):  # it was kept, or is not one that failed
+        where = ["--keep-failed", *where]
     options, subject = _subject(command, file, recipe, photo)
     arguments = [*_arguments(command, options, file), *where, *(["--", subject] if subject else [])]
     with command.make_context(command.name, arguments, parent=root) as again:

@@ -9,7 +9,7 @@ from cnnviz.batch import Job, Line
 from cnnviz.commands import _options as shared
 from cnnviz.commands import _sticker as made
 from cnnviz.commands._region import Region, Subject, place_of
-from cnnviz.commands._run import Run
+from cnnviz.commands._run import Run, sheet
 
 _own = shared.together(
     click.option("--region", type=Region(), required=True, metavar="POLYGON|MASK",
@@ -82,7 +82,8 @@ def sticker(
         if reached or keep_failed:
             output.write_bytes(str(job.output), made.encoded(str(job.output), prints["sticker"], recipe))
         if job.extra:
-            output.write_picture(job.extra, made.sheet(subject, prints, numbers, o["seed"]), recipe)
+            drawn = made.sheet(subject, prints, numbers, o["seed"])
+            output.write_picture(job.extra, drawn, sheet(recipe, "renders", str(job.output)))
         return numbers if reached else made.missed(run, job, numbers, keep_failed)
 
     run.over(one, tell=lambda _, line: made.say(run.console, line, o["goal"]))

@@ -92,6 +92,8 @@ def test_the_file_fools_and_every_number_is_that_of_the_file(capsys):
     assert read(Path("report.png"))["numbers"]["levels"] == 1
     assert cli._run(["show", "--rerun", line["output"], "-o", "again.png"]) == 0
     assert Path("again.png").read_bytes() == Path(line["output"]).read_bytes()
+    assert cli._run(["show", "--rerun", "report.png", "-o", "sheet.png"]) == 0
+    assert Path("sheet.png").read_bytes() == Path("report.png").read_bytes()
 
 
 def test_a_goal_a_smaller_norm_and_a_jpeg(capsys):
@@ -100,6 +102,9 @@ def test_a_goal_a_smaller_norm_and_a_jpeg(capsys):
     (jpeg,) = told(capsys, "cup.png", "-o", "cup.jpg")
     assert jpeg["fooled"]
     assert seen("cup.jpg") == jpeg["top"][0]["index"] != jpeg["target"]
+    told(capsys, "cup.png", "-o", "other.jpg", "--report", "report.webp")
+    assert cli._run(["show", "--rerun", "report.webp", "-o", "sheet.webp"]) == 0
+    assert Path("sheet.webp").read_bytes() == Path("report.webp").read_bytes()
     assert told(capsys, "aimed.png", "--target-class", "925", "-o", "no.png", status=1)[0]["error"].endswith("already")
 
 
@@ -111,6 +116,8 @@ def test_what_cannot_be_fooled_writes_nothing_and_ends_with_4(capsys):
     (line,) = told(capsys, *words, "--keep-failed", status=4)
     assert line["output"] == "b.png"
     assert seen("b.png") == line["top"][0]["index"] != 954
+    assert cli._run(["show", "--rerun", "b.png", "-o", "again.png"]) == 4
+    assert Path("again.png").read_bytes() == Path("b.png").read_bytes()
 
 
 def test_the_file_is_believed_and_not_the_search(capsys, monkeypatch):

@@ -118,6 +118,9 @@ def test_what_does_not_fool_is_status_4_and_not_written(capsys):
     line = told(capsys, "--region", REGION, "--least", "1", "--renders", "renders.png", status=4)
     assert (line["status"], line["output"]) == ("missed", None)
     assert sorted(os.listdir()) == ["cat.jpg", "renders.png"]
+    assert cli._run(["show", "--rerun", "renders.png", "-o", "again.png"]) == 4
+    assert Path("again.png").read_bytes() == Path("renders.png").read_bytes()
+    assert sorted(os.listdir()) == ["again.png", "cat.jpg", "renders.png"]
     kept = told(capsys, "--region", REGION, "--least", "1", "--keep-failed", "-o", "kept.png", status=4)
     assert kept["output"] == "kept.png"
     assert cli._run(["show", "--rerun", "kept.png", "-o", "again.png"]) == 4
