@@ -4,11 +4,11 @@ Moosavi-Dezfooli, Fawzi, Fawzi & Frossard 2017, "Universal adversarial perturbat
 photograph after the other, the change is led over the nearest border of each that it does not fool yet, and cut to the
 largest level again. The step to the border is that of DeepFool (Moosavi-Dezfooli, Fawzi & Frossard 2016, section 3).
 
-Departures: the change is a whole number of levels from the first step on, so a step is the shortest in its largest
-value, and not in the sum of squares, which would be a fraction of a level and lost; it goes MARGIN logits beyond the
-border, for what rounding takes away; towards the class that comes second, one gradient a step and not ten; the change
-passes through each photograph's own resize before the network sees it, so that what resizing takes away is not sought;
-rounds go on until all photographs are fooled, and the best is kept.
+Departures: what the network sees is rounded to whole levels at every step, as files are, and so is the change given
+back; a step goes MARGIN logits beyond the border, OVERSHOOT times as far as that seems, for what rounding and cutting
+take away; towards the class that comes second, one gradient a step and not ten; the change passes through each
+photograph's own resize before the network sees it, so that what resizing takes away is not sought; rounds go on until
+all photographs are fooled, and the best is kept.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,6 +20,7 @@ from torch import Tensor
 from cnnviz.grid import Aim, Passes
 
 MARGIN = 3.0  # logits by which another class must lead
+OVERSHOOT = 2.0  # DeepFool's own is 1.02
 NEAREST = 10  # steps to a border, at most: DeepFool's
 BATCH = 16  # photographs judged at a time
 
@@ -66,7 +67,7 @@ def universal(
         share = photographs.share(change)
         progress(number + 1, steps, share)
         if share > most:
-            best, most = change, share
+            best, most = change.round(), share
         if most == 1:
             break
     return Universal(best.to(torch.int16), most, photographs.passes)
@@ -92,7 +93,7 @@ class _Photographs:
         return change
 
     def _step(self, index: int, change: Tensor) -> Tensor | None:
-        """Return the step whose largest value is least and that leads over the border, were it flat; None if over."""
+        """Return the shortest step that leads over the border, were it flat, and beyond; None if over."""
         aim, passes = self.aims[index], self.passes[index]
         x = self._seen(index, change)[None].requires_grad_()
         with torch.enable_grad():
@@ -106,8 +107,7 @@ class _Photographs:
         slope = down.T @ slope[0] @ across / 255
         passes.backward += 1
         passes.flat += not slope.any()
-        levels = (gap.detach() / slope.abs().sum().clamp(min=1e-30)).ceil()
-        return -slope.sign() * levels
+        return -slope * (OVERSHOOT * gap.detach() / slope.square().sum().clamp(min=1e-30))
 
     def share(self, change: Tensor) -> float:
         """Return the share of the photographs that a change fools."""
@@ -122,6 +122,6 @@ class _Photographs:
         return fooled / len(self.inputs)
 
     def _seen(self, index: int, change: Tensor) -> Tensor:
-        """Return what the network sees of a photograph with a change (3, h, w), in 8 bits as its file has."""
+        """Return what the network sees of a photograph with a change (3, h, w) in whole levels, in 8 bits."""
         down, across = self.ways[index]
-        return ((self.inputs[index] * 255 + down @ change @ across.T).round() / 255).clamp(0, 1)
+        return ((self.inputs[index] * 255 + down @ change.round() @ across.T).round() / 255).clamp(0, 1)
