@@ -79,7 +79,8 @@ class Universal:
         self.lines: list[Line] = []
         self.name = named(self.run.options["inputs"])
         self.pattern = str(Path(self.run.options["output"] or ".") / f"{self.name}-{UNIVERSAL}-adversarial.png")
-        if any(self.pattern in (job.output, job.extra) for job in jobs):
+        taken = {os.path.realpath(path) for job in jobs for path in (job.source, job.output, job.extra) if path}
+        if os.path.realpath(self.pattern) in taken:
             raise UsageMistake(f"{shown(self.pattern)}: is the change's own file; rename the photo of this name")
 
     def over(self) -> None:

@@ -5,19 +5,23 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnviz.images.geometry import Geometry, resampling
+from cnnviz.images.geometry import STRIP, Geometry, resampling
 from cnnviz.images.original import Original
 
 
 def laid(original: Original, geometry: Geometry, pattern: NDArray[np.int16]) -> NDArray[np.uint8]:
     """Return stored values (H, W, C) with a pattern (3, h, w) of levels added where the network looks.
 
-    Resampled to the photograph's own pixels, bilinear, in whole levels; a grey photograph gets the channels' mean.
+    Resampled to the photograph's own pixels, bilinear, in whole levels; a grey photograph gets the channels' mean. Made
+    in strips, so that a large one costs no more memory than its own.
     """
-    change = np.nan_to_num(geometry.to_photo(pattern)).transpose(1, 2, 0)
-    if original.values.shape[2] == 1:
-        change = change.mean(2, keepdims=True)
-    found: NDArray[np.uint8] = np.clip(original.values + change.round(), 0, 255).astype(np.uint8)
+    found = np.empty_like(original.values)
+    for top in range(0, len(found), STRIP):
+        rows = slice(top, top + STRIP)
+        change = np.nan_to_num(geometry.to_photo(pattern, rows)).transpose(1, 2, 0)
+        if found.shape[2] == 1:
+            change = change.mean(2, keepdims=True)
+        found[rows] = np.clip(original.values[rows] + change.round(), 0, 255)
     return found
 
 

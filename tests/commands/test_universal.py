@@ -142,6 +142,13 @@ def test_a_person_is_told_of_each_photo_and_of_all(capsys):
     assert len(list(Path("reports").iterdir())) == len(SIZES)
 
 
+def test_the_changes_own_file_is_no_other(photos, capsys):
+    (photos / "photos-universal.png").write_bytes((photos / "0.png").read_bytes())
+    assert cli._run(WORDS) == 2
+    assert "is the change's own file" in capsys.readouterr().err
+    assert not Path("made").exists()
+
+
 @pytest.mark.parametrize(("words", "said"), [
     (["photos", "--target-class", "3"], "knows no --target-class"),
     (["photos", "--survive", "jpeg90"], "knows no --survive"),
