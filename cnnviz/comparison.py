@@ -16,9 +16,16 @@ LINES = 5
 
 
 def figure(
-    before: Photo, after: Photo, was: Sequence[Mapping[str, Any]], now: Sequence[Mapping[str, Any]], name: str
+    before: Photo,
+    after: Photo,
+    was: Sequence[Mapping[str, Any]],
+    now: Sequence[Mapping[str, Any]],
+    name: str,
+    notes: Sequence[str] = (),
 ) -> Photo:
     """Return the two photographs (H, W, 3) with their difference between them, and the first five classes of both.
+
+    ``notes`` are lines below the difference.
 
     The difference is enlarged on its scale of levels until its largest value is black or white, around grey, and where
     the photographs are shown smaller each of its pixels is the strongest of those that it stands for.
@@ -41,9 +48,19 @@ def figure(
         left = unit + index * (width + unit)
         canvas[head : head + height, left : left + picture.shape[1]] = picture
         caption(canvas[:head, left : left + width], title, below, unit)
-        if index != 1:
-            _classes(canvas[head + height :, left : left + width], was if index == 0 else now, unit)
+        below_it = canvas[head + height :, left : left + width]
+        if index == 1:
+            _notes(below_it, notes, unit)
+        else:
+            _classes(below_it, was if index == 0 else now, unit)
     return canvas
+
+
+def _notes(canvas: Photo, notes: Sequence[str], unit: int) -> None:
+    font = typeface(round(0.95 * unit))
+    with pen_on(canvas) as pen:
+        for number, text in enumerate(notes[:LINES]):
+            pen.text((0, round((0.6 + 1.45 * number) * unit)), shorten(text, font, canvas.shape[1]), INK, font)
 
 
 def _classes(canvas: Photo, top: Sequence[Mapping[str, Any]], unit: int) -> None:

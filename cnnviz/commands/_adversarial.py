@@ -257,7 +257,8 @@ class Made:
 
         original = self.subject.original
         tops = (numbers["clean_top"], numbers["top"])
-        return comparison.figure(original.photo(original.values), self.photo, *tops, self.subject.network.name)
+        notes = [f"Warning: {kind.replace('_', ' ')}" for kind in numbers["warnings"]]
+        return comparison.figure(original.photo(original.values), self.photo, *tops, self.subject.network.name, notes)
 
 
 def fooled(aim: "Aim", logits: "Tensor") -> bool:

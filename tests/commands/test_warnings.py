@@ -124,3 +124,14 @@ def test_with_the_class_that_it_shows_a_photo_is_attacked_as_ever(photo, command
 ])  # fmt: skip
 def test_probabilities_are_known_by_their_sign_and_sum(values, are):
     assert _warnings.probabilities(torch.tensor(values)) is are
+
+
+def test_a_report_names_the_warnings(photo, commanded, capsys):
+    drawn = {}
+    for name, subject in (("plain", network()), ("warned", network(nn.Softmax(1)))):
+        commanded(subject)
+        lines(capsys, "adversarial", "photo.png", "-o", f"{name}.png", "--report", f"{name}-report.png")
+        with Image.open(f"{name}-report.png") as picture:
+            drawn[name] = np.asarray(picture)[-195:, picture.width // 3 + 20 : 2 * picture.width // 3]
+    assert (drawn["plain"] == 255).all()
+    assert (drawn["warned"] < 100).any()
