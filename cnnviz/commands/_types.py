@@ -37,20 +37,6 @@ class ClassName(click.ParamType):  # type: ignore[type-arg,unused-ignore]
         return [CompletionItem(name) for name in names if name.lower().startswith(incomplete.lower())]
 
 
-class Survive(click.ParamType):  # type: ignore[type-arg,unused-ignore]
-    """Names of what a change must survive, with commas between them."""
-
-    name = "names"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
-        """Return the names, each once."""
-        words = value if isinstance(value, tuple) else str(value).split(",")
-        names = tuple(word.strip() for word in words if word.strip())
-        if unknown := [name for name in names if name not in catalog.SURVIVE]:
-            self.fail(f"{unknown[0]!r} is none of {', '.join(catalog.SURVIVE)}", param, ctx)
-        return tuple(dict.fromkeys(names))
-
-
 class AttributionNames(click.ParamType):  # type: ignore[type-arg,unused-ignore]
     """Methods of attribution with commas between them, each taken once."""
 

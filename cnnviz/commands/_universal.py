@@ -111,14 +111,14 @@ class Universal:
 
         run = self.run
         original, _ = run.original(job)
-        subject = attack.subject(original, run.network, self.fit, "PNG")
+        subject = attack.subject(original, run.network, self.fit, str(job.output))
         clean = subject.logits(original.photo(original.values))
         aim = attack.aim(run.network, clean, true=run.options["true"])
         passes = self.found.passes.get(job.source, Passes())
         warned = _warnings.warnings(subject, clean, passes, aim.target)
         _warnings.say(run.console, job, warned)
-        values = torch.from_numpy(laid(original, subject.view.geometry, self.found.change))
-        made = attack.Made(subject, aim, values, str(job.output), run.options["background"])
+        values = torch.from_numpy(laid(original, subject.geometry, self.found.change))
+        made = attack.Made(subject, aim, values)
         numbers = {
             "network": run.network.name, "clean_top": run.network.top(clean), "method": UNIVERSAL, "finish": None,
             "part": "search" if job.source in self.found.passes else "held_out",
@@ -159,14 +159,14 @@ class Universal:
         for job in self.jobs:
             try:
                 original, source = self.run.original(job)
-                subject = attack.subject(original, self.run.network, self.fit, "PNG")
+                subject = attack.subject(original, self.run.network, self.fit)
             except (UsageMistake, WeightsError):
                 raise
             except CnnvizError:
                 continue
             photo = original.photo(original.values)
             aim = attack.aim(self.run.network, subject.logits(photo), true=self.run.options["true"])
-            rows[job.source] = Read(source, subject.view.see(photo), subject.view.geometry, aim)
+            rows[job.source] = Read(source, subject.geometry.see(photo), subject.geometry, aim)
         return rows
 
     def _recipe(self, numbers: Line) -> dict[str, Any]:
