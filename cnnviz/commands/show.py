@@ -107,8 +107,6 @@ def _rerun(context: click.Context, file: Path, recipe: dict[str, Any], photo: st
     command = group.get_command(root, recipe["command"])
     if command is None or command.name == "show" or all(param.name != "output" for param in command.params):
         raise click.UsageError(f"this cnnviz has no command {recipe['command'][:LONG]!r} that writes a file")
-    if any(param.name == "keep_failed" for param in command.params):  # it was kept, or is not one that failed
-        where = ["--keep-failed", *where]
     options, subject = _subject(command, file, recipe, photo)
     arguments = [*_arguments(command, options, file), *where, *(["--", subject] if subject else [])]
     with command.make_context(command.name, arguments, parent=root) as again:
