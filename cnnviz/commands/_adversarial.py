@@ -6,11 +6,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from cnnviz import catalog
-from cnnviz.batch import Job, Line
+from cnnviz.batch import Line
 from cnnviz.commands import _library
 from cnnviz.commands._run import Run
-from cnnviz.console import Console, Tick
-from cnnviz.errors import MethodError, UsageMistake, shown
+from cnnviz.console import Tick
+from cnnviz.errors import MethodError, UsageMistake
 
 if TYPE_CHECKING:
     import numpy as np
@@ -276,47 +276,3 @@ def noise(before: "NDArray[np.uint8]", after: "NDArray[np.uint8]") -> "NDArray[n
     change = generator.permutation(change.ravel()).reshape(change.shape)
     change *= generator.integers(0, 2, change.shape, dtype=np.int16) * 2 - 1
     return np.clip(before + change, 0, 255).astype(np.uint8)
-
-
-def lacking(numbers: Line, options: Mapping[str, Any]) -> list[str]:
-    """Return what was asked for besides that is not true of the file: a margin, what it survives, other networks."""
-    lost = {name.rstrip("0123456789") if name.startswith("resize") else name
-                for name, kept in numbers["survival"].items() if not kept}  # fmt: skip
-    return [
-        *([f"by {numbers['margin']:.3g} logits alone"] if numbers["margin"] < options["margin"] else []),
-        *(f"not after {name}" for name in options["survive"] if name in lost),
-        *(f"not {row['network']}" for row in numbers["transfer"] if row["attacked"] and not row["fooled"]),
-    ]
-
-
-def missed(run: Run, job: Job, numbers: Line, kept: bool) -> Line:
-    """Return the line of a photograph whose file does not do what was asked for; a person is told what it does."""
-    best = numbers["top"][0]
-    words = f"not fooled: the best attempt is taken for {best['name']} ({best['probability']:.0%})"
-    if numbers["fooled"]:
-        words = f"the best attempt fools {', '.join(lacking(numbers, run.options))}"
-    run.console.error(f"{shown(job.source)}: {words}; a larger --eps or more --steps may do")
-    return numbers | {"status": "missed", "output": job.output if kept else None}
-
-
-def say(console: Console, line: Line) -> None:
-    """Tell a person what became of a photograph."""
-    if line["status"] == "missed":
-        return
-    before, after = line["clean_top"][0], line["top"][0]
-    if line["levels"] == 0:
-        console.note(f"{before['name']} {before['probability']:.0%} already: nothing is changed")
-        return
-    size = f"{line['levels']} level{'s' * (line['levels'] != 1)} at most, PSNR {line['psnr']:.1f} dB"
-    console.note(f"{before['name']} {before['probability']:.0%} -> {after['name']} {after['probability']:.0%}; {size}")
-    lost = [name for name, kept in line["survival"].items() if not kept]
-    if line["finish"] == "grid":
-        console.note(f"the change of {line['method']} fooled by too little: grid went on from there")
-    if lost:
-        console.note(f"does not survive {', '.join(lost)}")
-    if line["control"]:
-        console.note("random noise of the same size fools too: this is a photo that the network is unsure of")
-    for row in line["transfer"]:
-        words = "fooled" if row["fooled"] else "not fooled"
-        attacked = "attacked" if row["attacked"] else "not attacked"
-        console.note(f"{row['network']} ({attacked}): {words}, {row['top'][0]['name']}")

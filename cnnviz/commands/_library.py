@@ -41,6 +41,8 @@ def settled(options: Mapping[str, Any]) -> dict[str, Any]:
     own = {"norm": known.norms[0], "steps": known.steps or options["steps"]}
     own = {key: value for key, value in own.items() if context.get_parameter_source(key) is ParameterSource.DEFAULT}
     context.params |= own
+    if not known.steps and "steps" not in own:
+        raise UsageMistake(f"--method {name} has steps of its own: leave out --steps")
     norm = own.get("norm", options["norm"])
     if norm not in known.norms:
         raise UsageMistake(f"--method {name} knows no --norm {norm}: {', '.join(known.norms)}")

@@ -7,7 +7,7 @@ import click
 from cnnviz import batch
 from cnnviz.batch import Job, Line
 from cnnviz.commands import _adversarial as attack
-from cnnviz.commands import _library, _universal, _warnings
+from cnnviz.commands import _library, _told, _universal, _warnings
 from cnnviz.commands import _options as shared
 from cnnviz.commands._run import Run, sheet
 
@@ -91,11 +91,11 @@ def adversarial(
         made = attack.Made(subjects[0], aim, found)
         numbers |= made.judge(run)
         recipe = run.recipe(source, numbers)
-        reached = numbers["fooled"] and not attack.lacking(numbers, o)
+        reached = numbers["fooled"] and not _told.lacking(numbers, o)
         if reached or keep_failed:
             made.write(recipe)
         if job.extra:
             output.write_picture(job.extra, made.report(numbers), sheet(recipe, "report", str(job.output)))
-        return numbers if reached else attack.missed(run, job, numbers, keep_failed)
+        return numbers if reached else _told.missed(run, job, numbers, keep_failed)
 
-    run.over(one, tell=lambda _, line: attack.say(run.console, line))
+    run.over(one, tell=lambda _, line: _told.say(run.console, line))

@@ -105,6 +105,8 @@ def grid(
                 return Adversarial(tried, True, level_of(values, tried), total)
             slope = look.slope(soft(aim))
             total.add_(slope, alpha=1 / steepness(slope))
+            if not total.any():  # there is nothing to follow
+                return Adversarial(best, False, level_of(values, best), total)
         before = level
     return Adversarial(best, False, level_of(values, best), total)
 

@@ -149,18 +149,6 @@ def test_what_was_asked_for_besides_and_is_not_reached_is_a_miss(capsys):
     assert f"the best attempt fools by {line['margin']:.3g} logits alone" in capsys.readouterr().err
 
 
-def test_what_is_lacking_is_told_of_all_that_was_asked_for():
-    numbers = {
-        "margin": 1.5,
-        "survival": {"jpeg75": False, "blur": False, "resize232": True, "resize240": False, "bilinear": True},
-        "transfer": [{"network": "a", "attacked": True, "fooled": False}, {"network": "b", "attacked": True,
-                     "fooled": True}, {"network": "c", "attacked": False, "fooled": False}],
-    }  # fmt: skip
-    asked = {"margin": 1.0, "survive": ("jpeg75", "resize", "bilinear")}
-    assert _adversarial.lacking(numbers, asked) == ["not after jpeg75", "not after resize", "not a"]
-    assert _adversarial.lacking(numbers, {"margin": 2.0, "survive": ()}) == ["by 1.5 logits alone", "not a"]
-
-
 def test_a_file_fools_by_its_first_class():
     logits = torch.tensor([1.0, 3.0, 2.0])
     asked = [Aim(1), Aim(0), Aim(0, goal=1), Aim(0, goal=2)]

@@ -95,6 +95,14 @@ def test_one_gradient_is_enough_where_the_first_step_fools():
     assert (found.level, attacked.passes.forward, attacked.passes.backward) == (1, 2, 1)
 
 
+def test_a_network_without_slopes_is_given_up_after_one_gradient():
+    network, _ = linear(bias=1.0)
+    network.module[1].weight.data.zero_()
+    attacked = attacked_by((plain(), network))
+    found = grid(attacked, torch.full((SIDE, SIDE, 3), 128, dtype=torch.uint8), Aim(0))
+    assert (found.fooled, found.level, attacked.passes.backward, attacked.passes.flat) == (False, 0, 1, 1)
+
+
 def cat() -> tuple[Network, torch.Tensor, int]:
     network = load_network("efficientnet_lite0", device="cpu")
     x = fit(read_photo("sample_images/coffee.jpg"), network)[0]

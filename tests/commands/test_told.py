@@ -1,0 +1,43 @@
+"""What a person is told of an attacked photograph."""
+
+from cnnviz.commands import _told
+from cnnviz.console import Console
+
+
+def test_what_is_lacking_is_told_of_all_that_was_asked_for():
+    numbers = {
+        "margin": 1.5,
+        "survival": {"jpeg75": False, "blur": False, "resize232": True, "resize240": False, "bilinear": True},
+        "transfer": [{"network": "a", "attacked": True, "fooled": False}, {"network": "b", "attacked": True,
+                     "fooled": True}, {"network": "c", "attacked": False, "fooled": False}],
+    }  # fmt: skip
+    asked = {"margin": 1.0, "survive": ("jpeg75", "resize", "bilinear")}
+    assert _told.lacking(numbers, asked) == ["not after jpeg75", "not after resize", "not a"]
+    assert _told.lacking(numbers, {"margin": 2.0, "survive": ()}) == ["by 1.5 logits alone", "not a"]
+
+
+def line(**other):
+    top = [{"index": 3, "name": "cup", "probability": 0.9}]
+    row = {"network": "n", "attacked": False, "fooled": True, "clean_top": top, "top": top}
+    return {
+        "status": "ok", "method": "grid", "finish": None, "goal": None, "target": 3, "levels": 1, "psnr": 50.0,
+        "clean_top": top, "top": [{"index": 4, "name": "pot", "probability": 0.6}], "control": False, "survival": {},
+        "passes": {"forward": 2, "backward": 1}, "transfer": [row],
+    } | other  # fmt: skip
+
+
+def test_a_network_that_never_said_so_is_not_said_to_be_fooled(capsys):
+    _told.say(Console(), line())
+    assert "n (not attacked): fooled, cup" in capsys.readouterr().err
+    other = line()["transfer"][0] | {"clean_top": [{"index": 5, "name": "bowl", "probability": 0.8}]}
+    _told.say(Console(), line(transfer=[other]))
+    assert "n (not attacked): never said so, cup" in capsys.readouterr().err
+    _told.say(Console(), line(transfer=[other], goal=4))
+    assert "n (not attacked): fooled, cup" in capsys.readouterr().err
+
+
+def test_storing_alone_is_told_apart_from_an_attack(capsys):
+    for words, alone in [({}, False), ({"passes": {"forward": 1, "backward": 0}}, True),
+                         ({"passes": {"forward": 900, "backward": 0}, "method": "square"}, False)]:  # fmt: skip
+        _told.say(Console(), line(**words))
+        assert ("storing it in this file is enough" in capsys.readouterr().err) is alone
