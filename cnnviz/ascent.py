@@ -14,8 +14,8 @@ from torch.nn import functional as F
 
 from cnnviz.errors import MethodError
 from cnnviz.objectives import Objective
+from cnnviz.priors import COPIED
 
-COPIED = 3 << 20  # values of a picture that may be copied; larger ones are changed in place
 # A picture (N, 3, h, w) -> what each layer gives, by name, differentiable: a Trunk.
 Layers = Callable[[Tensor], Mapping[str, Tensor]]
 # A picture -> the objective's values (N,) and their gradient, like the picture.

@@ -116,7 +116,7 @@ class Border:
         return weights
 
 
-class Way:
+class Descent:
     """A way down a loss along the border, one gradient a step: ``best`` is the smallest change met, of ``size``.
 
     The change grows where it does not fool and shrinks where it does, by less and less (as in DDN, Rony et al. 2019,

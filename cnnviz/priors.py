@@ -10,8 +10,8 @@ from torch.nn import functional as F
 # A root of the covariance of ImageNet's colours, RGB in [0, 1], as lucid publishes it (lucid/optvis/param/color.py,
 # "color_correlation_svd_sqrt"; Olah et al. 2017, "Feature Visualization", Distill).
 COLOUR_ROOT = ((0.26, 0.09, 0.02), (0.27, 0.00, -0.05), (0.27, -0.09, 0.03))
+COPIED = 3 << 20  # values of a picture that may be copied; larger ones are changed in place, and resampled by torch
 ROWS = 256  # of a large picture worked on at a time
-LARGE = 3 << 20  # values: what is faster by sums than by torch's own resampling takes copies, which fill the memory
 
 
 def bands(values: Tensor, count: int) -> list[Tensor]:
@@ -39,8 +39,8 @@ def collapse(pyramid: list[Tensor]) -> Tensor:
 
 
 def _halved(values: Tensor) -> Tensor:
-    """Return means over 2 x 2 pixels. For even sides by sums, which take a fifth of the pooling's time."""
-    if values.shape[-2] % 2 or values.shape[-1] % 2 or values.numel() > LARGE:
+    """Return means over 2 x 2 pixels. For even sides by sums, which take a fifth of the pooling's time, and copies."""
+    if values.shape[-2] % 2 or values.shape[-1] % 2 or values.numel() > COPIED:
         return F.avg_pool2d(values, 2, ceil_mode=True, count_include_pad=False)
     rows = values[..., ::2, :] + values[..., 1::2, :]
     return (rows[..., ::2] + rows[..., 1::2]).mul_(0.25)
@@ -49,7 +49,7 @@ def _halved(values: Tensor) -> Tensor:
 def _enlarged(low: Tensor, like: Tensor) -> Tensor:
     """Return values at the size of others, bilinear; whole multiples in a quarter of torch's time."""
     (high, wide), (rows, columns) = like.shape[-2:], low.shape[-2:]
-    if high % rows or wide % columns or min(rows, columns) < 2 or like.numel() > LARGE:
+    if high % rows or wide % columns or min(rows, columns) < 2 or like.numel() > COPIED:
         return F.interpolate(low, (high, wide), mode="bilinear", align_corners=False)
     return _stretched(_stretched(low, 3, wide // columns), 2, high // rows)
 

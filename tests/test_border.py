@@ -6,7 +6,7 @@ from conftest import attacked_by
 from torch import nn
 
 from cnnviz import Network
-from cnnviz.border import Border, Way, mixed, unit
+from cnnviz.border import Border, Descent, mixed, unit
 from cnnviz.grid import SURE, Aim, Pipeline
 
 SIDE = 12
@@ -67,7 +67,7 @@ def test_a_way_on_a_linear_network_comes_to_the_smallest_change_whatever_it_star
     one, values, difference = attacked(1.0)
     border = Border(one, values, Aim(0), "l2", 255)
     start = (values.int() - 2 * difference.sign().int()).to(torch.uint8)
-    way, margins = Way(border, border.losses(one.logits(start))[0], start), []
+    way, margins = Descent(border, border.losses(one.logits(start))[0], start), []
     way.go(30, margins.append)
     way.go(60, margins.append)
     best, _ = border.seek(difference, 50.0, 1.001)

@@ -66,8 +66,7 @@ def subject(original: "Original", network: "Network", fit: str, path: str = "-")
 
     if original.alpha is not None and output.picture_format(path) == "JPEG":
         raise MethodError("has transparency, which JPEG does not keep: write PNG")
-    _, geometry = images.fit(original.photo(original.values), network, fit)
-    return Subject(original, network, geometry, path)
+    return Subject(original, network, images.geometry_of(original.values.shape[:2], network, fit), path)
 
 
 def pipeline(subject: Subject, names: Sequence[str]) -> "Pipeline":

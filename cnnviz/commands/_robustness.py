@@ -1,6 +1,5 @@
 """What ``cnnviz robustness`` measures of each photograph, and what it tells of all of them."""
 
-import hashlib
 import os
 import statistics
 from collections import Counter
@@ -10,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cnnviz import batch
 from cnnviz.batch import Job, Line
 from cnnviz.commands import _adversarial as attack
 from cnnviz.commands._run import Run, Source
@@ -133,18 +131,6 @@ def _standing(levels: Sequence[int | None], eps: int) -> list[float]:
     return [round(sum(level is None or level > most for level in levels) / len(levels), 6) for most in range(eps + 1)]
 
 
-def named(inputs: Sequence[str]) -> str:
-    """Return what many photographs are called together: the first input's name."""
-    first = Path(os.path.realpath(inputs[0]))
-    return "stdin" if inputs[0] == "-" else first.name if first.is_dir() else first.stem
-
-
-def folder(name: str, sources: Sequence[Source]) -> Source:
-    """Return what the recipe says of many photographs: one name, and the digest of their digests."""
-    digests = "".join(source.sha256 for source in sources)
-    return Source(name, hashlib.sha256(digests.encode()).hexdigest())
-
-
 def tell(run: Run, target: str, numbers: Line, source: Source, seconds: float) -> None:
     """Write the picture, and print the line or the table of all photographs."""
     from cnnviz import output, plot
@@ -152,15 +138,12 @@ def tell(run: Run, target: str, numbers: Line, source: Source, seconds: float) -
     recipe = run.recipe(source, numbers)
     recipe["input"]["photos"] = numbers["photos"]
     output.write_picture(target, plot.row([_axes(numbers)], WIDE, HIGH, UNIT), recipe)
-    named = ", ".join(run.options["inputs"])
     if run.options["lines"]:
-        head = {"schema": batch.SCHEMA, "command": run.command, "input": named, "output": target}
-        rest = {"status": "ok", "error": None, "seconds": round(seconds, 3), "seed": run.options["seed"]}
-        batch.print_line({**head, **rest, **numbers})
+        run.print_last(numbers, target, seconds)
     elif target != "-":
         _print_summary(numbers)
     if target != "-":
-        run.console.note(f"{shown(named)} -> {shown(target)}")
+        run.console.note(f"{shown(', '.join(run.options['inputs']))} -> {shown(target)}")
 
 
 def print_row(job: Job, line: Line) -> None:

@@ -14,7 +14,7 @@ import click
 from cnnviz import __version__, batch, catalog
 from cnnviz.batch import Job, Line
 from cnnviz.console import Console
-from cnnviz.errors import UsageMistake, WeightsError, shown
+from cnnviz.errors import Status, UsageMistake, WeightsError, shown
 
 if TYPE_CHECKING:
     from cnnviz.images import Original, Photo
@@ -57,12 +57,23 @@ class Run:
 
     def over(self, one: Callable[[Job], Line], tell: Callable[[Job, Line], None] | None = None) -> None:
         """Do ``one`` for every job, print with ``tell`` what a person wants to read, leave with the exit status."""
+        self.context.exit(int(self.each(one, tell)))
+
+    def each(self, one: Callable[[Job], Line], tell: Callable[[Job, Line], None] | None = None) -> Status:
+        """Do what ``over`` does, but return the exit status: there is something to be told of all of them."""
         o = self.options
-        status = batch.run(
+        return batch.run(
             self.command, self.jobs, one, self.console,
             tell=tell, lines=o["lines"], overwrite=o.get("overwrite", False), seed=o.get("seed", 0),
         )  # fmt: skip
-        self.context.exit(int(status))
+
+    def print_last(self, numbers: Line, output: str | None, seconds: float, status: str = "ok") -> None:
+        """Print the line of JSON about all photographs, which comes after theirs."""
+        batch.print_line({
+            "schema": batch.SCHEMA, "command": self.command, "input": ", ".join(self.options["inputs"]),
+            "output": output, "status": status, "error": None, "seconds": round(seconds, 3),
+            "seed": self.options["seed"], **numbers,
+        })  # fmt: skip
 
     def read(self, job: Job) -> tuple["Photo", Source]:
         """Read a job's photograph; what a person should know of it is noted."""
@@ -189,6 +200,18 @@ class Run:
             "input": source and {"name": source.name, "sha256": source.sha256},
             "numbers": numbers,
         }
+
+
+def named(inputs: Sequence[str]) -> str:
+    """Return what many photographs are called together: the first input's name."""
+    first = Path(os.path.realpath(inputs[0]))
+    return "stdin" if inputs[0] == "-" else first.name if first.is_dir() else first.stem
+
+
+def folder(name: str, sources: Sequence[Source]) -> Source:
+    """Return what the recipe says of many photographs: one name, and the digest of their digests."""
+    digests = "".join(source.sha256 for source in sources)
+    return Source(name, hashlib.sha256(digests.encode()).hexdigest())
 
 
 def sheet(recipe: Mapping[str, Any], option: str, picture: str) -> dict[str, Any]:

@@ -12,13 +12,11 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from cnnviz import batch
 from cnnviz.batch import Job, Line
 from cnnviz.commands import _adversarial as attack
 from cnnviz.commands import _warnings
 from cnnviz.commands._library import UNIVERSAL
-from cnnviz.commands._robustness import folder, named
-from cnnviz.commands._run import Run, Source, sheet
+from cnnviz.commands._run import Run, Source, folder, named, sheet
 from cnnviz.errors import CnnvizError, Status, UsageMistake, WeightsError, shown
 
 if TYPE_CHECKING:
@@ -91,10 +89,7 @@ class Universal:
         if o["output"] and not os.path.isdir(o["output"]):
             output.make_folder(Path(o["output"]))
         output.check(self.pattern, overwrite=o["overwrite"])
-        status = batch.run(
-            self.run.command, self.jobs, self.one, self.run.console, tell=lambda job, line: tell(self.run, job, line),
-            lines=o["lines"], overwrite=o["overwrite"], seed=o["seed"],
-        )  # fmt: skip
+        status = self.run.each(self.one, tell=lambda job, line: tell(self.run, job, line))
         if self.lines:
             missed = self._finish(time.monotonic() - started)
             if status in (Status.OK, Status.MISSED):
@@ -181,14 +176,12 @@ class Universal:
 
         run, numbers = self.run, summary(self.lines)
         reached = numbers["fooling_rates"]["all"] > MOST
-        if reached or self.keep_failed:
-            output.write_picture(self.pattern, picture(self.found.change), self._recipe(numbers))
+        written = self.pattern if reached or self.keep_failed else None
+        if written:
+            output.write_picture(written, picture(self.found.change), self._recipe(numbers))
         if run.options["lines"]:
-            head = {"schema": batch.SCHEMA, "command": run.command, "input": ", ".join(run.options["inputs"])}
-            rest = {"output": self.pattern if reached or self.keep_failed else None, "error": None,
-                    "status": "ok" if reached else "missed", "seconds": round(seconds, 3)}  # fmt: skip
-            batch.print_line({**head, **rest, "seed": run.options["seed"], **numbers})
-        say(run, numbers, self.pattern if reached or self.keep_failed else None)
+            run.print_last(numbers, written, seconds, "ok" if reached else "missed")
+        say(run, numbers, written)
         return Status.OK if reached else Status.MISSED
 
 

@@ -68,7 +68,7 @@ def adversarial(
         jobs = batch.with_extra(jobs, report, "-adversarial-report.png", "--report")
     if o["method"] == _library.UNIVERSAL:
         _universal.settled(o, jobs, fit)
-        _universal.Universal(jobs, fit, keep_failed).over()
+        _universal.Universal(jobs, fit, keep_failed).over()  # which leaves
     o |= _library.settled(o)
     if o["thorough"] and o["norm"] == "linf":
         raise click.UsageError("--thorough goes with --norm l2, l1 or l0")

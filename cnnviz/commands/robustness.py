@@ -11,7 +11,7 @@ from cnnviz.batch import Job, Line
 from cnnviz.commands import _options as shared
 from cnnviz.commands import _robustness as answers
 from cnnviz.commands import _warnings
-from cnnviz.commands._run import Run, Source
+from cnnviz.commands._run import Run, Source, folder, named
 
 
 @click.command()
@@ -38,7 +38,7 @@ def robustness(inputs: tuple[str, ...], output: str | None, eps: int, fit: str, 
       cnnviz robustness photos/ --eps 16 -o curve.png
       cnnviz robustness photos/ --json | jq -c 'select(.accuracy) | .accuracy'
     """
-    name = answers.named(inputs)
+    name = named(inputs)
     [result] = batch.over_network(name, output, "-robustness.png")
     target = str(result.output)
     jobs = batch.find(inputs, lambda path: os.path.realpath(path) == os.path.realpath(target))
@@ -57,8 +57,8 @@ def robustness(inputs: tuple[str, ...], output: str | None, eps: int, fit: str, 
         return line
 
     table = None if target == "-" else answers.print_row
-    status = batch.run(run.command, jobs, one, run.console, tell=table, lines=options["lines"], seed=options["seed"])
+    status = run.each(one, table)
     if lines:
         numbers = answers.summary(lines, eps)
-        answers.tell(run, target, numbers, answers.folder(name, sources), time.monotonic() - started)
+        answers.tell(run, target, numbers, folder(name, sources), time.monotonic() - started)
     run.context.exit(int(status))

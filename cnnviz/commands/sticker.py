@@ -65,7 +65,7 @@ def sticker(
         from cnnviz import images, output
         from cnnviz.methods.sticker import sticker
 
-        _, geometry = images.fit(photo, run.network, fit)
+        geometry = images.geometry_of(photo.shape[:2], run.network, fit)
         subject = Subject(photo, place, geometry, run.network, run.network.class_index(o["goal"]))
         clean = subject.check()
         with run.console.progress("painting", "steps") as tick:

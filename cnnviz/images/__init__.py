@@ -6,7 +6,7 @@ is judged before a pixel is decoded, and before torch is loaded.
 
 from cnnviz.images.colour import Note, Photo, parse_colour
 from cnnviz.images.files import read_bytes
-from cnnviz.images.geometry import Geometry, fit, inputs
+from cnnviz.images.geometry import Geometry, fit, geometry_of, inputs
 from cnnviz.images.header import MAX_PIXELS, START, may_be_picture
 from cnnviz.images.maps import MapFile, read_arrays, read_maps
 from cnnviz.images.original import Original, original
@@ -25,6 +25,7 @@ __all__ = [
     "Place",
     "decode",
     "fit",
+    "geometry_of",
     "inputs",
     "laid",
     "mask_place",

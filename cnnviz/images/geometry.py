@@ -181,21 +181,28 @@ def fit(photo: Photo, network: "Network", fit: str = "crop") -> tuple["Tensor", 
     to the input's size whatever the shape; "pad" keeps the shape and fills with the network's mean colour; "whole"
     takes every pixel of the photograph as it is, for fully convolutional networks.
     """
+    geometry = geometry_of(photo.shape[:2], network, fit)
+    return inputs([geometry.see(photo)]), geometry
+
+
+def geometry_of(size: tuple[int, ...], network: "Network", fit: str = "crop") -> Geometry:
+    """Return where a network's input lies on a photograph of a size (H, W); ``fit`` as in ``fit``.
+
+    Raises MethodError for one without pixels, or too narrow.
+    """
     from cnnviz.errors import MethodError
 
-    recipe, (height, width) = network.recipe, photo.shape[:2]
+    recipe, (height, width) = network.recipe, size
     h, w = recipe.size
     if min(height, width) < 1:
         raise MethodError("has no pixels")
     if fit == "whole":
-        geometry = Geometry((height, width), (height, width), (0, 0), (height, width))
-    else:
-        resized, offset = _plan(fit, (height, width), recipe.size, recipe.resize)
-        if max(resized) > 64 * max(h, w):
-            raise MethodError(f"is too narrow ({width}x{height}) for this network's crop; try --fit pad or squash")
-        colour = tuple(round(255 * m) for m in recipe.mean)
-        geometry = Geometry((height, width), resized, offset, recipe.size, recipe.interpolation, colour)
-    return inputs([geometry.see(photo)]), geometry
+        return Geometry((height, width), (height, width), (0, 0), (height, width))
+    resized, offset = _plan(fit, (height, width), recipe.size, recipe.resize)
+    if max(resized) > 64 * max(h, w):
+        raise MethodError(f"is too narrow ({width}x{height}) for this network's crop; try --fit pad or squash")
+    colour = tuple(round(255 * m) for m in recipe.mean)
+    return Geometry((height, width), resized, offset, recipe.size, recipe.interpolation, colour)
 
 
 def _plan(fit: str, photo: tuple[int, int], size: tuple[int, int], resize: int) -> tuple[tuple[int, int], Any]:

@@ -19,7 +19,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from cnnviz.border import Border, Norm, Progress, Way, level_of, mixed, steepness, unit
+from cnnviz.border import Border, Descent, Norm, Progress, level_of, mixed, steepness, unit
 from cnnviz.grid import Aim, Attacked, soft, stepped
 
 CLOSE = 1.05  # how near, in the norm, the border is sought before the gradient is taken there
@@ -165,7 +165,7 @@ def smallest(
 def _polished(border: Border, best: Tensor, steps: int, progress: Progress) -> Tensor:
     """Return a smaller change by ``steps`` gradients: a race of ways to the classes near the photograph or ``best``."""
     logits = border.attacked.logits(best), border.attacked.logits(border.values)
-    ways = [Way(border, loss, best) for loss in border.losses(*logits, count=RACE[0][0])]
+    ways = [Descent(border, loss, best) for loss in border.losses(*logits, count=RACE[0][0])]
     left = steps
     for count, stretch in RACE:
         ways = sorted(ways, key=lambda way: way.size)[:count]

@@ -12,7 +12,7 @@ from PIL import Image, ImageCms, ImageFilter, ImageOps
 from torch import nn
 
 import cnnviz
-from cnnviz import Network, cli, images, output
+from cnnviz import Network, cli, images, load_network, output
 from cnnviz.commands import _adversarial
 from cnnviz.grid import Aim
 from cnnviz.images import Geometry
@@ -147,6 +147,13 @@ def test_what_was_asked_for_besides_and_is_not_reached_is_a_miss(capsys):
     assert not Path("m.png").exists()
     assert cli._run(["adversarial", *words]) == 4
     assert f"the best attempt fools by {line['margin']:.3g} logits alone" in capsys.readouterr().err
+
+
+def test_sizes_between_those_tried_are_met_by_a_margin():
+    network, logits = load_network("efficientnet_lite0", device="cpu"), torch.tensor([1.0, 3.0, 2.0])
+    margins = [_adversarial.aim(network, logits, margin=asked, survive=("blur", "resize")).margin for asked in (0, 4)]
+    assert margins == [_adversarial.BETWEEN, 4]
+    assert _adversarial.aim(network, logits, survive=("blur",)).margin == 0
 
 
 def test_a_file_fools_by_its_first_class():

@@ -45,6 +45,16 @@ def test_a_change_is_rounded_then_enlarged_by_as_little_as_it_takes(change, fini
     assert int((made.int() - values.int()).abs().max()) == level
 
 
+def test_grid_goes_on_from_the_level_that_fools_by_too_little():
+    subject, values = attacked()
+    aim = Aim(0, margin=0.5)  # 48 values of 1 / 255 a level: 13 levels below 110
+    made, how = _library._rescued(subject, values, values - 11, aim, 16)
+    assert how == {"finish": "grid"}
+    assert int((made.int() - values.int()).abs().max()) == 13
+    assert subject.passes.backward < 60  # levels 11 and 13, and none below
+    assert _library._rescued(subject, values, values - 3, aim, 16)[1] == {"finish": None}
+
+
 def test_a_change_is_not_enlarged_beyond_the_most_levels():
     subject, values = attacked()
     assert _library.polished(subject, values, values - 5.0, Aim(0), 10)[1] is None

@@ -71,6 +71,15 @@ def test_an_unmoved_camera_sees_what_the_network_is_shown():
     assert torch.allclose(seen, images.inputs([given.geometry.see(given.photo)]), atol=1e-3)
 
 
+def test_a_print_has_the_textures_colours_and_so_have_its_controls():
+    given = replace(subject(), place=images.mask_place(np.full((100, 140), 255, np.uint8)))
+    texture = torch.tensor([0.2, 0.4, 0.8]).view(1, 3, 1, 1).expand(1, 3, 8, 8)
+    prints = _sticker.prints(given, texture, 20.0, 0)
+    assert (prints["sticker"] == [51, 102, 204]).all()
+    assert (prints["grey"] == 128).all()
+    assert prints["noise"].std() > 20
+
+
 def test_shares_are_of_the_goal_and_losses_of_the_photos_own_class():
     given = subject()
     colours = {"sticker": (0, 255, 0), "grey": (128, 128, 128), "noise": (0, 0, 255)}

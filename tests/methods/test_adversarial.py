@@ -95,6 +95,31 @@ def test_one_gradient_is_enough_where_the_first_step_fools():
     assert (found.level, attacked.passes.forward, attacked.passes.backward) == (1, 2, 1)
 
 
+@pytest.mark.slow
+def test_a_thorough_search_on_a_bent_network_is_never_larger_and_smaller_in_all():
+    both = []
+    for seed in (0, 2, 3):
+        torch.manual_seed(seed)
+        module = nn.Sequential(
+            nn.Conv2d(3, 16, 3), nn.ReLU(), nn.Conv2d(16, 24, 3, 2), nn.ReLU(), nn.Flatten(), nn.Linear(24 * 36, 10)
+        )
+        network = Network.from_module(module, (SIDE, SIDE), (0.5,) * 3, (0.2,) * 3, [str(n) for n in range(10)])
+        values = torch.randint(256, (SIDE, SIDE, 3), dtype=torch.uint8)
+        logits = attacked_by((plain(), network)).logits(values)[0]
+        target = int(logits.argmax())
+        module[-1].bias.data[target] += 8 * logits.std()  # a lead that many values must change for
+        sizes = []
+        for more in (0, MORE):
+            attacked = attacked_by((plain(), network))
+            found = smallest(attacked, values, Aim(target), more=more)
+            assert found.fooled
+            assert attacked.fooled(found.values, Aim(target))
+            sizes.append(int((found.values.int() - values.int()).square().sum()))
+        assert sizes[1] <= sizes[0]
+        both.append(sizes)
+    assert sum(after for _, after in both) < 0.8 * sum(before for before, _ in both)
+
+
 def test_a_network_without_slopes_is_given_up_after_one_gradient():
     network, _ = linear(bias=1.0)
     network.module[1].weight.data.zero_()
