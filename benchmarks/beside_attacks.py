@@ -3,7 +3,7 @@
     pip install --no-deps adv-lib torchattacks visdom
     python benchmarks/beside_attacks.py --photos FOLDER --count 40
 
-L2: the sum of squares in levels beside DDN (256 levels, 100 steps), whose changes are whole levels too. Linf: the
+L2: the norm in levels beside that of DDN (256 levels, 100 steps), whose changes are whole levels too. Linf: the
 processor time beside PGD (10 steps, +-1 level). Each takes its turn on each crop; one thread; the network sees the
 values themselves. The numbers go to beside_attacks.json beside this file.
 """

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from PIL.ImageFile import ImageFile
+from PIL.TiffImagePlugin import BITSPERSAMPLE, TiffImageFile
 
 from cnnviz.images.colour import Note, Photo, parse_colour, to_rgb, upright
 from cnnviz.images.header import MAX_PIXELS
@@ -72,8 +74,7 @@ def original(
     """
     below = parse_colour(background)
     with loaded(data, frame, max_pixels, note) as image:
-        deep = image.format == "PNG" and data[24] == 16
-        if image.mode not in KEPT or "transparency" in image.info or deep:
+        if image.mode not in KEPT or "transparency" in image.info or _depth(image, data) > 8:
             note("its palette, its depth or its colours cannot be kept: it becomes RGB of 8 bits")
             return Original(to_rgb(image, below, note), None, None, below)
         icc = image.info.get("icc_profile")
@@ -81,3 +82,10 @@ def original(
         alpha = np.array(turned.getchannel("A")) if turned.mode.endswith("A") else None
         values = np.array(turned.convert(turned.mode.removesuffix("A")) if alpha is not None else turned)
     return Original(values.reshape(*values.shape[:2], -1), alpha, icc, below)
+
+
+def _depth(image: ImageFile, data: bytes) -> int:
+    """Return the bits of a value of a PNG or TIFF file, which Pillow may have brought to 8 without a word."""
+    if isinstance(image, TiffImageFile):
+        return int(max(image.tag_v2.get(BITSPERSAMPLE, (1,))))
+    return data[24] if image.format == "PNG" else 8

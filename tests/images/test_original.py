@@ -2,6 +2,7 @@
 
 import io
 
+import cv2
 import numpy as np
 import pytest
 from corpus.files import swapped_profile
@@ -75,3 +76,13 @@ def test_slopes_go_back_by_the_transpose(kind):
 def test_a_file_of_its_own_is_read_however_large():
     found = original(encoded(Image.fromarray(RGB)), max_pixels=13 * 17)
     assert found.reading == {"max_pixels": 13 * 17, "background": "#ffffff"}
+
+
+@pytest.mark.parametrize("kind", [".png", ".tif"])
+def test_sixteen_bits_become_eight_and_are_told(kind):
+    notes: list[str] = []
+    deep = cv2.imencode(kind, RGB[..., ::-1].astype(np.uint16) * 257)[1].tobytes()
+    assert np.array_equal(original(deep, note=notes.append).values, RGB)
+    assert notes == ["its palette, its depth or its colours cannot be kept: it becomes RGB of 8 bits"]
+    original(cv2.imencode(kind, RGB)[1].tobytes(), note=notes.append)
+    assert len(notes) == 1
