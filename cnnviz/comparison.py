@@ -15,30 +15,24 @@ GREY = 128
 LINES = 5
 
 
-def figure(
-    before: Photo,
-    after: Photo,
-    was: Sequence[Mapping[str, Any]],
-    now: Sequence[Mapping[str, Any]],
-    name: str,
-    notes: Sequence[str] = (),
-) -> Photo:
+def figure(before: Photo, after: Photo, numbers: Mapping[str, Any], name: str) -> Photo:
     """Return the two photographs (H, W, 3) with their difference between them, and the first five classes of both.
 
-    ``notes`` are lines below the difference.
+    ``numbers`` are those told of the written file: its levels and changed values, which are the stored ones and not
+    those seen through transparency or a profile, the classes by network ``name``, and the warnings.
 
     The difference is enlarged on its scale of levels until its largest value is black or white, around grey, and where
     the photographs are shown smaller each of its pixels is the strongest of those that it stands for.
     """
     change = after.astype(np.int16) - before
-    largest = int(np.abs(change).max(initial=0))
-    factor = 127 / max(largest, 1)
+    factor = 127 / max(int(np.abs(change).max(initial=0)), 1)
     pictures = [_small(before), np.rint(_strongest(change) * factor) + GREY, _small(after)]
     height, width = pictures[0].shape[0], max(pictures[0].shape[1], NARROWEST)
     unit = max(14, round(width / 26))
     head, tail = round(3.6 * unit), round((LINES * 1.45 + 1) * unit)
     canvas = np.full((head + height + tail, 3 * width + 4 * unit, 3), 255, np.uint8)
-    words = f"{largest} level{'s' * (largest != 1)} of 255 at most, {(change != 0).mean():.1%} of all values"
+    levels = numbers["levels"]
+    words = f"{levels} level{'s' * (levels != 1)} of 255 at most, {numbers['changed']:.1%} of all values"
     titles = [
         ("Photo", f"what {name} takes it for"),
         (f"Change, {factor:.3g} times", words),
@@ -50,9 +44,9 @@ def figure(
         caption(canvas[:head, left : left + width], title, below, unit)
         below_it = canvas[head + height :, left : left + width]
         if index == 1:
-            _notes(below_it, notes, unit)
+            _notes(below_it, [f"Warning: {kind.replace('_', ' ')}" for kind in numbers["warnings"]], unit)
         else:
-            _classes(below_it, was if index == 0 else now, unit)
+            _classes(below_it, numbers["clean_top" if index == 0 else "top"], unit)
     return canvas
 
 

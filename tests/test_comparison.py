@@ -6,11 +6,12 @@ import pytest
 from cnnviz.comparison import GREY, LONGER, NARROWEST, figure
 
 TOP = [{"name": f"class {rank}", "probability": 0.5 / rank} for rank in range(1, 6)]
+TOLD = {"clean_top": TOP, "top": TOP, "levels": 1, "changed": 0.25, "warnings": []}
 
 
 def middle(before: np.ndarray, after: np.ndarray) -> np.ndarray:
     """The part of a figure of square photos that shows the change."""
-    drawn = figure(before, after, TOP, TOP, "a network")
+    drawn = figure(before, after, TOLD, "a network")
     unit = max(14, round(LONGER / 26))
     head, left = round(3.6 * unit), 2 * unit + LONGER
     return drawn[head : head + LONGER, left : left + LONGER].astype(int)
@@ -42,5 +43,22 @@ def test_of_a_large_photo_no_change_is_lost():
 @pytest.mark.parametrize("shape", [(1, 1, 3), (2000, 20, 3), (20, 2000, 3)])
 def test_strips_and_single_pixels_have_room_for_words(shape):
     photo = np.full(shape, 9, np.uint8)
-    drawn = figure(photo, photo, TOP, TOP, "a network")
+    drawn = figure(photo, photo, TOLD, "a network")
     assert drawn.shape[1] >= 3 * NARROWEST
+
+
+@pytest.mark.parametrize("other", [{"levels": 2}, {"changed": 0.5}])
+def test_the_words_above_the_change_are_of_the_stored_values(other):
+    photo = np.full((64, 64, 3), 9, np.uint8)  # as seen: a change below full transparency shows nowhere
+    rows = np.nonzero((figure(photo, photo, TOLD, "n") != figure(photo, photo, TOLD | other, "n")).any((1, 2)))[0]
+    assert rows.min() > 0
+    assert rows.max() < round(3.6 * max(14, round(LONGER / 26)))
+
+
+def test_warnings_stand_below_the_change():
+    photo = np.full((64, 64, 3), 9, np.uint8)
+    told = TOLD | {"warnings": ["zero_gradients"]}
+    places = np.argwhere((figure(photo, photo, TOLD, "n") != figure(photo, photo, told, "n")).any(2))
+    assert places[:, 0].min() > LONGER
+    assert places[:, 1].min() > LONGER
+    assert places[:, 1].max() < 2 * LONGER + 100

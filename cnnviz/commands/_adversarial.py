@@ -255,9 +255,7 @@ class Made:
         from cnnviz import comparison
 
         original = self.subject.original
-        tops = (numbers["clean_top"], numbers["top"])
-        notes = [f"Warning: {kind.replace('_', ' ')}" for kind in numbers["warnings"]]
-        return comparison.figure(original.photo(original.values), self.photo, *tops, self.subject.network.name, notes)
+        return comparison.figure(original.photo(original.values), self.photo, numbers, self.subject.network.name)
 
 
 def fooled(aim: "Aim", logits: "Tensor") -> bool:
