@@ -152,10 +152,10 @@ def smallest(
             best = tried
         if step == borders:
             break
-        logits = attacked.logits(tried)
+        look = attacked.look(tried if step else border.along(slope, places * INSIDE))
+        logits = look.logits if step else attacked.logits(tried)
         progress(step, borders, float(aim.margins(logits).max()))
-        looked = tried if step else border.along(slope, places * INSIDE)
-        slopes.append(unit(attacked.look(looked).slope(border.losses(logits)[0])))
+        slopes.append(unit(look.slope(border.losses(logits)[0])))
         weights = border.weighed(slopes, [*weights, step + 1.0], places)
     if more:
         best = _polished(border, best, more, progress)
