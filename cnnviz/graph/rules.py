@@ -73,7 +73,8 @@ class Rule:
             if aligned or step.name in BATCHED:
                 return step.function(*replace(step.args, tensors), **replace(step.kwargs, tensors))
         tensors = {v: t.reshape(count, *maps.clean(v).shape) for v, t in tensors.items()}
-        found = [self._one(step, {v: t[i] for v, t in tensors.items()}) for i in range(count)]
+        # Some of torch's kernels, group normalisation up to 2.10, read only memory without gaps.
+        found = [self._one(step, {v: t[i].contiguous() for v, t in tensors.items()}) for i in range(count)]
         return tuple(
             None if t[0] is None else torch.stack(t).reshape(-1, *t[0].shape[1:]) for t in zip(*found, strict=True)
         )
