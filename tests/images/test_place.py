@@ -47,6 +47,22 @@ def test_the_quarters_of_a_picture_lie_where_perspective_puts_them(photo):
     assert not (laid[place.mask > 0] == photo[place.mask > 0]).all()
 
 
+@pytest.mark.parametrize(
+    "corners", [SLANTED, [(6, 4), (70, 20), (60, 44), (10, 60)], [(30, 4), (50, 4), (76, 60), (4, 60)]]
+)
+def test_every_pixel_shows_the_point_of_the_picture_that_lies_there(photo, corners):
+    u, v = np.meshgrid((np.arange(400) + 0.5) / 400, (np.arange(400) + 0.5) / 400)
+    picture = (np.stack((u, v, 0 * u), -1) * 255).round().astype(np.uint8)
+    place = polygon_place(corners, photo.shape[:2])
+    y, x = np.nonzero(place.mask)
+    led = np.stack((x + 0.5, y + 0.5, np.ones(len(x)))).T @ place.onto.T
+    wanted = led[:, :2] / led[:, 2:]
+    inner = ((wanted > 0.05) & (wanted < 0.95)).all(1)  # beyond its sides the picture repeats its edge
+    missed = place.lay(photo, picture)[y, x, :2] / 255 - wanted
+    assert inner.sum() > 500
+    assert np.abs(missed[inner] * place.size[::-1]).max() < 0.5  # pixels of the photo
+
+
 def test_other_polygons_cut_the_picture_out():
     place = polygon_place([(0, 0), (40, 0), (0, 40)], (60, 60))
     assert place.outline((400, 400)).mean() == pytest.approx(0.5, abs=0.03)
