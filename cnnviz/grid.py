@@ -16,6 +16,7 @@ from cnnviz.trunk import LOGITS
 
 STRIP = 1 << 17  # values at a time
 SURE = 0.01  # logits by which an attack must succeed, so that another order of additions does not undo it
+SHARE, UNITS = 1e-3, 8  # of the range of a photograph's logits; and of the last place of the largest, if that is more
 
 
 @dataclass(frozen=True)
@@ -35,12 +36,13 @@ class Pipeline:
 class Aim:
     """What fooling is: the class ``target`` no longer first, or with ``goal`` that class first.
 
-    ``margin``: by how many logits, in every view.
+    ``margin``: by how many logits, in every view, and ``sure``: by how many more, for the search alone.
     """
 
     target: int
     goal: int | None = None
     margin: float = 0.0
+    sure: float = SURE
 
     def margins(self, logits: Tensor) -> Tensor:
         """Return for each row of logits (V, classes) how far it is from fooled: below 0 it is. (V,)."""
@@ -48,7 +50,13 @@ class Aim:
         rest = logits.clone()
         rest[:, own] = -torch.inf
         gap = logits[:, own] - rest.amax(1)
-        return (gap if self.goal is None else -gap) + self.margin + SURE
+        return (gap if self.goal is None else -gap) + self.margin + self.sure
+
+
+def sure_of(logits: Tensor, dtype: torch.dtype) -> float:
+    """Return by how many logits an attack must succeed on a photograph of these (classes,), by passes in ``dtype``."""
+    rounding = UNITS * torch.finfo(dtype).eps * float(logits.abs().max())
+    return max(min(SURE, SHARE * float(logits.max() - logits.min())), rounding)
 
 
 @dataclass

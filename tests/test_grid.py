@@ -7,7 +7,7 @@ from torch import nn
 
 from cnnviz import Network
 from cnnviz.errors import MethodError
-from cnnviz.grid import Aim, Pipeline, against, changed, soft
+from cnnviz.grid import Aim, Pipeline, against, changed, soft, sure_of
 
 WEIGHTS = torch.randn(3, 3 * 4 * 4, generator=torch.Generator().manual_seed(0))
 
@@ -33,6 +33,15 @@ def test_margins_are_gaps_of_logits_with_what_is_asked_on_top():
     assert Aim(0).margins(logits) == pytest.approx([2.01, -1.99], abs=1e-5)
     assert Aim(0, goal=2).margins(logits) == pytest.approx([3.01, 1.01], abs=1e-5)
     assert Aim(0, margin=2.0).margins(logits) == pytest.approx([4.01, 0.01], abs=1e-5)
+
+
+def test_a_search_goes_as_far_beyond_the_border_as_passes_may_differ():
+    logits = torch.tensor([12.0, -8.0, 0.0])
+    assert sure_of(logits, torch.float32) == 0.01
+    assert sure_of(logits / 100, torch.float32) == pytest.approx(2e-4)
+    assert sure_of(logits / 100 + 1e4, torch.float32) == pytest.approx(8 * 2**-23 * 1e4, rel=1e-3)
+    assert sure_of(logits, torch.float16) == pytest.approx(8 * 2**-10 * 12)
+    assert Aim(0, margin=2.0, sure=0.5).margins(logits[None]) == pytest.approx([14.5])
 
 
 def test_a_slope_is_the_derivative_per_level_and_passes_are_counted():

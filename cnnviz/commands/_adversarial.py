@@ -123,8 +123,10 @@ def aim(
     survive: Sequence[str] = (),
 ) -> "Aim":
     """Return what fooling is for a photograph that gave these logits (classes,); classes as a user names them."""
-    from cnnviz.grid import Aim
+    from cnnviz.grid import Aim, sure_of
 
+    if len(logits) < 2:
+        raise MethodError(f"{network.name} knows one class alone: there is nothing else to take a photo for")
     first = int(logits.argmax())
     wanted, own = (None if word is None else network.class_index(word) for word in (goal, true))
     for index in (own, wanted):
@@ -134,7 +136,8 @@ def aim(
         raise UsageMistake(f"--target-class and --true-class are both {network.class_name(wanted)}")
     if wanted == first:
         raise MethodError(f"is taken for {network.class_name(first)} already")
-    return Aim(first if own is None else own, wanted, max(margin, BETWEEN) if "resize" in survive else margin)
+    margin = max(margin, BETWEEN) if "resize" in survive else margin
+    return Aim(first if own is None else own, wanted, margin, sure_of(logits, network.dtype))
 
 
 def networks(run: Run, transfer: Sequence[str], judges: Sequence[str]) -> "list[Network]":
@@ -220,7 +223,6 @@ class Made:
 
         from cnnviz import images
         from cnnviz.distances import distances
-        from cnnviz.grid import SURE
         from cnnviz.images.views import views
 
         subject, aim, o = self.subject, self.aim, run.options
@@ -232,7 +234,7 @@ class Made:
             "fooled": fooled(aim, logits),
             "target": aim.target,
             "goal": aim.goal,
-            "margin": round(aim.margin + SURE - float(aim.margins(logits[None])[0]), 4),
+            "margin": round(aim.margin + aim.sure - float(aim.margins(logits[None])[0]), 4),
             **distances(before, after),
             "top": subject.network.top(logits, OTHERS),
             "survival": {

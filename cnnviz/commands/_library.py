@@ -124,10 +124,9 @@ def _rescued(attacked: "Attacked", values: "Tensor", tried: "Tensor", aim: "Aim"
     from dataclasses import replace
 
     from cnnviz.border import level_of
-    from cnnviz.grid import SURE
     from cnnviz.methods.adversarial import grid
 
-    if not attacked.fooled(tried, replace(aim, margin=-SURE)):
+    if not attacked.fooled(tried, replace(aim, margin=-aim.sure)):
         return tried, {"finish": None}
     least = max(1, level_of(values, tried))
     better = grid(attacked, values, aim, eps=max(eps, least), least=least)

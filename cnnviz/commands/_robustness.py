@@ -89,7 +89,7 @@ def _level(subject: "Subject", target: "Attacked", aim: "Aim", eps: int, tick: T
     while True:
         found = grid(target, values, aim, eps=eps, least=least, progress=tell)
         logits = subject.logits(subject.original.photo(found.values.numpy()))
-        fools = found.fooled and attack.fooled(aim, logits)  # said by the network itself, and not as it is folded
+        fools = attack.fooled(aim, logits)  # said by the network itself, and not as it is folded
         least = max(found.level, least)
         if fools or not found.fooled or least >= eps:
             return (found.level if fools else None), logits

@@ -92,7 +92,7 @@ def grid(
     best, nearest = values, torch.inf
     before = least - 1
     for level in _levels(least, eps):
-        for number in range(steps):
+        for number in range(steps + 1):  # a look at the photograph, or at the level before, and one after each
             tried = stepped(values, total, level)
             look = attacked.look(tried)
             margin = float(aim.margins(look.logits).max())
@@ -103,6 +103,8 @@ def grid(
                 lower = (stepped(values, total, less) for less in range(before + 1, level))
                 tried = next((values for values in lower if attacked.fooled(values, aim)), tried)
                 return Adversarial(tried, True, level_of(values, tried), total)
+            if number == steps:
+                break
             slope = look.slope(soft(aim))
             total.add_(slope, alpha=1 / steepness(slope))
             if not total.any():  # there is nothing to follow

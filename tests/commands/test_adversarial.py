@@ -152,8 +152,23 @@ def test_what_was_asked_for_besides_and_is_not_reached_is_a_miss(capsys):
 def test_sizes_between_those_tried_are_met_by_a_margin():
     network, logits = load_network("efficientnet_lite0", device="cpu"), torch.tensor([1.0, 3.0, 2.0])
     margins = [_adversarial.aim(network, logits, margin=asked, survive=("blur", "resize")).margin for asked in (0, 4)]
-    assert margins == [_adversarial.BETWEEN, 4]
+    assert margins == [2.5, 4]
     assert _adversarial.aim(network, logits, survive=("blur",)).margin == 0
+
+
+def test_a_search_goes_further_where_passes_are_less_exact():
+    logits = torch.tensor([1.0, 30.0, 20.0])
+    network = load_network("efficientnet_lite0", device="cpu", dtype="bfloat16")
+    assert _adversarial.aim(network, logits).sure == 8 * 2**-7 * 30
+
+
+@pytest.mark.parametrize("words", [(), ("--method", "universal", "-o", "made/")])
+def test_a_network_of_one_class_has_nothing_to_be_fooled_to(commanded, capsys, here, words):
+    module = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 1))
+    commanded(Network.from_module(module, (32, 32), (0.5,) * 3, (0.5,) * 3, name="lonely"))
+    opened("cup.png").save("glass.png")
+    for line in told(capsys, "cup.png", "glass.png", *words, status=1):
+        assert line["error"].endswith("lonely knows one class alone: there is nothing else to take a photo for")
 
 
 def test_a_file_fools_by_its_first_class():

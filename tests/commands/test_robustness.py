@@ -15,6 +15,7 @@ from torch import nn
 import cnnviz
 from cnnviz import Network, cli, load_network, read_photo
 from cnnviz.commands import _adversarial, _robustness
+from cnnviz.grid import Aim
 from cnnviz.images import Original
 from cnnviz.methods.adversarial import Adversarial
 from cnnviz.recipe import read
@@ -47,28 +48,40 @@ def lines(capsys, *words: str, status: int = 0) -> list[dict]:
     return found
 
 
-def bright(least: int) -> Network:
-    """Two classes: the first where the mean of all values is at least so many levels."""
+def bright(least: int, scale: float = 1.0) -> Network:
+    """Two classes: the first where the mean of all values is at least so many levels. ``scale``, of the logits."""
     module = nn.Sequential(nn.Flatten(), nn.Linear(PIXELS, 2))
     with torch.no_grad():
         module[1].weight.zero_()
-        module[1].weight[0] = 1.0
-        module[1].bias.copy_(torch.tensor([-least / 255 * PIXELS, 0.0]))
+        module[1].weight[0] = scale
+        module[1].bias.copy_(torch.tensor([-least / 255 * PIXELS * scale, 0.0]))
     return Network.from_module(module, (SIDE, SIDE), (0, 0, 0), (1, 1, 1), classes=["bright", "dark"])
 
 
+@pytest.mark.parametrize("scale", [1.0, 1e-3])
 @pytest.mark.parametrize(
     ("value", "eps", "level"), [(105, 8, 6), (107, 8, 8), (108, 8, None), (119, 40, 20), (94, 8, 7)]
 )
-def test_the_level_of_a_linear_network_is_the_closed_form(value, eps, level):
+def test_the_level_of_a_linear_network_is_the_closed_form(value, eps, level, scale):
     original = Original(np.full((SIDE, SIDE, 3), value, np.uint8), None, None, (255, 255, 255))
-    line = _robustness.attacked(original, trunk(bright(100)), "whole", eps, 0, lambda *_: None)
+    line = _robustness.attacked(original, trunk(bright(100, scale)), "whole", eps, 0, lambda *_: None)
     assert line["levels"] == level
     assert line["fooled"] is (level is not None)
     assert line["clean_top"][0]["name"] == ("bright" if value > 100 else "dark")
     if level:
         assert line["top"][0]["name"] != line["clean_top"][0]["name"]
     assert line["noise_levels"] is None  # whose mean is nearly 0
+
+
+def test_noise_is_tried_up_to_the_last_level():
+    original = Original(np.full((SIDE, SIDE, 3), 100, np.uint8), None, None, (255, 255, 255))
+    subject = _adversarial.subject(original, bright(100), "whole")
+    levels = []
+    for seed in range(6):
+        signs = torch.randint(0, 2, (SIDE, SIDE, 3), generator=torch.Generator().manual_seed(seed)) * 2 - 1
+        levels.append(_robustness._noise_level(subject, Aim(0), torch.tensor(original.values), 1, seed))
+        assert levels[-1] == (1 if signs.sum() < 0 else None)
+    assert 1 in levels
 
 
 def test_what_noise_does_is_found_too():
@@ -90,6 +103,16 @@ def test_the_folded_network_alone_is_not_believed(monkeypatch):
     monkeypatch.setattr(_adversarial, "fooled", fooled)
     line = _robustness.attacked(original, trunk(network), "whole", 8, 0, lambda *_: None)
     assert line["levels"] == 5  # 3 and 4 were refused
+
+
+def test_what_the_network_itself_says_counts_where_the_search_gives_up(monkeypatch):
+    def grid(_attacked, values, _aim, **_options):
+        return Adversarial(values - 7, False, 7, values)
+
+    monkeypatch.setattr("cnnviz.methods.adversarial.grid", grid)
+    original = Original(np.full((SIDE, SIDE, 3), 105, np.uint8), None, None, (255, 255, 255))
+    line = _robustness.attacked(original, trunk(bright(100)), "whole", 8, 0, lambda *_: None)
+    assert (line["fooled"], line["levels"], line["top"][0]["name"]) == (True, 7, "dark")
 
 
 def test_a_level_that_is_refused_is_not_tried_again(monkeypatch):
@@ -115,6 +138,7 @@ def test_shares_and_the_median_are_counted_by_level():
     assert numbers["accuracy"] == [1, 0.75, 0.75, 0.25]
     assert numbers["noise_accuracy"] == [1, 1, 0.75, 0.75]
     assert (numbers["median_levels"], numbers["photos"]) == (3, 4)
+    assert _robustness.summary([line(3, None), line(1, None)], 3)["median_levels"] == 1  # the lower of two
     assert numbers["passes"] == {"forward": 8, "backward": 4}
     assert _robustness.summary([line(1, None), line(None, 1), line(None, 1)], 3)["median_levels"] is None
 

@@ -120,6 +120,26 @@ def test_a_thorough_search_on_a_bent_network_is_never_larger_and_smaller_in_all(
     assert sum(after for _, after in both) < 0.8 * sum(before for before, _ in both)
 
 
+@pytest.mark.parametrize("steps", [1, 3])
+def test_the_change_of_the_last_gradient_is_tried_too(steps):
+    """A network whose values must be changed one after the other, so that each gradient shows the next alone."""
+    values = torch.full((SIDE, SIDE, 3), 128, dtype=torch.uint8)
+
+    class Chain(nn.Module):
+        def forward(self, x):
+            done = (x.flatten(1)[:, :4] < 127.5 / 255).long().detach()
+            first = done.cumprod(1).sum(1).clamp(max=3)  # how many in a row, from the first
+            slope = x.flatten(1).gather(1, first[:, None])[:, 0]
+            return torch.stack((3.0 - done.cumprod(1).sum(1) - 0.5 + 0 * slope + slope - slope.detach(), 0 * slope), 1)
+
+    network = Network.from_module(Chain(), (SIDE, SIDE), (0.0,) * 3, (1.0,) * 3, ["a", "b"])
+    attacked = attacked_by((plain(), network))
+    found = grid(attacked, values, Aim(0), eps=1, steps=steps)
+    assert found.fooled is (steps == 3)
+    assert (attacked.passes.forward, attacked.passes.backward) == (steps + 1, steps)
+    assert found.level == 1
+
+
 def test_a_network_without_slopes_is_given_up_after_one_gradient():
     network, _ = linear(bias=1.0)
     network.module[1].weight.data.zero_()
