@@ -104,7 +104,7 @@ def _save(file: BinaryIO, image: "Image.Image", kind: str, recipe: Mapping[str, 
     elif kind == "JPEG":
         image.save(file, "JPEG", quality=95, subsampling=0, xmp=recipes.to_xmp(recipe), **keep)
     else:
-        image.save(file, "WEBP", quality=95, method=4, xmp=recipes.to_xmp(recipe), **keep)
+        image.save(file, "WEBP", quality=95, method=4, exact=True, xmp=recipes.to_xmp(recipe), **keep)
 
 
 def write_arrays(path: str, arrays: "Mapping[str, NDArray[Any]]", recipe: Mapping[str, Any]) -> None:

@@ -144,9 +144,20 @@ def networks(run: Run, transfer: Sequence[str], judges: Sequence[str]) -> "list[
     """Return the networks to fool: the one of the command, and those of --transfer. Raises for judges of no use too."""
     for option, names in (("--transfer", transfer), ("--judge", judges)):
         for name in names:
-            if run.load(name).classes != run.network.classes:
+            if not _alike(run.load(name), run.network):
                 raise UsageMistake(f"{option} {name}: knows other classes than {run.network.name}")
     return [run.network, *map(run.load, transfer)]
+
+
+def _alike(one: "Network", other: "Network") -> bool:
+    """Return whether two networks know the same classes; where no names tell, as many."""
+    import torch
+
+    if one.classes or other.classes:
+        return one.classes == other.classes
+    with torch.inference_mode():
+        counts = [network(torch.zeros(1, 3, *network.size)).shape[1] for network in (one, other)]
+    return counts[0] == counts[1]
 
 
 def attacked(run: Run, subjects: Sequence[Subject], survive: Sequence[str]) -> "Attacked":
@@ -241,7 +252,9 @@ class Made:
                 view.name: fooled(aim, subject.logits(view.change(self.photo), view.geometry))
                 for view in views(survivable(subject.geometry.photo), subject.geometry)
             },
-            "control": fooled(aim, subject.logits(subject.original.photo(noise(before, after)))),
+            "control": fooled(
+                aim, subject.logits(subject.original.photo(noise(before, after, subject.original.alpha)))
+            ),
             "transfer": [self._row(run.load(name), attacked, o["fit"]) for name, attacked in others],
         }
 
@@ -266,12 +279,20 @@ def fooled(aim: "Aim", logits: "Tensor") -> bool:
     return first != aim.target if aim.goal is None else first == aim.goal
 
 
-def noise(before: "NDArray[np.uint8]", after: "NDArray[np.uint8]") -> "NDArray[np.uint8]":
-    """Return values changed by the same levels as ``after``, at random places with random signs: a control."""
+def noise(
+    before: "NDArray[np.uint8]", after: "NDArray[np.uint8]", alpha: "NDArray[np.uint8] | None" = None
+) -> "NDArray[np.uint8]":
+    """Return values (H, W, C) changed by the same levels as ``after``, at random places with random signs: a control.
+
+    What ``alpha`` (H, W) hides is not brought into sight.
+    """
     import numpy as np
 
     generator = np.random.default_rng(0)
     change = np.abs(after.astype(np.int16) - before)
-    change = generator.permutation(change.ravel()).reshape(change.shape)
+    seen = np.ones(change.shape[:2], np.bool_) if alpha is None else alpha > 0
+    moved = change[seen]
+    change[seen] = generator.permutation(moved.ravel()).reshape(moved.shape)
     change *= generator.integers(0, 2, change.shape, dtype=np.int16) * 2 - 1
-    return np.clip(before + change, 0, 255).astype(np.uint8)
+    changed: NDArray[np.uint8] = np.clip(before + change, 0, 255).astype(np.uint8)
+    return changed

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cnnviz.batch import Job, Line
+from cnnviz.catalog import ATTACKS
 from cnnviz.commands._run import Run
 from cnnviz.console import Console
 from cnnviz.errors import shown
@@ -26,8 +27,17 @@ def missed(run: Run, job: Job, numbers: Line, kept: bool) -> Line:
     words = f"not fooled: the best attempt is taken for {best['name']} ({best['probability']:.0%})"
     if numbers["fooled"]:
         words = f"the best attempt fools {', '.join(lacking(numbers, run.options))}"
-    run.console.error(f"{shown(job.source)}: {words}; a larger --eps or more --steps may do")
+    run.console.error(f"{shown(job.source)}: {words}{_hint(numbers)}")
     return numbers | {"status": "missed", "output": job.output if kept else None}
+
+
+def _hint(numbers: Line) -> str:
+    """Return which options may do, if any, where a method's attempt did not."""
+    known = ATTACKS.get(numbers["method"])
+    may = [("a larger --eps", known is None or known.capped), ("more --steps", known is None or known.steps > 0)]
+    if "zero_gradients" in numbers["warnings"]:  # which says what else may
+        return ""
+    return f"; {' or '.join(words for words, does in may if does)} may do"
 
 
 def say(console: Console, line: Line) -> None:

@@ -235,12 +235,13 @@ def tell(run: Run, job: Job, line: Line) -> None:
 def say(run: Run, numbers: Line, pattern: str | None) -> None:
     """Tell a person how many of the files fool."""
     rates, parts = numbers["fooling_rates"], numbers["parts"]
-    said = f"fools on {rates['search']:.0%} of the {parts['search']} photos it was sought on"
-    if parts["held_out"]:
-        said += f", on {rates['held_out']:.0%} of the {parts['held_out']} kept out"
-    text = (
-        f"one change of {numbers['levels']} levels at most {said}; noise of its size on {numbers['control_rate']:.0%}"
-    )
+    each = [("search", "it was sought on"), ("held_out", "kept out")]
+    said = ", ".join(
+        f"on {rates[part]:.0%} of the {parts[part]} photo{'s' * (parts[part] != 1)} {what}"
+        for part, what in each if parts[part]
+    )  # fmt: skip
+    size = f"{numbers['levels']} level{'s' * (numbers['levels'] != 1)}"
+    text = f"one change of {size} at most fools {said}; noise of its size on {numbers['control_rate']:.0%}"
     (run.console.error if pattern is None else run.console.note)(text)
     if pattern:
         run.console.note(f"the change -> {shown(pattern)}")

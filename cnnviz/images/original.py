@@ -1,5 +1,6 @@
 """A photograph as its file stores it: the pixels that can be changed level by level, and what is kept beside them."""
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,7 +86,17 @@ def original(
 
 
 def _depth(image: ImageFile, data: bytes) -> int:
-    """Return the bits of a value of a PNG or TIFF file, which Pillow may have brought to 8 without a word."""
+    """Return the bits of a value in a file, which Pillow may have brought to 8 without a word."""
     if isinstance(image, TiffImageFile):
         return int(max(image.tag_v2.get(BITSPERSAMPLE, (1,))))
-    return data[24] if image.format == "PNG" else 8
+    if image.format == "PNG":
+        return data[24]
+    if image.format == "PPM":  # the fourth number of its head is the largest value
+        head = re.match(rb"P[2356]" + 3 * rb"(?:\s|#[^\r\n]*[\r\n])+(\d+)", data)
+        return int(head[3]).bit_length() if head else 8
+    if image.format == "JPEG2000":
+        box = data.find(b"ihdr")
+        return (data[box + 14 if box >= 0 else 42] & 127) + 1  # ISO 15444-1, I.5.3.1 and A.5.1
+    if image.format == "AVIF":
+        return 10 if data[data.find(b"av1C") + 6] & 0x60 else 8  # 10 or 12: AV1 in ISOBMFF, 2.3.3
+    return 8

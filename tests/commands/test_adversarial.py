@@ -189,6 +189,16 @@ def test_the_control_has_the_same_sizes_at_other_places_with_other_signs():
     assert np.count_nonzero(made[5:]) > np.count_nonzero(made) / 2
 
 
+def test_the_control_brings_nothing_hidden_into_sight():
+    before, alpha = np.full((20, 30, 3), 100, np.uint8), np.full((20, 30), 255, np.uint8)
+    after = before.copy()
+    alpha[:10], after[:10], after[12] = 0, 200, 103
+    made = _adversarial.noise(before, after, alpha).astype(int) - before
+    assert np.abs(made[10:]).max() == 3
+    assert np.count_nonzero(made[10:]) == 90
+    assert np.count_nonzero(made[12]) < 45
+
+
 def test_slopes_of_several_ways_are_summed_each_by_its_own_way_back():
     ways = [Geometry((40, 60), (20, 30), (2, 5), (16, 16), "bicubic"), Geometry((40, 60), (24, 36), (4, 9), (16, 16))]
     slopes = np.random.default_rng(0).normal(size=(3, 3, 16, 16)).astype(np.float32)
@@ -267,6 +277,30 @@ def test_judges_of_other_classes_are_refused_before_the_attack(capsys):
     for option in ("--judge", "--transfer"):
         assert cli._run(["adversarial", "cup.png", "--classes", "names.txt", option, "efficientnet_lite1"]) == 2
         assert f"{option} efficientnet_lite1: knows other classes" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--judge", "--transfer"])
+def test_networks_without_names_are_told_apart_by_how_many_classes_they_know(commanded, capsys, option):
+    def answering(classes):
+        module = nn.Sequential(nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(12, classes))
+        return Network.from_module(module, (32, 32), (0.5,) * 3, (0.5,) * 3, name=f"of {classes}")
+
+    assert _adversarial._alike(answering(3), answering(3))
+    assert not _adversarial._alike(answering(3), answering(2))
+    commanded(answering(3))
+    assert cli._run(["adversarial", "cup.png", option, "efficientnet_lite1"]) == 2
+    assert "efficientnet_lite1: knows other classes than of 3" in capsys.readouterr().err
+
+
+def test_what_is_hidden_in_a_webp_is_stored_as_nearly_as_what_is_seen(capsys):
+    cup = opened("cup.png").convert("RGBA")
+    alpha = Image.new("L", cup.size, 255)
+    alpha.paste(0, (0, 0, 100, 200))
+    cup.putalpha(alpha)
+    cup.save("cut.png")
+    (line,) = told(capsys, "cut.png", "-o", "cut.webp")
+    assert line["psnr"] > 35
+    assert not line["control"]
 
 
 def kinds(folder: Path) -> dict[str, tuple[str, str]]:

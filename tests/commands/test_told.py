@@ -1,5 +1,7 @@
 """What a person is told of an attacked photograph."""
 
+import pytest
+
 from cnnviz.commands import _told
 from cnnviz.console import Console
 
@@ -34,6 +36,17 @@ def test_a_network_that_never_said_so_is_not_said_to_be_fooled(capsys):
     assert "n (not attacked): never said so, cup" in capsys.readouterr().err
     _told.say(Console(), line(transfer=[other], goal=4))
     assert "n (not attacked): fooled, cup" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("method", "warned", "hint"), [
+    ("grid", {}, "; a larger --eps or more --steps may do"),
+    ("fgsm", {}, "; a larger --eps may do"),
+    ("ddn", {}, "; more --steps may do"),
+    ("pgd", {}, "; a larger --eps or more --steps may do"),
+    ("grid", {"zero_gradients": "which helps"}, ""),
+])  # fmt: skip
+def test_only_what_a_method_takes_is_said_to_help(method, warned, hint):
+    assert _told._hint({"method": method, "warnings": warned}) == hint
 
 
 def test_storing_alone_is_told_apart_from_an_attack(capsys):

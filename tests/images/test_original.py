@@ -78,7 +78,7 @@ def test_a_file_of_its_own_is_read_however_large():
     assert found.reading == {"max_pixels": 13 * 17, "background": "#ffffff"}
 
 
-@pytest.mark.parametrize("kind", [".png", ".tif"])
+@pytest.mark.parametrize("kind", [".png", ".tif", ".ppm"])
 def test_sixteen_bits_become_eight_and_are_told(kind):
     notes: list[str] = []
     deep = cv2.imencode(kind, RGB[..., ::-1].astype(np.uint16) * 257)[1].tobytes()
@@ -86,3 +86,24 @@ def test_sixteen_bits_become_eight_and_are_told(kind):
     assert notes == ["its palette, its depth or its colours cannot be kept: it becomes RGB of 8 bits"]
     original(cv2.imencode(kind, RGB)[1].tobytes(), note=notes.append)
     assert len(notes) == 1
+
+
+def test_what_other_heads_say_of_depth_is_read():
+    notes: list[str] = []
+    for data in (
+        b"P6 # 300\n 2 1 # 70000\n255\n" + bytes(6),
+        encoded(Image.fromarray(RGB), "JPEG2000", no_jp2=True),
+        encoded(Image.fromarray(RGB), "AVIF"),
+    ):
+        original(data, note=notes.append)
+    assert notes == []
+    deep = RGB.astype(np.uint16).repeat(4, 0).repeat(4, 1)
+    boxed = cv2.imencode(".jp2", deep * 257)[1].tobytes()
+    for data in (
+        b"P6\n# a comment\n2 1\n1023\n" + bytes(12),
+        boxed,
+        boxed.partition(b"jp2c")[2],  # the bare stream
+        cv2.imencode(".avif", deep * 4, [cv2.IMWRITE_AVIF_DEPTH, 10])[1].tobytes(),
+    ):
+        original(data, note=notes.append)
+    assert len(notes) == 4
