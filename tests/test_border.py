@@ -63,6 +63,28 @@ def test_a_change_is_sought_until_one_place_less_does_not_fool():
     assert border.seek(-difference, 50.0, 1.05) is None  # uphill nothing fools
 
 
+def test_weights_are_those_with_which_the_mean_goes_furthest_down():
+    one, values, difference = attacked(1.0)
+    border = Border(one, values, Aim(0), "l2", 255)
+    noise = torch.randn(difference.shape, generator=torch.Generator().manual_seed(1))
+    slopes = [unit(noise), unit(difference)]
+    weights = border.weighed(slopes, [1.0, 1.0], 100.0)
+    assert weights == [0.5, 2.0]
+    tried = [border.margin(border.along(mixed(slopes, w), 100.0)) for w in (weights, [1.0, 1.0])]
+    assert tried[0] < tried[1]
+    assert border.weighed([unit(difference)] * 2, [1.0, 3.0], 100.0) == [1.0, 3.0]  # where nothing is gained
+
+
+def test_in_l0_a_place_counts_by_how_far_it_can_go():
+    one, values, _ = attacked(1.0)
+    values[0, 0, 0], values[0, 0, 1] = 2, 128
+    slope = torch.zeros(values.shape)
+    slope[0, 0, 0], slope[0, 0, 1] = 10.0, 1.0  # down from 2 there is little room
+    tried = Border(one, values, Aim(0), "l0", 255).along(slope, 1)
+    assert (tried != values).nonzero().tolist() == [[0, 0, 1]]
+    assert tried[0, 0, 1] == 0
+
+
 def test_a_way_on_a_linear_network_comes_to_the_smallest_change_whatever_it_starts_from():
     one, values, difference = attacked(1.0)
     border = Border(one, values, Aim(0), "l2", 255)

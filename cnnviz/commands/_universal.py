@@ -149,10 +149,14 @@ class Universal:
         return Found(made.change.numpy(), passes, folder(self.name, [row.source for row in read.values()]), len(read))
 
     def _read(self) -> "dict[str, Read]":
-        """Return what the search needs of each photograph that can be read; of the others ``one`` will tell."""
+        """Return what the search needs of each photograph that can be read and written; ``one`` tells of the others."""
+        from cnnviz import output
+
         rows = {}
         for job in self.jobs:
             try:
+                for path in filter(None, (job.output, job.extra)):
+                    output.check(path, overwrite=self.run.options["overwrite"])
                 original, source = self.run.original(job)
                 subject = attack.subject(original, self.run.network, self.fit)
             except (UsageMistake, WeightsError):

@@ -128,6 +128,43 @@ def test_where_most_photos_are_not_fooled_the_status_is_4_and_no_such_file_is_th
     assert len(list(Path("made").iterdir())) == sum(line["fooled"] for line in lines)
 
 
+@pytest.fixture
+def bright(commanded) -> None:
+    """A network that knows whether the mean of all values is above 100."""
+    module = nn.Sequential(nn.Flatten(), nn.Linear(3 * SIDE * SIDE, 2))
+    with torch.no_grad():
+        module[1].weight.zero_()
+        module[1].weight[0] = 1.0
+        module[1].bias.copy_(torch.tensor([-100 / 255 * 3 * SIDE * SIDE, 0.0]))
+    commanded(Network.from_module(module, (SIDE, SIDE), (0.0,) * 3, (1.0,) * 3))
+
+
+def greys(*levels: int) -> None:
+    Path("greys").mkdir()
+    for number, level in enumerate(levels):
+        Image.new("RGB", (SIDE, SIDE), (level,) * 3).save(f"greys/{number}.png")
+
+
+def test_half_of_the_photos_is_not_most_of_them(bright, capsys):
+    greys(102, 200)
+    assert cli._run(["adversarial", "greys", "--method", "universal", "-o", "made/", "--json", "-q"]) == 4
+    whole = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert (whole["fooling_rates"]["all"], whole["output"]) == (0.5, None)
+
+
+@pytest.mark.parametrize("refused", [(0, 1), (2,)])
+def test_photos_whose_files_are_refused_have_no_part_in_the_search(bright, capsys, refused):
+    greys(102, 103, 104)
+    Path("made").mkdir()
+    for number in refused:
+        Path(f"made/{number}-adversarial.png").write_text("somebody's")
+    assert cli._run(["adversarial", "greys", "--method", "universal", "-o", "made/"]) == 1
+    rows = capsys.readouterr().err.splitlines()
+    count = 3 - len(refused)
+    assert f"fools on 100% of the {count} photo{'s' * (count > 1)} it was sought on; noise" in rows[-2]
+    assert len(list(Path("made").glob("*-adversarial.png"))) == 4
+
+
 def test_a_person_is_told_of_each_photo_and_of_all(capsys):
     Path("photos/broken.png").write_bytes(b"no picture")
     assert cli._run([*WORDS, "--report", "reports/"]) == 1

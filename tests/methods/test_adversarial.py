@@ -95,6 +95,36 @@ def test_one_gradient_is_enough_where_the_first_step_fools():
     assert (found.level, attacked.passes.forward, attacked.passes.backward) == (1, 2, 1)
 
 
+def test_a_thorough_search_goes_furthest_towards_what_is_cheapest(monkeypatch):
+    gone = []
+
+    class Way:
+        """A way of known sizes: each starts with its number, and the third is the best in the end."""
+
+        def __init__(self, border, loss, start):
+            self.number, self.best, self.size = len(ways), start, float(2 + (len(ways) - 2) ** 2)
+            ways.append(self)
+
+        def go(self, steps, tell):
+            gone.append((self.number, steps))
+            self.size -= 0.01 * steps
+
+    ways: list[Way] = []
+    monkeypatch.setattr("cnnviz.methods.adversarial.Descent", Way)
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Flatten(), nn.Linear(3 * SIDE * SIDE, 8))
+    module[1].weight.data *= 30
+    network = Network.from_module(module, (SIDE, SIDE), (0.5,) * 3, (0.2,) * 3, [str(n) for n in range(8)])
+    values = torch.randint(256, (SIDE, SIDE, 3), dtype=torch.uint8)
+    attacked = attacked_by((plain(), network))
+    found = smallest(attacked, values, Aim(int(attacked.logits(values)[0].argmax())), more=MORE)
+    assert found.fooled
+    first, then = gone[:6], gone[6:9]
+    assert sorted(first) == [(number, 7) for number in range(6)]
+    assert sorted(then) == [(1, 9), (2, 9), (3, 9)]
+    assert gone[9:] == [(2, MORE - 6 * 7 - 3 * 9)]
+
+
 @pytest.mark.slow
 def test_a_thorough_search_on_a_bent_network_is_never_larger_and_smaller_in_all():
     both = []

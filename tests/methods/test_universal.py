@@ -75,6 +75,33 @@ def test_what_a_resize_takes_away_is_not_sought():
     assert not found.change[:, SIDE // 2 :].any()
 
 
+@pytest.mark.parametrize(("seed", "steps"), [(1, 2), (3, 3)])
+def test_a_last_round_that_fools_fewer_does_not_take_the_best_away(seed, steps):
+    told = []
+    subject = photographs(2.0 * REACH, 1.5 * REACH, -REACH)
+    options = {"seed": seed, "steps": steps, "eps": 4, "progress": lambda *words: told.append(words[-1])}
+    found = seek(*subject, [Aim(0), Aim(0), Aim(1)], **options)
+    answers = subject[0](subject[1] + found.change / 255).argmax(1)
+    assert float((answers != torch.tensor([0, 0, 1])).float().mean()) == pytest.approx(found.share)
+    assert told[-1] < found.share == max(told)
+
+
+def test_the_network_is_shown_whole_levels_of_a_whole_change():
+    network, inputs = photographs(2.0)
+    seen = []
+
+    def watched(x):
+        seen.append((x.detach() * 255 - inputs * 255).flatten())
+        return network(x)
+
+    half = torch.eye(SIDE) * 0.75
+    found = seek(watched, inputs, [Aim(0)], ways=[(half, torch.eye(SIDE))])
+    assert all(torch.allclose(change, change.round(), atol=1e-3) for change in seen)
+    whole = (0.75 * found.change.flatten()).round()
+    assert whole.any()
+    assert torch.allclose(seen[-1], whole, atol=1e-3)
+
+
 def test_passes_are_counted_for_each_photograph():
     found = seek(*photographs(0.2 * REACH, 0.1 * REACH), [Aim(0)] * 2)
     first, second = sorted(found.passes, key=lambda passes: -passes.backward)
@@ -95,5 +122,6 @@ def test_the_same_seed_gives_the_same_change_and_rounds_are_told():
     aims = [Aim(0), Aim(0), Aim(1)]
     one = seek(*subject, aims, progress=lambda *words: told.append(words))
     assert torch.equal(one.change, seek(*subject, aims).change)
+    assert not all(torch.equal(one.change, seek(*subject, aims, seed=seed).change) for seed in (1, 2, 3))
     assert [step for step, _, _ in told] == [1, 2, 3, 4, 5]
     assert math.isclose(max(share for *_, share in told), one.share)
