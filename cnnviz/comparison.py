@@ -13,20 +13,23 @@ LONGER = 640  # pixels of the longer side of each picture
 NARROWEST = 240  # a column, for its words
 GREY = 128
 LINES = 5
+STRONG = 0.95  # share of the changed values that are shown as strong as they are; the others are cut off
 
 
-def figure(before: Photo, after: Photo, numbers: Mapping[str, Any], name: str) -> Photo:
+def figure(before: Photo, after: Photo, numbers: Mapping[str, Any], name: str, missed: Sequence[str] = ()) -> Photo:
     """Return the two photographs (H, W, 3) with their difference between them, and the first five classes of both.
 
     ``numbers`` are those told of the written file: its levels and changed values, which are the stored ones and not
-    those seen through transparency or a profile, the classes by network ``name``, and the warnings.
+    those seen through transparency or a profile, the classes by network ``name``, and the warnings. ``missed``: what
+    the result was to do and does not.
 
-    The difference is enlarged on its scale of levels until its largest value is black or white, around grey, and where
-    the photographs are shown smaller each of its pixels is the strongest of those that it stands for.
+    The difference is enlarged on its scale of levels until most of it is black or white, around grey, and where the
+    photographs are shown smaller each of its pixels is the strongest of those that it stands for.
     """
     change = after.astype(np.int16) - before
-    factor = 127 / max(int(np.abs(change).max(initial=0)), 1)
-    pictures = [_small(before), np.rint(_strongest(change) * factor) + GREY, _small(after)]
+    strong, strongest = _strength(change)
+    factor = 127 / strong
+    pictures = [_small(before), (np.rint(_strongest(change) * factor) + GREY).clip(0, 255), _small(after)]
     height, width = pictures[0].shape[0], max(pictures[0].shape[1], NARROWEST)
     unit = max(14, round(width / 26))
     head, tail = round(3.6 * unit), round((LINES * 1.45 + 1) * unit)
@@ -35,8 +38,8 @@ def figure(before: Photo, after: Photo, numbers: Mapping[str, Any], name: str) -
     words = f"{levels} level{'s' * (levels != 1)} of 255 at most, {numbers['changed']:.1%} of all values"
     titles = [
         ("Photo", f"what {name} takes it for"),
-        (f"Change, {factor:.3g} times", words),
-        ("Result", "the same size and kind, as written"),
+        (f"Change, {factor:.3g} times" + ", cut off" * (strongest > strong), words),
+        ("Missed: the best attempt", ", ".join(missed)) if missed else ("Result", "the same size and kind, as written"),
     ]
     for index, (picture, (title, below)) in enumerate(zip(pictures, titles, strict=True)):
         left = unit + index * (width + unit)
@@ -44,10 +47,20 @@ def figure(before: Photo, after: Photo, numbers: Mapping[str, Any], name: str) -
         caption(canvas[:head, left : left + width], title, below, unit)
         below_it = canvas[head + height :, left : left + width]
         if index == 1:
-            _notes(below_it, [f"Warning: {kind.replace('_', ' ')}" for kind in numbers["warnings"]], unit)
+            _notes(below_it, _said(numbers), unit)
         else:
             _classes(below_it, numbers["clean_top" if index == 0 else "top"], unit)
     return canvas
+
+
+def _said(numbers: Mapping[str, Any]) -> list[str]:
+    """Return what is to be known of the numbers before anybody shows them."""
+    return [
+        *([f"PSNR {numbers['psnr']:.1f} dB"] if numbers["psnr"] is not None else []),
+        *(["Random noise of this size fools too"] if numbers["control"] else []),
+        *(["Kept out of the search"] if numbers.get("part") == "held_out" else []),
+        *(f"Warning: {kind.replace('_', ' ')}" for kind in numbers["warnings"]),
+    ]
 
 
 def _notes(canvas: Photo, notes: Sequence[str], unit: int) -> None:
@@ -72,6 +85,14 @@ def _small(photo: Photo) -> Photo:
     """Return a photograph at the size it has in the figure."""
     high, wide = _size(photo.shape)
     return np.asarray(Image.fromarray(photo).resize((wide, high), Image.Resampling.LANCZOS))
+
+
+def _strength(change: Any) -> tuple[int, int]:
+    """Return the size that STRONG of all changes do not exceed, and the largest; 1 where there is none."""
+    counts = np.bincount(np.abs(change).ravel(), minlength=2)
+    counts[0] = 0
+    strong = int(np.searchsorted(counts.cumsum(), STRONG * counts.sum()))
+    return max(strong, 1), max(len(counts) - 1, 1)
 
 
 def _strongest(change: Any) -> Any:

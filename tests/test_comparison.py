@@ -6,7 +6,9 @@ import pytest
 from cnnviz.comparison import GREY, LONGER, NARROWEST, figure
 
 TOP = [{"name": f"class {rank}", "probability": 0.5 / rank} for rank in range(1, 6)]
-TOLD = {"clean_top": TOP, "top": TOP, "levels": 1, "changed": 0.25, "warnings": []}
+TOLD = {
+    "clean_top": TOP, "top": TOP, "levels": 1, "changed": 0.25, "psnr": 50.0, "control": False, "warnings": [],
+}  # fmt: skip
 
 
 def middle(before: np.ndarray, after: np.ndarray) -> np.ndarray:
@@ -29,6 +31,17 @@ def test_the_largest_change_is_black_or_white_whatever_its_size(level):
     assert (drawn[4 * side : 5 * side, 4 * side : 5 * side] == GREY + 127).all()
     assert (drawn[20 * side : 21 * side, 20 * side : 21 * side] == [GREY, GREY - 127, GREY]).all()
     assert (drawn != GREY).any(2).sum() == 2 * side * side
+
+
+def test_a_few_large_changes_do_not_hide_the_many_small_ones():
+    before = np.full((32, 32, 3), 100, np.uint8)
+    after = before.copy()
+    after[:16] += 2
+    after[20, 20] -= 90
+    drawn = middle(before, after)
+    side = LONGER // 32
+    assert (drawn[: 16 * side] == GREY + 127).all()
+    assert (drawn[20 * side, 20 * side] == 0).all()
 
 
 def test_of_a_large_photo_no_change_is_lost():
@@ -55,10 +68,22 @@ def test_the_words_above_the_change_are_of_the_stored_values(other):
     assert rows.max() < round(3.6 * max(14, round(LONGER / 26)))
 
 
-def test_warnings_stand_below_the_change():
+@pytest.mark.parametrize(
+    "more", [{"warnings": ["zero_gradients"]}, {"control": True}, {"psnr": 40.0}, {"part": "held_out"}]
+)
+def test_what_is_to_be_known_stands_below_the_change(more):
     photo = np.full((64, 64, 3), 9, np.uint8)
-    told = TOLD | {"warnings": ["zero_gradients"]}
+    told = TOLD | more
     places = np.argwhere((figure(photo, photo, TOLD, "n") != figure(photo, photo, told, "n")).any(2))
     assert places[:, 0].min() > LONGER
     assert places[:, 1].min() > LONGER
     assert places[:, 1].max() < 2 * LONGER + 100
+
+
+def test_what_the_result_misses_stands_above_it():
+    photo = np.full((64, 64, 3), 9, np.uint8)
+    drawn = [figure(photo, photo, TOLD, "n", missed) for missed in ((), ("not fooled",), ("not after jpeg75",))]
+    for one, other in ((0, 1), (1, 2)):
+        places = np.argwhere((drawn[one] != drawn[other]).any(2))
+        assert places[:, 0].max() < round(3.6 * max(14, round(LONGER / 26)))
+        assert places[:, 1].min() > 2 * LONGER

@@ -178,7 +178,7 @@ def search(
     values = torch.from_numpy(original.values)
 
     def tell(step: int, of: int, margin: float) -> None:
-        tick(step, of, f"margin {margin:.3g}")
+        tick(step, of, f"margin {-margin:.3g}")
 
     told: Line = {"finish": None}
     if options["method"] == _library.OWN:
@@ -218,10 +218,28 @@ class Made:
     def _judged(self) -> bytes:
         return self._encoded({})
 
+    def _storing(self) -> int:
+        """Return the largest change that storing the photograph in such a file makes of itself."""
+        import numpy as np
+
+        from cnnviz import output
+
+        if output.picture_format(self.subject.path) == "PNG":
+            return 0
+        plain = self._stored(
+            output.encode(self.subject.path, self.subject.original.image(self.subject.original.values), {})
+        )
+        return int(np.abs(plain.astype(np.int16) - self.subject.original.values).max())
+
     def _encoded(self, recipe: Mapping[str, Any]) -> bytes:
         from cnnviz import output
 
         return output.encode(self.subject.path, self.subject.original.image(self.values.numpy()), recipe)
+
+    def _stored(self, data: bytes) -> "NDArray[np.uint8]":
+        from cnnviz import images
+
+        return images.original(data, **self.subject.original.reading).values
 
     def _decoded(self, data: bytes) -> "Photo":
         from cnnviz import images
@@ -232,14 +250,19 @@ class Made:
         """Return what is to be told of the file, all of it from its bytes, read as those of any photograph are."""
         import numpy as np
 
-        from cnnviz import images
         from cnnviz.distances import distances
         from cnnviz.images.views import views
 
         subject, aim, o = self.subject, self.aim, run.options
-        after = images.original(self._judged, **subject.original.reading).values
+        after = self._stored(self._judged)
         before = np.broadcast_to(subject.original.values, after.shape)  # WebP stores grey as RGB
         logits = subject.logits(self.photo)
+        ways = views(survivable(subject.geometry.photo), subject.geometry)
+        survival = {}
+        with run.console.progress("judging the file", "looks") as tick:
+            for number, view in enumerate(ways):
+                tick(number, len(ways))
+                survival[view.name] = fooled(aim, subject.logits(view.change(self.photo), view.geometry))
         others = [(name, True) for name in o["transfer"]] + [(name, False) for name in o["judges"]]
         return {
             "fooled": fooled(aim, logits),
@@ -247,11 +270,9 @@ class Made:
             "goal": aim.goal,
             "margin": round(aim.margin + aim.sure - float(aim.margins(logits[None])[0]), 4),
             **distances(before, after),
+            "storing_levels": self._storing(),
             "top": subject.network.top(logits, OTHERS),
-            "survival": {
-                view.name: fooled(aim, subject.logits(view.change(self.photo), view.geometry))
-                for view in views(survivable(subject.geometry.photo), subject.geometry)
-            },
+            "survival": survival,
             "control": fooled(
                 aim, subject.logits(subject.original.photo(noise(before, after, subject.original.alpha)))
             ),
@@ -265,12 +286,14 @@ class Made:
         return {"network": network.name, "attacked": attacked, "fooled": fooled(self.aim, after),
                 "clean_top": network.top(before), "top": network.top(after)}  # fmt: skip
 
-    def report(self, numbers: Line) -> "Photo":
-        """Return the photograph, the change made visible, and the result, side by side."""
+    def report(self, numbers: Line, missed: Sequence[str]) -> "Photo":
+        """Return the photograph, the change made visible, and the result or what it ``missed``, side by side."""
         from cnnviz import comparison
 
         original = self.subject.original
-        return comparison.figure(original.photo(original.values), self.photo, numbers, self.subject.network.name)
+        return comparison.figure(
+            original.photo(original.values), self.photo, numbers, self.subject.network.name, missed
+        )
 
 
 def fooled(aim: "Aim", logits: "Tensor") -> bool:

@@ -45,7 +45,7 @@ def settled(options: Mapping[str, Any]) -> dict[str, Any]:
         raise UsageMistake(f"--method {name} has steps of its own: leave out --steps")
     norm = own.get("norm", options["norm"])
     if norm not in known.norms:
-        raise UsageMistake(f"--method {name} knows no --norm {norm}: {', '.join(known.norms)}")
+        raise UsageMistake(f"--method {name} knows no --norm {norm}, only {', '.join(known.norms)}")
     if options["goal"] is not None and not known.targeted:
         some = ", ".join([OWN, *(other for other, row in ATTACKS.items() if row.targeted)])
         raise UsageMistake(f"--method {name} knows no --target-class: take one of {some}")

@@ -15,11 +15,23 @@ from cnnviz.commands._types import (
     Survive,
     Triple,
     Weighted,
+    joined,
     weighted,
 )
 
 # So that commands find all of an option in one place.
-__all__ = ["AttributionNames", "Box", "ClassName", "Finite", "ModelName", "Survive", "Triple", "Weighted", "weighted"]
+__all__ = [
+    "AttributionNames",
+    "Box",
+    "ClassName",
+    "Finite",
+    "ModelName",
+    "Survive",
+    "Triple",
+    "Weighted",
+    "joined",
+    "weighted",
+]
 
 F = TypeVar("F", bound=Callable[..., Any])
 Decorator = Callable[[F], F]

@@ -84,7 +84,7 @@ def _level(subject: "Subject", target: "Attacked", aim: "Aim", eps: int, tick: T
     values, least = torch.tensor(subject.original.values), 1
 
     def tell(step: int, of: int, margin: float) -> None:
-        tick(step, of, f"margin {margin:.3g}")
+        tick(step, of, f"margin {-margin:.3g}")
 
     while True:
         found = grid(target, values, aim, eps=eps, least=least, progress=tell)

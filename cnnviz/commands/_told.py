@@ -1,6 +1,6 @@
 """What a person is told of an attacked photograph, and what its file lacks."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cnnviz.batch import Job, Line
@@ -11,7 +11,9 @@ from cnnviz.errors import shown
 
 
 def lacking(numbers: Line, options: Mapping[str, Any]) -> list[str]:
-    """Return what was asked for besides that is not true of the file: a margin, what it survives, other networks."""
+    """Return what was asked for that is not true of the file: to fool, a margin, what it survives, other networks."""
+    if not numbers["fooled"]:
+        return ["not fooled"]
     lost = {name.rstrip("0123456789") if name.startswith("resize") else name
                 for name, kept in numbers["survival"].items() if not kept}  # fmt: skip
     return [
@@ -21,12 +23,12 @@ def lacking(numbers: Line, options: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def missed(run: Run, job: Job, numbers: Line, kept: bool) -> Line:
-    """Return the line of a photograph whose file does not do what was asked for; a person is told what it does."""
+def missed(run: Run, job: Job, numbers: Line, lacks: Sequence[str], kept: bool) -> Line:
+    """Return the line of a photograph whose file ``lacks`` what was asked for; a person is told what it does."""
     best = numbers["top"][0]
     words = f"not fooled: the best attempt is taken for {best['name']} ({best['probability']:.0%})"
     if numbers["fooled"]:
-        words = f"the best attempt fools {', '.join(lacking(numbers, run.options))}"
+        words = f"the best attempt fools, but {', '.join(lacks)}"
     run.console.error(f"{shown(job.source)}: {words}{_hint(numbers)}")
     return numbers | {"status": "missed", "output": job.output if kept else None}
 
@@ -40,6 +42,14 @@ def _hint(numbers: Line) -> str:
     return f"; {' or '.join(words for words, does in may if does)} may do"
 
 
+def _lost(survival: Mapping[str, bool]) -> list[str]:
+    """Return what a file does not survive; the sizes of "resize" are one thing."""
+    sizes = [kept for name, kept in survival.items() if name.startswith("resize")]
+    names = [name for name, kept in survival.items() if not kept]
+    told = f"resize ({sizes.count(False)} of {len(sizes)} sizes)"
+    return list(dict.fromkeys(told if name.startswith("resize") else name for name in names))
+
+
 def say(console: Console, line: Line) -> None:
     """Tell a person what became of a photograph."""
     if line["status"] == "missed":
@@ -48,11 +58,12 @@ def say(console: Console, line: Line) -> None:
     if line["levels"] == 0:
         console.note(f"{before['name']} {before['probability']:.0%} already: nothing is changed")
         return
-    size = f"{line['levels']} level{'s' * (line['levels'] != 1)} at most, PSNR {line['psnr']:.1f} dB"
+    storing = f" (storing alone makes {line['storing_levels']})" if line["storing_levels"] else ""
+    size = f"{line['levels']} level{'s' * (line['levels'] != 1)} at most{storing}, PSNR {line['psnr']:.1f} dB"
     console.note(f"{before['name']} {before['probability']:.0%} -> {after['name']} {after['probability']:.0%}; {size}")
     if line["method"] == "grid" and not line["passes"]["backward"]:
         console.note("storing it in this file is enough: nothing else is changed")
-    lost = [name for name, kept in line["survival"].items() if not kept]
+    lost = _lost(line["survival"])
     if line["finish"] == "grid":
         console.note(f"the change of {line['method']} fooled by too little: grid went on from there")
     if lost:

@@ -72,6 +72,11 @@ class Survive(click.ParamType):  # type: ignore[type-arg,unused-ignore]
         return tuple(dict.fromkeys(names))
 
 
+def joined(_ctx: click.Context, _param: click.Parameter, value: tuple[tuple[str, ...], ...]) -> tuple[str, ...]:
+    """Return the names of an option that is given several times, or with commas, as one list."""
+    return tuple(dict.fromkeys(name for names in value for name in names))
+
+
 class Triple(click.ParamType):  # type: ignore[type-arg,unused-ignore]
     """Three numbers for red, green and blue, such as 0.5,0.5,0.5; one number stands for all three."""
 

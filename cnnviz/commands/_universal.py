@@ -40,7 +40,7 @@ def settled(options: Mapping[str, Any], jobs: Sequence[Job], fit: str) -> None:
             flag = next(param.opts[0] for param in context.command.params if param.name == key)
             raise UsageMistake(f"--method {UNIVERSAL} knows no {flag}")
     if options["norm"] != "linf":
-        raise UsageMistake(f"--method {UNIVERSAL} knows no --norm {options['norm']}: linf")
+        raise UsageMistake(f"--method {UNIVERSAL} knows no --norm {options['norm']}, only linf")
     if fit == "whole":
         raise UsageMistake(f"--method {UNIVERSAL} needs one size of input: --fit crop, squash or pad")
     if len(jobs) < 2 or any(job.name == "-" for job in jobs):
@@ -124,7 +124,11 @@ class Universal:
         if kept:
             made.write(recipe)
         if job.extra:
-            output.write_picture(job.extra, made.report(numbers), sheet(recipe, "report", str(job.output)))
+            output.write_picture(
+                job.extra,
+                made.report(numbers, [] if numbers["fooled"] else ["not fooled"]),
+                sheet(recipe, "report", str(job.output)),
+            )
         self.lines.append(numbers)
         return numbers if numbers["fooled"] else numbers | {"status": "missed", "output": job.output if kept else None}
 

@@ -24,7 +24,7 @@ _own = shared.together(
                  help="Take 95 gradients more for a smaller change in --norm l2, l1 or l0."),
     click.option("--margin", type=shared.Finite(0), default=0.0, show_default=True, metavar="LOGITS",
                  help="By how much the new class must lead, in logits: more survives other programs' resize."),
-    click.option("--survive", type=shared.Survive(), default=(), metavar="NAMES",
+    click.option("--survive", type=shared.Survive(), multiple=True, callback=shared.joined, metavar="NAMES",
                  help="What the change must survive besides, with commas: jpeg90, jpeg75, webp80, resize, bilinear, "
                       "blur."),
     click.option("--transfer", type=shared.ModelName(), multiple=True, metavar="MODEL",
@@ -91,11 +91,11 @@ def adversarial(
         made = attack.Made(subjects[0], aim, found)
         numbers |= made.judge(run)
         recipe = run.recipe(source, numbers)
-        reached = numbers["fooled"] and not _told.lacking(numbers, o)
-        if reached or keep_failed:
+        missed = _told.lacking(numbers, o)
+        if not missed or keep_failed:
             made.write(recipe)
         if job.extra:
-            output.write_picture(job.extra, made.report(numbers), sheet(recipe, "report", str(job.output)))
-        return numbers if reached else _told.missed(run, job, numbers, keep_failed)
+            output.write_picture(job.extra, made.report(numbers, missed), sheet(recipe, "report", str(job.output)))
+        return _told.missed(run, job, numbers, missed, keep_failed) if missed else numbers
 
     run.over(one, tell=lambda _, line: _told.say(run.console, line))

@@ -85,18 +85,18 @@ def grid(
 ) -> Adversarial:
     """Seek the smallest whole level, from ``least`` up to ``eps``, at which changes of one size fool.
 
-    ``values`` (H, W, C), uint8; ``steps`` gradients for each level. ``progress`` is told the step, their number and
-    the largest margin left, in logits.
+    ``values`` (H, W, C), uint8; ``steps`` gradients for each level. ``progress`` is told the step, the most that
+    there can be, and the largest margin left, in logits.
     """
     total = torch.zeros(values.shape)
     best, nearest = values, torch.inf
-    before = least - 1
-    for level in _levels(least, eps):
+    before, levels = least - 1, _levels(least, eps)
+    for turn, level in enumerate(levels):
         for number in range(steps + 1):  # a look at the photograph, or at the level before, and one after each
             tried = stepped(values, total, level)
             look = attacked.look(tried)
             margin = float(aim.margins(look.logits).max())
-            progress(number, steps, margin)
+            progress(turn * steps + number, len(levels) * steps, margin)
             if margin < nearest:
                 best, nearest = tried, margin
             if margin < 0:

@@ -146,7 +146,7 @@ def test_what_was_asked_for_besides_and_is_not_reached_is_a_miss(capsys):
     assert 0 < line["margin"] < 30
     assert not Path("m.png").exists()
     assert cli._run(["adversarial", *words]) == 4
-    assert f"the best attempt fools by {line['margin']:.3g} logits alone" in capsys.readouterr().err
+    assert f"the best attempt fools, but by {line['margin']:.3g} logits alone" in capsys.readouterr().err
 
 
 def test_sizes_between_those_tried_are_met_by_a_margin():
@@ -241,6 +241,23 @@ def test_what_the_loop_sees_is_what_the_file_gives_back():
         views = _adversarial.pipeline(subject, ("blur",)).see(torch.from_numpy(moved))
         assert torch.equal(views[:1], cnnviz.fit(images.read(path), network)[0]), path
     assert data == Path("cup.png").read_bytes()
+
+
+def test_what_storing_alone_makes_is_that_of_the_untouched_file(capsys):
+    (line,) = told(capsys, "cup.png", "-o", "cup.jpg")
+    Path("plain.jpg").write_bytes(output.encode("plain.jpg", opened("cup.png"), {}))
+    assert line["storing_levels"] == np.abs(values("plain.jpg") - values("cup.png")).max() > 1
+    (line,) = told(capsys, "cup.png")
+    assert line["storing_levels"] == 0
+
+
+def test_survive_is_given_with_commas_or_several_times(capsys):
+    words = ("cup.png", "--survive", "jpeg90,blur", "--survive", "jpeg75, jpeg90", "--eps", "8", "-o", "s.png")
+    (line,) = told(capsys, *words)
+    assert all(line["survival"][name] for name in ("jpeg90", "jpeg75", "blur"))
+    assert read(Path("s.png"))["options"]["survive"] == ["jpeg90", "blur", "jpeg75"]
+    assert cli._run(["show", "--rerun", "s.png", "-o", "again.png"]) == 0
+    assert Path("again.png").read_bytes() == Path("s.png").read_bytes()
 
 
 def test_grey_in_a_webp_is_counted_on_what_it_stores(capsys):

@@ -62,8 +62,8 @@ def test_a_change_is_not_enlarged_beyond_the_most_levels():
 
 @pytest.mark.parametrize(("words", "said"), [
     (["--method", "fgsm", "--steps", "3"], "--method fgsm has steps of its own: leave out --steps"),
-    (["--method", "fgsm", "--norm", "l2"], "--method fgsm knows no --norm l2: linf"),
-    (["--method", "fmn", "--norm", "l2"], "--method fmn knows no --norm l2: linf, l1, l0"),
+    (["--method", "fgsm", "--norm", "l2"], "--method fgsm knows no --norm l2, only linf"),
+    (["--method", "fmn", "--norm", "l2"], "--method fmn knows no --norm l2, only linf, l1, l0"),
     (["--method", "deepfool", "--target-class", "toaster"], "knows no --target-class: take one of grid, pgd"),
     (["--method", "pgd", "--survive", "jpeg90"], "--survive goes with --method grid"),
     (["--method", "pgd", "--transfer", "efficientnet_lite1"], "--transfer goes with --method grid"),

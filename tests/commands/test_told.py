@@ -8,7 +8,7 @@ from cnnviz.console import Console
 
 def test_what_is_lacking_is_told_of_all_that_was_asked_for():
     numbers = {
-        "margin": 1.5,
+        "fooled": True, "margin": 1.5,
         "survival": {"jpeg75": False, "blur": False, "resize232": True, "resize240": False, "bilinear": True},
         "transfer": [{"network": "a", "attacked": True, "fooled": False}, {"network": "b", "attacked": True,
                      "fooled": True}, {"network": "c", "attacked": False, "fooled": False}],
@@ -16,6 +16,7 @@ def test_what_is_lacking_is_told_of_all_that_was_asked_for():
     asked = {"margin": 1.0, "survive": ("jpeg75", "resize", "bilinear")}
     assert _told.lacking(numbers, asked) == ["not after jpeg75", "not after resize", "not a"]
     assert _told.lacking(numbers, {"margin": 2.0, "survive": ()}) == ["by 1.5 logits alone", "not a"]
+    assert _told.lacking(numbers | {"fooled": False}, asked) == ["not fooled"]
 
 
 def line(**other):
@@ -23,6 +24,7 @@ def line(**other):
     row = {"network": "n", "attacked": False, "fooled": True, "clean_top": top, "top": top}
     return {
         "status": "ok", "method": "grid", "finish": None, "goal": None, "target": 3, "levels": 1, "psnr": 50.0,
+        "storing_levels": 0,
         "clean_top": top, "top": [{"index": 4, "name": "pot", "probability": 0.6}], "control": False, "survival": {},
         "passes": {"forward": 2, "backward": 1}, "transfer": [row],
     } | other  # fmt: skip
@@ -47,6 +49,23 @@ def test_a_network_that_never_said_so_is_not_said_to_be_fooled(capsys):
 ])  # fmt: skip
 def test_only_what_a_method_takes_is_said_to_help(method, warned, hint):
     assert _told._hint({"method": method, "warnings": warned}) == hint
+
+
+def test_what_storing_makes_and_how_many_sizes_are_lost_is_told(capsys):
+    _told.say(Console(), line())
+    assert "1 level at most, PSNR" in capsys.readouterr().err
+    survival = {
+        "jpeg90": True,
+        "webp80": False,
+        "resize232": False,
+        "resize240": True,
+        "resize288": False,
+        "blur": False,
+    }
+    _told.say(Console(), line(levels=14, storing_levels=15, survival=survival))
+    said = capsys.readouterr().err
+    assert "14 levels at most (storing alone makes 15), PSNR" in said
+    assert "does not survive webp80, resize (2 of 3 sizes), blur\n" in said
 
 
 def test_storing_alone_is_told_apart_from_an_attack(capsys):

@@ -190,7 +190,7 @@ def test_the_changes_own_file_is_no_other(photos, capsys):
     (["photos", "--target-class", "3"], "knows no --target-class"),
     (["photos", "--survive", "jpeg90"], "knows no --survive"),
     (["photos", "--margin", "1"], "knows no --margin"),
-    (["photos", "--norm", "l2"], "knows no --norm l2: linf"),
+    (["photos", "--norm", "l2"], "knows no --norm l2, only linf"),
     (["photos", "--fit", "whole"], "needs one size of input"),
     (["photos/0.png"], "needs several photos"),
     (["photos/0.png", "-"], "needs several photos"),
