@@ -147,9 +147,10 @@ class Network:
         if len(hits) > 1:
             raise UsageMistake(f"{word!r} names {len(hits)} classes: {', '.join(map(str, hits))}; give the index")
         if not hits:
-            within = [name for name in self.classes if wanted in name.lower()][:NAMES_TOLD]
+            within = [name for name in self.classes if wanted in name.lower()]
+            more = f" and {len(within) - NAMES_TOLD} more" if len(within) > NAMES_TOLD else ""
             near = did_you_mean(word, [name.lower() for name in self.classes], self._hint())
-            hint = f"; names with it: {', '.join(within)}" if within else near
+            hint = f"; names with it: {', '.join(within[:NAMES_TOLD])}{more}" if within else near
             raise UsageMistake(f"no class is named {word!r}{hint}")
         return hits[0]
 

@@ -70,6 +70,11 @@ def test_a_class_by_name_or_index(imagenet: Network, word: str, index: int):
         ("1000", "no class 1000: network has 1000, counted from 0"),
         ("tabbie", "no class is named 'tabbie'; did you mean tabby"),
         ("terrier", "no class is named 'terrier'; names with it: toy terrier, Staffordshire bullterrier, "),
+        (
+            "cat",
+            "no class is named 'cat'; names with it: oystercatcher, tiger cat, Persian cat, Siamese cat, "
+            "Egyptian cat, polecat and 2 more",
+        ),
         ("qqqqqqqq", "no class is named 'qqqqqqqq'; see cnnviz classes WORD"),
         ("-1", "no class is named '-1'"),
         ("²", "no class is named '²'"),
