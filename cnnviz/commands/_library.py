@@ -10,6 +10,7 @@ from click.core import ParameterSource
 
 from cnnviz.batch import Line
 from cnnviz.catalog import ATTACKS
+from cnnviz.commands._options import asked
 from cnnviz.console import Tick
 from cnnviz.errors import UsageMistake
 
@@ -41,7 +42,7 @@ def settled(options: Mapping[str, Any]) -> dict[str, Any]:
     own = {"norm": known.norms[0], "steps": known.steps or options["steps"]}
     own = {key: value for key, value in own.items() if context.get_parameter_source(key) is ParameterSource.DEFAULT}
     context.params |= own
-    if not known.steps and "steps" not in own:
+    if not known.steps and asked("steps"):
         raise UsageMistake(f"--method {name} has steps of its own: leave out --steps")
     norm = own.get("norm", options["norm"])
     if norm not in known.norms:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from cnnviz import catalog
 from cnnviz.commands._types import (
@@ -206,6 +207,14 @@ def eps(default: int) -> Decorator[Any]:
         "--eps", type=click.IntRange(1, 255), default=default, show_default=True, metavar="LEVELS",
         help="Largest change of one value, in levels of 255.",
     )  # fmt: skip
+
+
+def asked(name: str) -> bool:
+    """Return whether an option was given a value that is not its default: a recipe that is run again gives all."""
+    context = click.get_current_context()
+    param = next(param for param in context.command.params if param.name == name)
+    given = context.get_parameter_source(name) is not ParameterSource.DEFAULT
+    return given and context.params[name] != param.type_cast_value(context, param.get_default(context))
 
 
 def step_size(default: float) -> Decorator[Any]:

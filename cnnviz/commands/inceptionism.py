@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 
 from cnnviz import batch
 from cnnviz.batch import Job, Line
@@ -113,10 +112,7 @@ def inceptionism(output: str | None, model: str, targets: tuple[str, ...], rando
 
 def _refuse_lecture(method: str) -> None:
     """Refuse options that the lecture's recipe does not know."""
-    context = click.get_current_context()
-    given = [
-        param.opts[-1] for param in context.command.params
-        if param.name in ROBUST and context.get_parameter_source(str(param.name)) == ParameterSource.COMMANDLINE
-    ]  # fmt: skip
+    params = click.get_current_context().command.params
+    given = [param.opts[-1] for param in params if param.name in ROBUST and shared.asked(param.name)]
     if method == "lecture" and given:
         raise click.UsageError(f"{given[0]} has no part in --method lecture")

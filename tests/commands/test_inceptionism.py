@@ -46,6 +46,12 @@ def test_one_class_is_a_bare_picture_and_the_same_bytes_again(capsys):
     assert Path("again.png").read_bytes() == Path(line["output"]).read_bytes()
 
 
+def test_the_lectures_recipe_is_made_again_too(capsys):
+    told(capsys, "--class", "banana", "--method", "lecture", "-o", "lecture.png")
+    assert cli._run(["show", "--rerun", "lecture.png", "-o", "again.png"]) == 0
+    assert Path("again.png").read_bytes() == Path("lecture.png").read_bytes()
+
+
 def test_several_classes_are_a_sheet_and_the_same_bytes_again(capsys):
     (line,) = told(capsys, "--class", "954", "--class", "starfish", "-o", "sheet.png")
     assert [row["class"] for row in line["pictures"]] == ["banana", "starfish"]

@@ -106,11 +106,12 @@ def test_the_file_of_every_method_fools(cat, capsys, words):
 
 
 @pytest.mark.slow
-def test_grey_stays_grey_and_a_file_is_made_again(cat, capsys):
+@pytest.mark.parametrize("method", ["deepfool", "fgsm"])
+def test_grey_stays_grey_and_a_file_is_made_again(cat, capsys, method):
     pytest.importorskip("foolbox")
     with Image.open("cat.png") as photo:
         photo.convert("L").save("grey.png")
-    assert cli._run(["adversarial", "grey.png", "--method", "deepfool", "-q"]) == 0
+    assert cli._run(["adversarial", "grey.png", "--method", method, "-q"]) == 0
     with Image.open("grey-adversarial.png") as made:
         assert made.mode == "L"
     assert cli._run(["show", "--rerun", "grey-adversarial.png", "-o", "again.png"]) == 0
