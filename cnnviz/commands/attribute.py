@@ -25,8 +25,9 @@ PALE = 0.65  # veil under maps of single pixels
 FAR = 0.05  # gap of integrated gradients that a person should know of
 
 _own = shared.together(
-    click.option("--method", "methods", type=shared.AttributionNames(), default="grad-cam", show_default=True,
-                 metavar="NAME[,NAME...]", help=f"One or several of {', '.join(ATTRIBUTIONS)}."),
+    click.option("--method", "methods", type=shared.AttributionNames(), multiple=True, default=("grad-cam",),
+                 show_default=True, callback=shared.joined, metavar="NAME[,NAME...]",
+                 help=f"One or several of {', '.join(ATTRIBUTIONS)}."),
     shared.layer("[default: the last layer with maps]"),
     click.option("--steps", type=click.IntRange(1), default=50, show_default=True, metavar="N",
                  help="Steps of integrated gradients, from black to the photo."),

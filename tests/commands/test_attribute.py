@@ -105,6 +105,12 @@ def test_a_stream_goes_in_and_out_and_the_same_seed_gives_the_same_bytes(run, ph
     assert other.stdout != first.stdout
 
 
+def test_methods_come_with_commas_or_one_after_the_other():
+    assert cli._run(["attribute", "cat.jpg", "--method", "guided,gradient", "-o", "a.png"]) == 0
+    assert cli._run(["attribute", "cat.jpg", "--method", "guided", "--method", "gradient", "-o", "b.png"]) == 0
+    assert Path("a.png").read_bytes() == Path("b.png").read_bytes()
+
+
 def test_a_rerun_makes_the_same_bytes():
     assert cli._run(["attribute", "cat.jpg", "--method", "guided,grad-cam", "-o", "a.png", "-q"]) == 0
     assert cli._run(["show", "--rerun", "a.png", "-o", "b.png"]) == 0
