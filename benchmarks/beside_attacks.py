@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from cnnviz import load_network
 from cnnviz.distances import distances
 from cnnviz.grid import Aim, Attacked, Pipeline
-from cnnviz.methods.adversarial import MORE, Adversarial, grid, smallest
+from cnnviz.methods.adversarial import Adversarial, grid, smallest
 from cnnviz.trunk import LOGITS, Trunk
 
 
@@ -75,7 +75,7 @@ def main() -> None:
         return {
             "ddn": measured(lambda _: ddn(plain, x, label, steps=100, levels=256)),
             "l2": ours(smallest),
-            "l2 thorough": ours(smallest, more=MORE),
+            "l2 thorough": ours(smallest, thorough=True),
             "pgd": measured(lambda _: pgd(x, label)),
             "linf": ours(grid),
             "noise of one level": measured(lambda _: (x + sign / 255).clamp(0, 1)),

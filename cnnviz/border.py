@@ -1,6 +1,5 @@
 """Where changes of a photograph's values begin to fool: sought on the grid of levels, along slopes."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -13,7 +12,6 @@ from cnnviz.grid import Aim, Attacked, against, changed, soft, stepped
 Norm = Literal["linf", "l2", "l1", "l0"]
 Progress = Callable[[int, int, float], None]  # a step, their number, the margin left
 GROWTH = 1.6  # of the places while the border has not been met
-FIRST, LAST, DECAY = 0.2, 0.02, 0.95  # by which share of the places a change grows or shrinks along the border
 SAMPLE = 1 << 20  # of a large photograph's values, for their order
 
 
@@ -68,15 +66,21 @@ class Border:
         return float({"l2": change.float().square(), "l1": change.abs(), "l0": change.ne(0)}[self.norm].sum())
 
     def along(self, slope: Tensor, places: float) -> Tensor:
-        """Return the values that go down a slope the furthest by changing so many places."""
+        """Return the values that go down a slope by changing so many places: the best where the margin is linear.
+
+        But in L1, where that would be few places as far as they go, each goes as far as the square of the slope says.
+        """
         strength = slope.abs()
         if self.norm == "l0":  # each place goes as far as it can
             room = torch.where(slope > 0, self.values.float(), 255.0 - self.values.float()).clamp_(max=self.eps)
             strength.mul_(room)
         least = _kth(strength, places)
-        if self.norm == "l2":
-            return changed(self.values, (slope * (-0.5 / least)).round_().clamp_(-self.eps, self.eps))
-        return stepped(self.values, slope * (strength >= least), self.eps)
+        if self.norm == "l0":
+            return stepped(self.values, slope * (strength >= least), self.eps)
+        change = slope * (-0.5 / least)
+        if self.norm == "l1":
+            change.mul_(strength.div_(least))
+        return changed(self.values, change.round_().clamp_(-self.eps, self.eps))
 
     def margin(self, tried: Tensor) -> float:
         """Return the largest margin left, below 0 where all is fooled."""
@@ -114,39 +118,6 @@ class Border:
                     best, weights = margin, tried
                     break
         return weights
-
-
-class Descent:
-    """A way down a loss along the border, one gradient a step: ``best`` is the smallest change met, of ``size``.
-
-    The change grows where it does not fool and shrinks where it does, by less and less (as in DDN, Rony et al. 2019,
-    "Decoupling Direction and Norm", section 3); it goes down the mean of all gradients met, later ones weighing more.
-    """
-
-    def __init__(self, border: Border, loss: Callable[[Tensor], Tensor], start: Tensor) -> None:
-        self.best, self.size, self.steps = start, math.inf, 0
-        self._border, self._loss, self._tried = border, loss, start
-        self._slope, self._weights, self._places = torch.zeros(start.shape), 0.0, float(start.ne(border.values).sum())
-
-    def go(self, steps: int, tell: Callable[[float], None]) -> None:
-        """Go on; ``tell`` is told each margin."""
-        border = self._border
-        for _ in range(steps):
-            look = border.attacked.look(self._tried)
-            tell(margin := float(border.aim.margins(look.logits).max()))
-            self._keep(margin)
-            self.steps += 1
-            self._weights += self.steps**2
-            self._slope.lerp_(look.slope(self._loss), self.steps**2 / self._weights)
-            by = max(LAST, FIRST * DECAY**self.steps)
-            if self.steps > 1:
-                self._places *= 1 - by if margin < 0 else 1 + by
-            self._tried = border.along(self._slope, self._places)
-        self._keep(border.margin(self._tried))
-
-    def _keep(self, margin: float) -> None:
-        if margin < 0 and self._border.size(self._tried) < self.size:
-            self.best, self.size = self._tried, self._border.size(self._tried)
 
 
 def _kth(strength: Tensor, places: float) -> float:

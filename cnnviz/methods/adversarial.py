@@ -10,17 +10,19 @@ The smallest change in the norm L2 is sought on the same grid. Where the margin 
 costs 2 k - 1 in the squared norm and gains what the first gained, so the best change of a given norm is the gradient
 times a factor, rounded. The gradient is the mean of those at the borders found so far, later ones weighing more
 (DeepFool, Moosavi-Dezfooli et al. 2016, section 3, would take the last alone), towards the class that is nearest there.
-A thorough search goes on towards several classes, and furthest towards the cheapest.
+A thorough search goes on from there and from afar, on changes between whole levels that are charged as whole ones are
+(``cnnviz.ways``), towards several classes, and furthest towards the cheapest. In L1 a linear margin would ask for few
+places changed as far as they go; no network's margin is linear so far, and a place goes by the square of the gradient.
 """
 
 from dataclasses import dataclass
-from functools import partial
 
 import torch
 from torch import Tensor
 
-from cnnviz.border import Border, Descent, Norm, Progress, level_of, mixed, steepness, unit
+from cnnviz.border import Border, Norm, Progress, level_of, mixed, steepness, unit
 from cnnviz.grid import Aim, Attacked, soft, stepped
+from cnnviz.ways import Descent, Relaxed
 
 CLOSE = 1.05  # how near, in the norm, the border is sought before the gradient is taken there
 CLOSEST = 1.004  # and at the end
@@ -28,11 +30,8 @@ INSIDE = 0.6  # share of the places of the first change at the border whose grad
 GRADIENTS, LEAST = 5, 3  # in all; and at least, at borders
 START = 2000.0  # places changed in the first search
 MORE = 95  # gradients of a thorough search
-RACE = (
-    (6, 7),
-    (3, 9),
-    (1, 26),
-)  # of these: so many ways, each to another class, by so many; the last by all left
+AFAR = 20  # of these: from afar
+RACE = ((6, 5), (3, 8), (1, MORE))  # and the rest: so many ways, by so many each while there are some left
 
 
 @dataclass(frozen=True)
@@ -69,8 +68,7 @@ def adversarial(
     """
     if norm == "linf":
         return grid(attacked, values, aim, eps=eps, steps=steps, progress=progress)
-    more = MORE if thorough else 0
-    return smallest(attacked, values, aim, norm=norm, eps=eps, steps=steps, more=more, progress=progress)
+    return smallest(attacked, values, aim, norm=norm, eps=eps, steps=steps, thorough=thorough, progress=progress)
 
 
 def grid(
@@ -129,12 +127,12 @@ def smallest(
     norm: Norm = "l2",
     eps: int = 255,
     steps: int = 40,
-    more: int = 0,
+    thorough: bool = False,
     progress: Progress = lambda _step, _of, _margin: None,
 ) -> Adversarial:
     """Seek the smallest change in a norm; where ``grid`` finds one this does, and none that is larger.
 
-    The options are those of ``adversarial``. GRADIENTS, those of ``grid`` among them, and then ``more``.
+    The options are those of ``adversarial``. GRADIENTS, those of ``grid`` among them, and MORE if ``thorough``.
     """
     taken = -attacked.passes.backward
     first = grid(attacked, values, aim, eps=eps, steps=steps, progress=progress)
@@ -147,9 +145,7 @@ def smallest(
     for step in range(borders + 1):
         slope = mixed(slopes, weights)
         found = border.seek(slope, places, CLOSEST if step == borders else CLOSE)
-        if found is None:
-            break
-        tried, places = found
+        tried, places = found or (best, places)  # where nothing on the way fools, what is known to
         if border.size(tried) < border.size(best):
             best = tried
         if step == borders:
@@ -159,20 +155,30 @@ def smallest(
         progress(step, borders, float(aim.margins(logits).max()))
         slopes.append(unit(look.slope(border.losses(logits)[0])))
         weights = border.weighed(slopes, [*weights, step + 1.0], places)
-    if more:
-        best = _polished(border, best, more, progress)
+    if thorough:
+        best = _polished(border, best, progress)
     return Adversarial(best, True, level_of(values, best), first.slope)
 
 
-def _polished(border: Border, best: Tensor, steps: int, progress: Progress) -> Tensor:
-    """Return a smaller change by ``steps`` gradients: a race of ways to the classes near the photograph or ``best``."""
-    logits = border.attacked.logits(best), border.attacked.logits(border.values)
-    ways = [Descent(border, loss, best) for loss in border.losses(*logits, count=RACE[0][0])]
-    left = steps
-    for count, stretch in RACE:
-        ways = sorted(ways, key=lambda way: way.size)[:count]
+def _polished(border: Border, best: Tensor, progress: Progress) -> Tensor:
+    """Return a smaller change by MORE gradients: a race of ways, from ``best`` to the classes near, and from afar."""
+    count = 0
+
+    def tell(margin: float) -> None:
+        nonlocal count
+        progress(count, MORE, margin)
+        count += 1
+
+    afar = Descent(border, soft(border.aim), best)
+    afar.go(AFAR, tell)
+    logits = border.attacked.logits(border.values), border.attacked.logits(best)
+    ways = [Relaxed(border, loss, best) for loss in border.losses(*logits, count=RACE[0][0] - 1)]
+    ways.append(Relaxed(border, border.losses(border.attacked.logits(afar.tried))[0], afar.tried))
+    found = [(border.size(best), best), (afar.size, afar.best)]
+    for many, steps in RACE:
+        ways = sorted(ways, key=lambda way: way.cost)[:many]
         for way in ways:
-            taken = left if count == 1 else min(stretch, left)
-            left -= taken
-            way.go(taken, partial(progress, steps - left, steps))
-    return min((best, *(way.best for way in ways)), key=border.size)
+            way.go(min(steps, MORE - count), tell)
+        found += [(way.size, way.best) for way in ways]
+    ways[0].settle()
+    return min((*found, (ways[0].size, ways[0].best)), key=lambda one: one[0])[1]

@@ -7,9 +7,9 @@ from conftest import attacked_by
 from torch import nn
 
 from cnnviz import Network, fit, load_network, read_photo
-from cnnviz.border import level_of
+from cnnviz.border import Border, level_of
 from cnnviz.grid import SURE, Aim, Pipeline
-from cnnviz.methods.adversarial import MORE, Adversarial, adversarial, grid, smallest
+from cnnviz.methods.adversarial import AFAR, MORE, Adversarial, adversarial, grid, smallest
 
 SIDE = 16
 
@@ -47,11 +47,11 @@ def best_squares(weights: torch.Tensor, gap: float) -> int:
 
 
 @pytest.mark.parametrize("gap", [0.3, 1.5, 6.0])
-@pytest.mark.parametrize("more", [0, MORE])
-def test_a_linear_margin_is_crossed_by_the_smallest_change_on_the_grid(more, gap):
+@pytest.mark.parametrize("thorough", [False, True])
+def test_a_linear_margin_is_crossed_by_the_smallest_change_on_the_grid(thorough, gap):
     _, weights = linear()
     values, bias = grey(weights, gap)
-    found = smallest(attacked_by((plain(), linear(bias=bias)[0])), values, Aim(0), more=more)
+    found = smallest(attacked_by((plain(), linear(bias=bias)[0])), values, Aim(0), thorough=thorough)
     change = found.values.int() - values.int()
     assert found.fooled
     assert -float((change * weights).sum()) / 255 > gap  # it does fool
@@ -75,16 +75,47 @@ def test_what_cannot_be_reached_is_missed_with_the_nearest_kept():
     assert not smallest(attacked_by((plain(), linear(bias=bias)[0])), values, Aim(0), eps=2).fooled
 
 
-@pytest.mark.parametrize("norm", ["l0", "l1"])
-def test_few_places_go_as_far_as_they_can(norm):
+def test_in_l0_few_places_go_as_far_as_they_can():
     _, weights = linear()
     values, bias = grey(weights, 2.0)
-    found = smallest(attacked_by((plain(), linear(bias=bias)[0])), values, Aim(0), norm=norm)
+    found = smallest(attacked_by((plain(), linear(bias=bias)[0])), values, Aim(0), norm="l0")
     change = (found.values.int() - values.int()).abs()
     gains = (weights.abs() * torch.where(weights > 0, 128, 127) / 255).flatten().sort(descending=True).values
     fewest = int((gains.cumsum(0) < 2.0 + SURE).sum()) + 1
     assert found.fooled
     assert int((change > 0).sum()) <= fewest + 1
+
+
+def test_in_l1_steeper_places_go_further_than_in_l2():
+    _, weights = linear()
+    values, bias = grey(weights, 20.0)
+    sums = {}
+    for norm, thorough in (("l2", False), ("l1", False), ("l1", True)):
+        found = smallest(
+            attacked_by((plain(), linear(bias=bias)[0])), values, Aim(0), norm=norm, thorough=thorough, eps=16
+        )
+        assert found.fooled
+        sums[norm, thorough] = int((found.values.int() - values.int()).abs().sum())
+    gains = weights.abs().flatten().sort(descending=True).values / 255
+    least = int((gains.repeat_interleave(16).cumsum(0) < 20.0 + SURE).sum()) + 1  # the strongest, 16 levels each
+    assert least <= sums["l1", True] <= 1.02 * least + 1
+    assert sums["l1", True] < sums["l1", False] < 0.95 * sums["l2", False]
+
+
+def test_where_the_first_straight_way_does_not_fool_the_search_goes_on(monkeypatch):
+    _, weights = linear()
+    values, bias = grey(weights, 1.0)
+    seek, turns = Border.seek, []
+
+    def blind_at_first(*arguments):
+        turns.append(arguments)
+        return seek(*arguments) if len(turns) > 1 else None
+
+    monkeypatch.setattr(Border, "seek", blind_at_first)
+    attacked = attacked_by((plain(), linear(bias=bias)[0]))
+    found = smallest(attacked, values, Aim(0))
+    assert len(turns) == attacked.passes.backward == 5
+    assert int((found.values.int() - values.int()).square().sum()) <= 1.02 * best_squares(weights, 1.0 + SURE) + 1
 
 
 def test_one_gradient_is_enough_where_the_first_step_fools():
@@ -96,33 +127,43 @@ def test_one_gradient_is_enough_where_the_first_step_fools():
 
 
 def test_a_thorough_search_goes_furthest_towards_what_is_cheapest(monkeypatch):
-    gone = []
+    gone, settled = [], []
 
     class Way:
-        """A way of known sizes: each starts with its number, and the third is the best in the end."""
+        """A way of known costs: the third is the cheapest, its neighbours next; none ever fools."""
 
         def __init__(self, border, loss, start):
-            self.number, self.best, self.size = len(ways), start, float(2 + (len(ways) - 2) ** 2)
+            self.number, self.cost, self.size = len(ways), float(abs(len(ways) - 2)), float("inf")
+            self.best, self.start = border.values, start
             ways.append(self)
 
         def go(self, steps, tell):
             gone.append((self.number, steps))
-            self.size -= 0.01 * steps
+            for _ in range(steps):
+                tell(0.0)
 
-    ways: list[Way] = []
-    monkeypatch.setattr("cnnviz.methods.adversarial.Descent", Way)
+        def settle(self):
+            settled.append(self.number)
+
+    ways, told = [], []
+    monkeypatch.setattr("cnnviz.methods.adversarial.Relaxed", Way)
     torch.manual_seed(0)
     module = nn.Sequential(nn.Flatten(), nn.Linear(3 * SIDE * SIDE, 8))
     module[1].weight.data *= 30
     network = Network.from_module(module, (SIDE, SIDE), (0.5,) * 3, (0.2,) * 3, [str(n) for n in range(8)])
     values = torch.randint(256, (SIDE, SIDE, 3), dtype=torch.uint8)
     attacked = attacked_by((plain(), network))
-    found = smallest(attacked, values, Aim(int(attacked.logits(values)[0].argmax())), more=MORE)
+    aim = Aim(int(attacked.logits(values)[0].argmax()))
+    found = smallest(attacked, values, aim, thorough=True, progress=lambda *step: told.append(step[:2]))
     assert found.fooled
-    first, then = gone[:6], gone[6:9]
-    assert sorted(first) == [(number, 7) for number in range(6)]
-    assert sorted(then) == [(1, 9), (2, 9), (3, 9)]
-    assert gone[9:] == [(2, MORE - 6 * 7 - 3 * 9)]
+    assert attacked.fooled(found.values, aim)  # what never fooled is not taken, however small
+    assert sorted(gone[:6]) == [(number, 5) for number in range(6)]
+    assert sorted(gone[6:9]) == [(1, 8), (2, 8), (3, 8)]
+    assert gone[9:] == [(2, MORE - AFAR - 6 * 5 - 3 * 8)]
+    assert settled == [2]
+    assert all(torch.equal(way.start, ways[0].start) for way in ways[:5])
+    assert not torch.equal(ways[5].start, ways[0].start)  # from afar
+    assert told[-MORE:] == [(step, MORE) for step in range(MORE)]
 
 
 @pytest.mark.slow
@@ -139,9 +180,9 @@ def test_a_thorough_search_on_a_bent_network_is_never_larger_and_smaller_in_all(
         target = int(logits.argmax())
         module[-1].bias.data[target] += 8 * logits.std()  # a lead that many values must change for
         sizes = []
-        for more in (0, MORE):
+        for thorough in (False, True):
             attacked = attacked_by((plain(), network))
-            found = smallest(attacked, values, Aim(target), more=more)
+            found = smallest(attacked, values, Aim(target), thorough=thorough)
             assert found.fooled
             assert attacked.fooled(found.values, Aim(target))
             sizes.append(int((found.values.int() - values.int()).square().sum()))
