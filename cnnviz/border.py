@@ -30,6 +30,11 @@ def unit(slope: Tensor) -> Tensor:
     return slope / steepness(slope)
 
 
+def room(sign: Tensor, values: Tensor, eps: int) -> Tensor:
+    """Return how many levels ``values`` of any shape, 0 to 255, can go towards a sign: 0 to ``eps``."""
+    return torch.where(sign < 0, values.float(), 255.0 - values).clamp_(max=eps)
+
+
 def mixed(slopes: list[Tensor], weights: list[float]) -> Tensor:
     """Return the mean of slopes (H, W, C) with these weights."""
     total = torch.zeros_like(slopes[0])
@@ -72,8 +77,7 @@ class Border:
         """
         strength = slope.abs()
         if self.norm == "l0":  # each place goes as far as it can
-            room = torch.where(slope > 0, self.values.float(), 255.0 - self.values.float()).clamp_(max=self.eps)
-            strength.mul_(room)
+            strength.mul_(room(-slope, self.values, self.eps))
         least = _kth(strength, places)
         if self.norm == "l0":
             return stepped(self.values, slope * (strength >= least), self.eps)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from cnnviz.border import Border, Norm, unit
+from cnnviz.border import SAMPLE, Border, Norm, room, unit
 from cnnviz.grid import changed
 
 FAR = 36.0  # times the places of the change that is known: where a descent from afar begins
@@ -15,7 +15,6 @@ FRESH = 0.2  # share of the newest gradient in a relaxed change's mean
 REACH, SHRINKS, LEAST = 4.0, 0.885, 0.1  # in levels, how far it goes in a step, and how much less each time
 LATELY = 3  # steps whose costs are averaged
 CLOSE, TRIES = 1.02, 60  # how near the price of a logit is sought, and how often at most
-SAMPLE = 1 << 20  # of a large photograph's values, for that
 STRIP = 1 << 18  # values at a time, so that what is between stays in the processor's cache
 HALVINGS = 8  # of the share of a level from which a value is rounded up
 
@@ -27,14 +26,17 @@ class Way:
         self.best, self.size, self.steps = border.values, math.inf, 0
         self.border, self.loss, self.slope = border, loss, torch.zeros(border.values.shape)
 
-    def look(self, tried: Tensor, tell: Callable[[float], None]) -> tuple[Tensor, Tensor]:
-        """Return the logits of ``tried`` and the slope there, keep it where it fools, and tell its margin."""
+    def look(self, tried: Tensor, tell: Callable[[float], None]) -> tuple[float, Tensor, Tensor]:
+        """Return and tell the margin of ``tried`` (H, W, C), uint8, and keep it where it fools.
+
+        Returned too: its logits (V, classes), and the slope (H, W, C) there.
+        """
         look = self.border.attacked.look(tried)
         margin = float(self.border.aim.margins(look.logits).max())
         tell(margin)
         self.keep(tried, margin)
         self.steps += 1
-        return look.logits, look.slope(self.loss)
+        return margin, look.logits, look.slope(self.loss)
 
     def keep(self, tried: Tensor, margin: float) -> None:
         """Keep what fools and is smaller."""
@@ -51,18 +53,17 @@ class Descent(Way):
 
     def __init__(self, border: Border, loss: Callable[[Tensor], Tensor], start: Tensor) -> None:
         super().__init__(border, loss)
-        self.tried, self._weights = start, 0.0
+        self.tried = start
         self._places = min(FAR * float(start.ne(border.values).sum()), float(start.numel()))
 
     def go(self, steps: int, tell: Callable[[float], None]) -> None:
         """Go on; ``tell`` is told each margin."""
         for _ in range(steps):
-            logits, slope = self.look(self.tried, tell)
-            self._weights += self.steps**2
-            self.slope.lerp_(unit(slope), self.steps**2 / self._weights)
+            margin, _, slope = self.look(self.tried, tell)
+            self.slope.lerp_(unit(slope), self.steps**2 / sum(step**2 for step in range(1, self.steps + 1)))
             by = max(LAST, FIRST * DECAY**self.steps)
             if self.steps > 1:
-                self._places *= 1 - by if self.border.aim.margins(logits).max() < 0 else 1 + by
+                self._places *= 1 - by if margin < 0 else 1 + by
             self.tried = self.border.along(self.slope, self._places)
         self.keep(self.tried, self.border.margin(self.tried))
 
@@ -73,7 +74,7 @@ class Relaxed(Way):
     Each step goes to the cheapest change, and not far away, at which the gradient says that the margin is 0 (as FAB
     projects onto such planes, Croce & Hein 2020, "Minimally Distorted Adversarial Examples with a Fast Adaptive
     Boundary Attack", section 2; cheap and not far away: Parikh & Boyd 2014, "Proximal Algorithms", section 1.1). The
-    network is shown whole levels: each value is rounded up as often as its share of a level says.
+    network is shown whole levels: each value is rounded up as often as its share of a level says (stochastic rounding).
     """
 
     def __init__(self, border: Border, loss: Callable[[Tensor], Tensor], start: Tensor) -> None:
@@ -92,9 +93,8 @@ class Relaxed(Way):
     def go(self, steps: int, tell: Callable[[float], None]) -> None:
         """Go on; ``tell`` is told each margin."""
         for _ in range(steps):
-            logits, slope = self.look(self._whole(), tell)
+            margin, logits, slope = self.look(self._whole(), tell)
             self.slope.lerp_(slope, max(FRESH, 1 / self.steps))
-            margin = float(self.border.aim.margins(logits).max())
             if len(logits) == 1:  # there the loss leads to one class, which may not be the nearest
                 margin = max(margin, float(self.loss(logits)))
             self._costs.append(self._go_to_cheapest(margin))
@@ -119,8 +119,9 @@ class Relaxed(Way):
         return tried
 
     def _most(self, sign: Tensor, values: Tensor) -> Tensor:
-        """Return 1, or in L0, where a value changes as far as it can or not at all, how far it can."""
-        return room(sign, values, self.border.eps) if self.border.norm == "l0" else torch.ones(())
+        """Return 1, or in L0, where a value changes as far as it can or not at all, how far it can, at least 1."""
+        border = self.border
+        return room(sign, values, border.eps).clamp_(min=1) if border.norm == "l0" else torch.ones(())
 
     def _go_to_cheapest(self, margin: float) -> float:
         """Go to the cheapest change, not far away, at which a ``margin`` here is 0 by the slope; return its cost."""
@@ -165,18 +166,13 @@ def _strips(part: Tensor) -> tuple[Tensor, ...]:
     return torch.split(part.flatten(), STRIP)
 
 
-def room(sign: Tensor, values: Tensor, eps: int) -> Tensor:
-    """Return how many levels ``values`` can go towards a sign, 1 at least."""
-    return torch.where(sign < 0, values.float(), 255.0 - values).clamp_(1, eps)
-
-
 def whole(change: Tensor, up: float | Tensor, most: Tensor) -> Tensor:
-    """Return a change in whole steps of ``most`` levels: a share of a step of at least 1 - ``up`` is rounded up."""
+    """Return a change, of any shape, in whole steps of ``most`` levels; a share of 1 - ``up`` or more is rounded up."""
     return ((change.abs() / most + up).floor_() * most).copysign_(change)
 
 
 def charged(change: Tensor, most: Tensor, norm: Norm) -> Tensor:
-    """Return what each value costs: as the norm has it at whole levels, on a line between them.
+    """Return what each value of a change, in levels, costs: as the norm has it at whole levels, on a line between them.
 
     In L2 the k-th level costs 2 k - 1, in L1 each 1, in L0 each an equal share of ``most`` levels.
     """
@@ -186,7 +182,10 @@ def charged(change: Tensor, most: Tensor, norm: Norm) -> Tensor:
 
 
 def shrunk(change: Tensor, reach: Tensor, most: Tensor, norm: Norm) -> Tensor:
-    """Return for each value the change that costs least with its squared distance from ``change`` over 2 ``reach``."""
+    """Return for each value what costs least with its squared distance from ``change``, in levels, over 2 ``reach``.
+
+    This is the proximal operator of what is ``charged`` (Parikh & Boyd 2014, section 1.1), in closed form.
+    """
     size = change.abs()
     if norm == "l2":
         below = ((size - reach) / (1 + 2 * reach)).floor_().clamp_(min=0)

@@ -162,12 +162,11 @@ def smallest(
 
 def _polished(border: Border, best: Tensor, progress: Progress) -> Tensor:
     """Return a smaller change by MORE gradients: a race of ways, from ``best`` to the classes near, and from afar."""
-    count = 0
+    passes = border.attacked.passes
+    begun = passes.backward
 
     def tell(margin: float) -> None:
-        nonlocal count
-        progress(count, MORE, margin)
-        count += 1
+        progress(passes.backward - begun, MORE, margin)
 
     afar = Descent(border, soft(border.aim), best)
     afar.go(AFAR, tell)
@@ -178,7 +177,7 @@ def _polished(border: Border, best: Tensor, progress: Progress) -> Tensor:
     for many, steps in RACE:
         ways = sorted(ways, key=lambda way: way.cost)[:many]
         for way in ways:
-            way.go(min(steps, MORE - count), tell)
+            way.go(min(steps, begun + MORE - passes.backward), tell)
         found += [(way.size, way.best) for way in ways]
     ways[0].settle()
     return min((*found, (ways[0].size, ways[0].best)), key=lambda one: one[0])[1]

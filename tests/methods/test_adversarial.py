@@ -141,6 +141,7 @@ def test_a_thorough_search_goes_furthest_towards_what_is_cheapest(monkeypatch):
             gone.append((self.number, steps))
             for _ in range(steps):
                 tell(0.0)
+                attacked.passes.backward += 1
 
         def settle(self):
             settled.append(self.number)
