@@ -24,12 +24,12 @@ import numpy as np
 import torch
 from PIL import Image
 
-from cnnviz import Network, images, load_network, output
-from cnnviz.commands import _adversarial as command
-from cnnviz.distances import distances
-from cnnviz.grid import Aim, Attacked
-from cnnviz.methods import adversarial
-from cnnviz.trunk import LOGITS, Trunk
+from cnnviz import Network, load_network
+from cnnviz.adversarial import file_attack, minimal
+from cnnviz.adversarial.distances import distances
+from cnnviz.adversarial.target import Aim, Attacked
+from cnnviz.io import stored_image, write
+from cnnviz.models.features import LOGITS, Trunk
 
 SURE = 0.6
 
@@ -82,19 +82,19 @@ class Attack:
         self.network, self.trunk = network, Trunk(network, [LOGITS])
 
     def __call__(
-        self, path: Path, seek: Callable[..., adversarial.Adversarial], goal: int | None = None, margin: float = 0,
+        self, path: Path, seek: Callable[..., minimal.Adversarial], goal: int | None = None, margin: float = 0,
         survive: tuple[str, ...] = (), **options: Any,
     ) -> tuple[Path, bool, dict[str, Any]]:  # fmt: skip
         """Return the written file, whether the attack says that it fools, and its numbers."""
         started = time.process_time()
-        original = images.original(path.read_bytes())
-        subject = command.subject(original, self.network, "crop")
+        original = stored_image.original(path.read_bytes())
+        subject = file_attack.subject(original, self.network, "crop")
         clean = subject.logits(original.photo(original.values))
-        attacked = Attacked(((command.pipeline(subject, survive), self.trunk),))
+        attacked = Attacked(((file_attack.pipeline(subject, survive), self.trunk),))
         aim = Aim(int(clean.argmax()), goal, margin)
         found = seek(attacked, torch.from_numpy(original.values), aim, **options)
         written = path.with_name(f"{path.stem}-attacked.png")
-        written.write_bytes(output.encode(str(written), original.image(found.values.numpy()), {}))
+        written.write_bytes(write.encode(str(written), original.image(found.values.numpy()), {}))
         numbers = distances(original.values, found.values.numpy())
         numbers |= {"seconds": time.process_time() - started, "forward": attacked.passes.forward,
                     "backward": attacked.passes.backward}  # fmt: skip
@@ -124,12 +124,12 @@ def grid_part(part: str, network: Network, photos: Path, count: int) -> dict[str
         "targeted": {"eps": 2},
         "survive": {"eps": 2, "survive": ("jpeg90", "jpeg75")},
         "margin": {"eps": 16, "margin": 2.0},
-        "resize": {"eps": 4, "margin": command.BETWEEN, "survive": ("resize",)},
+        "resize": {"eps": 4, "margin": file_attack.BETWEEN, "survive": ("resize",)},
     }
     attack, draw, rows = Attack(network), random.Random(7), []
     for path, target in crops(photos, network, count, (167, 1200)):
         goal = draw.choice([index for index in range(1000) if index != target]) if part == "targeted" else None
-        written, said, row = attack(path, adversarial.grid, goal, **options[part])
+        written, said, row = attack(path, minimal.grid, goal, **options[part])
         row |= {"said": said, "truth": all(fooled(network, x, target, goal) for x in seen(written, part))}
         rows.append(row)
         print(part, len(rows), said, row["truth"], row["levels"], row["backward"], flush=True)

@@ -23,10 +23,10 @@ from adversarial import crops, judge, loader
 from torch import Tensor, nn
 
 from cnnviz import load_network
-from cnnviz.distances import distances
-from cnnviz.grid import Aim, Attacked, Pipeline
-from cnnviz.methods.adversarial import Adversarial, grid, smallest
-from cnnviz.trunk import LOGITS, Trunk
+from cnnviz.adversarial.distances import distances
+from cnnviz.adversarial.minimal import Adversarial, grid, smallest
+from cnnviz.adversarial.target import Aim, Attacked, Pipeline
+from cnnviz.models.features import LOGITS, Trunk
 
 
 class Plain(nn.Module):

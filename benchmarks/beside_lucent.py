@@ -20,7 +20,7 @@ import torch
 from torch import nn
 
 from cnnviz import fit, load_network
-from cnnviz.methods.inceptionism import inceptionism
+from cnnviz.synthesis.inceptionism import inceptionism
 
 kornia.get_rotation_matrix2d = kornia.geometry.transform.get_rotation_matrix2d
 kornia.warp_affine = kornia.geometry.transform.warp_affine

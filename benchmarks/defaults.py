@@ -29,9 +29,9 @@ from PIL import Image
 from torch import Tensor
 
 from cnnviz import Network, fit, load_network, read_photo
-from cnnviz.methods.faithfulness import ranking
-from cnnviz.methods.occlusion import Occlusion, filling, occlusion
-from cnnviz.methods.pointing import pointing
+from cnnviz.attribution.deletion_insertion import ranking
+from cnnviz.attribution.occlusion import Occlusion, filling, occlusion
+from cnnviz.attribution.pointing_game import pointing
 
 HERE = Path(__file__)
 STEPS = 9  # of the curves

@@ -21,10 +21,10 @@ import torch
 from torch import Tensor
 
 from cnnviz import load_network
-from cnnviz.aims import Aim
-from cnnviz.methods.dream import dream
-from cnnviz.objectives import Objective, layer
-from cnnviz.trunk import Trunk
+from cnnviz.models.features import Trunk
+from cnnviz.synthesis.dream import dream
+from cnnviz.synthesis.objectives import Objective, layer
+from cnnviz.synthesis.spec import Aim
 
 LAYER, SIZES, ROUNDS, LARGE = "blocks.4", (224, 512), 9, 4096
 AIM = Aim({LAYER: 1.0}, {}, {})

@@ -23,10 +23,11 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from cnnviz import flow, load_network
-from cnnviz.aims import Aim
-from cnnviz.film import Dream, film
-from cnnviz.methods.dream import of_frames
+from cnnviz import load_network
+from cnnviz.synthesis.dream import of_frames
+from cnnviz.synthesis.spec import Aim
+from cnnviz.video import optical_flow
+from cnnviz.video.coherence import Dream, film
 
 WIDTH, HEIGHT, FRAMES = 256, 160, 30
 STEPS, OCTAVES = 10, 3
@@ -73,7 +74,7 @@ def camera(world: Array, place: Callable[[int], tuple[float, float, float]]) -> 
             before_y = (top + scale * (y - HEIGHT / 2) - top_) / scale_ + HEIGHT / 2
             back = np.stack([before_x - x, before_y - y], -1).astype(np.float32)
             clip.flows.append(back)
-            clip.seen.append(flow.inside(back))
+            clip.seen.append(optical_flow.inside(back))
     return clip
 
 
@@ -91,7 +92,7 @@ def square() -> Clip:
         clip.frames.append(np.rint(shown.clip(0, 255)).astype(np.uint8))
         if t:
             back = np.where(covered[..., None], np.float32([-2.3, -0.8]), np.float32(0)).astype(np.float32)
-            was = flow.warp(before.astype(np.float32), back, sharp=False)
+            was = optical_flow.warp(before.astype(np.float32), back, sharp=False)
             clip.flows.append(back)
             clip.seen.append(_within(np.where(covered, was > 0.99, was < 0.01)))
         before = covered
@@ -135,7 +136,7 @@ def measured(clip: Clip, pictures: list[NDArray[np.uint8]]) -> dict[str, float]:
     """Return the figures of a dreamed clip."""
     psnr = []
     for before, now, back, seen in zip(pictures, pictures[1:], clip.flows, clip.seen, strict=False):
-        apart = (flow.warp(before.astype(np.float32), back) - now)[seen]
+        apart = (optical_flow.warp(before.astype(np.float32), back) - now)[seen]
         psnr.append(10 * np.log10(255**2 / max(float(np.square(apart).mean()), 1e-9)))
     added = [p.astype(np.float64) - f for p, f in zip(pictures, clip.frames, strict=False)]
     rms = np.array([np.sqrt(np.square(a).mean()) for a in added])

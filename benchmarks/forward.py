@@ -14,8 +14,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from cnnviz import graph, load_network
-from cnnviz.models import blank
+from cnnviz import load_network
+from cnnviz.graph.fold_batchnorm import fold
+from cnnviz.models.loader import blank
 
 NETWORKS = ("efficientnet_lite0", "mobilenet_v2", "resnet18", "resnet50")
 BATCHES = (1, 2, 4, 8, 16)
@@ -36,7 +37,7 @@ def network(name: str) -> nn.Module:
 
 def variants(module: nn.Module) -> dict[str, nn.Module]:
     """Return the same network in the forms that are compared."""
-    folded = graph.fold(module)
+    folded = fold(module)
     return {
         "plain": module,
         "channels last": deepcopy(module).to(memory_format=torch.channels_last),

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter, ImageOps
 
 from cnnviz import Network, fit, load_network
-from cnnviz.methods.inceptionism import inceptionism
+from cnnviz.synthesis.inceptionism import inceptionism
 
 JUDGES = ("efficientnet_lite1", "efficientnet_lite2")
 Pixels = NDArray[np.uint8]

@@ -31,10 +31,11 @@ import torchvision
 from captum.attr import Occlusion
 from torch import Tensor, nn
 
-from cnnviz import covering, load_network
-from cnnviz.methods.occlusion import occlusion
-from cnnviz.models import Network
-from cnnviz.windows import Grid
+from cnnviz import load_network
+from cnnviz.attribution import occlusion_engines
+from cnnviz.attribution.occlusion import occlusion
+from cnnviz.attribution.windows import Grid
+from cnnviz.models.network import Network
 
 NETWORKS = (
     "squeezenet1_1", "efficientnet_lite0", "mobilenet_v2", "resnet18", "googlenet", "resnet50", "densenet121", "vgg16",
@@ -72,7 +73,7 @@ class Ours:
     def __init__(self, folded: Network, x: Tensor, grid: Grid, zones: int) -> None:
         self.grid = grid
         start = time.process_time()
-        self.engine = covering.choose("incremental", folded, x, torch.full_like(x, 0.5), grid)
+        self.engine = occlusion_engines.choose("incremental", folded, x, torch.full_like(x, 0.5), grid)
         batches = [[grid.boxes[i] for i in zone] for zone in self.engine.zones]
         self.set_up = (time.process_time() - start) / len(grid.boxes)
         self.sample = _sample(batches, self._cost, zones)
@@ -123,7 +124,7 @@ def whole_map(made: Network, x: Tensor, grid: Grid) -> Way:
 
 def plain(folded: Network, x: Tensor, grid: Grid, batch: int, clock: Clock = time.process_time) -> Way:
     """Return a plain loop: whole passes of the folded network, channels last, ``batch`` at a time."""
-    engine = covering.Plain(folded, x, torch.full_like(x, 0.5), grid, None, "")
+    engine = occlusion_engines.Plain(folded, x, torch.full_like(x, 0.5), grid, None, "")
     times = -(-4 // batch)
     boxes = grid.boxes[:: len(grid.boxes) // (batch * times)][: batch * times]
 

@@ -20,7 +20,7 @@ from PIL import Image
 from torch import Tensor
 
 from cnnviz import load_network
-from cnnviz.methods.strongest import BATCH, strongest
+from cnnviz.features.top_activations import BATCH, strongest
 
 LAYERS = ("blocks.2", "blocks.4", "blocks.6")
 PICTURES, ROUNDS = 48, 7

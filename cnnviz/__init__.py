@@ -8,10 +8,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cnnviz.images import fit as fit
-    from cnnviz.images import read as read_photo
-    from cnnviz.models import Network as Network
-    from cnnviz.models import load as load_network
+    from cnnviz.io.photo import read as read_photo
+    from cnnviz.models.loader import load as load_network
+    from cnnviz.models.network import Network
+    from cnnviz.models.preprocess import fit
 
 __version__ = "0.1.0"
 

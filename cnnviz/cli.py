@@ -10,27 +10,27 @@ import click
 from click.shell_completion import shell_complete
 
 from cnnviz import __version__
-from cnnviz.commands.activations import activations
-from cnnviz.commands.adversarial import adversarial
-from cnnviz.commands.attribute import attribute
-from cnnviz.commands.classes import classes
-from cnnviz.commands.classify import classify
-from cnnviz.commands.completion import completion
-from cnnviz.commands.deconv import deconv
-from cnnviz.commands.doctor import doctor
-from cnnviz.commands.dream import dream
-from cnnviz.commands.evaluate import evaluate
-from cnnviz.commands.inceptionism import inceptionism
-from cnnviz.commands.kernels import kernels
-from cnnviz.commands.layers import layers
-from cnnviz.commands.models import models
-from cnnviz.commands.occlude import occlude
-from cnnviz.commands.robustness import robustness
-from cnnviz.commands.show import show
-from cnnviz.commands.sticker import sticker
-from cnnviz.commands.visualize import visualize
-from cnnviz.console import Console
+from cnnviz.adversarial.commands.adversarial import adversarial
+from cnnviz.adversarial.commands.robustness import robustness
+from cnnviz.adversarial.commands.sticker import sticker
+from cnnviz.app.commands.classes import classes
+from cnnviz.app.commands.classify import classify
+from cnnviz.app.commands.completion import completion
+from cnnviz.app.commands.doctor import doctor
+from cnnviz.app.commands.layers import layers
+from cnnviz.app.commands.models import models
+from cnnviz.app.commands.show import show
+from cnnviz.app.console import Console
+from cnnviz.attribution.commands.attribute import attribute
+from cnnviz.attribution.commands.evaluate import evaluate
+from cnnviz.attribution.commands.occlude import occlude
 from cnnviz.errors import CnnvizError, Status, Terminated, internal, shown
+from cnnviz.features.commands.activations import activations
+from cnnviz.features.commands.deconv import deconv
+from cnnviz.features.commands.kernels import kernels
+from cnnviz.synthesis.commands.dream import dream
+from cnnviz.synthesis.commands.inceptionism import inceptionism
+from cnnviz.synthesis.commands.visualize import visualize
 
 COMPLETE = "_CNNVIZ_COMPLETE"
 

@@ -14,11 +14,15 @@ from cnnviz.cli import cli
 ROOT = Path(__file__).parents[1]
 COMMANDS = sorted(cli.commands)
 PICTURES = [name for name in COMMANDS if name != "show" and any(p.name == "output" for p in cli.commands[name].params)]
-METHODS = sorted(
-    path.stem
-    for path in (ROOT / "cnnviz/methods").glob("[!_]*")
-    if path.suffix == ".py" or (path / "__init__.py").is_file()
-)
+METHODS = {  # the function of each paper, and its module
+    "occlusion": "attribution.occlusion", "attribution": "attribution.backprop",
+    "faithfulness": "attribution.deletion_insertion", "pointing": "attribution.pointing_game",
+    "randomization": "attribution.sanity_check", "activations": "features.activations",
+    "deconvnet": "features.deconvnet", "kernels": "features.kernels", "strongest": "features.top_activations",
+    "dream": "synthesis.dream", "inceptionism": "synthesis.inceptionism", "visualize": "synthesis.visualize",
+    "adversarial": "adversarial.minimal", "sticker": "adversarial.patch", "universal": "adversarial.universal",
+}  # fmt: skip
+PACKAGES = ("adversarial", "attribution", "features", "synthesis")
 SHORT = {"-o", "-q", "-v", "-h", "-m"}
 
 
@@ -53,8 +57,7 @@ def test_every_command_has_a_page_that_shows_its_help_and_a_test(name):
     page = (ROOT / f"docs/{name}.md").read_text("utf-8")
     assert f"Usage: cnnviz {name}" in page
     assert f"docs/{name}.md" in (ROOT / "README.md").read_text("utf-8")
-    tests = ROOT / f"tests/commands/test_{name}.py"
-    assert tests.is_file()
+    assert list((ROOT / "tests").glob(f"*/commands/test_{name}.py"))
 
 
 @pytest.mark.parametrize("name", PICTURES)
@@ -77,9 +80,9 @@ def test_the_gallery_and_the_pages_show_pictures_that_exist():
 
 @pytest.mark.parametrize("name", METHODS)
 def test_every_method_has_a_test_and_names_its_paper(name):
-    assert (ROOT / f"tests/methods/test_{name}.py").is_file()
-    folder = ROOT / f"cnnviz/methods/{name}"
-    text = (folder / "__init__.py" if folder.is_dir() else folder.with_suffix(".py")).read_text("utf-8")
+    package, module = METHODS[name].split(".")
+    assert (ROOT / f"tests/{package}/test_{module}.py").is_file()
+    text = (ROOT / f"cnnviz/{package}/{module}.py").read_text("utf-8")
     assert re.search(r"\b(19|20)\d\d\b.*section", ast.get_docstring(ast.parse(text)) or "", re.DOTALL)
 
 
@@ -101,7 +104,7 @@ def test_an_option_means_the_same_in_every_command():
 def test_defaults_on_the_command_line_are_those_of_the_method(name):
     from importlib import import_module
 
-    module = import_module(f"cnnviz.methods.{name}")
+    module = import_module(f"cnnviz.{METHODS[name]}")
     method = inspect.signature(getattr(module, name)).parameters
     both = [command for parts in (False, True) for command in cli.commands.values() if _calls(command, name, parts)]
     command = both[0]
@@ -117,16 +120,16 @@ def test_defaults_on_the_command_line_are_those_of_the_method(name):
 def _calls(command: click.Command, method: str, parts: bool) -> bool:
     """Return whether a command's file imports a method, or one of the files that it is made of does."""
     module = inspect.getmodule(inspect.unwrap(command.callback))
-    made_of = [m for m in vars(module).values() if inspect.ismodule(m) and m.__name__.startswith("cnnviz.commands._")]
+    made_of = [m for m in vars(module).values() if inspect.ismodule(m) and m.__name__.startswith("cnnviz.")]
     files = (module, *(made_of if parts else ()))
-    return any(f"cnnviz.methods.{method} import" in inspect.getsource(file) for file in files)
+    return any(f"cnnviz.{METHODS[method]} import" in inspect.getsource(file) for file in files)
 
 
 def test_only_the_command_line_speaks_to_a_person():
     for path in (ROOT / "cnnviz").rglob("*.py"):
         tree = ast.parse(path.read_text("utf-8"))
         calls = [n.func.id for n in ast.walk(tree) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)]
-        if path.parent.name in ("graph", "methods", "models", "images") or path.stem in ("plot", "render"):
+        if path.parent.name in ("graph", "models", "figures", *PACKAGES):
             assert not {"print", "input", "open"} & set(calls), path
 
 

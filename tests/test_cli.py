@@ -15,11 +15,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import COMMAND, Run, environment
 from PIL import Image
 
 from cnnviz import cli
 from cnnviz.errors import Status
+from tests.conftest import COMMAND, Run, environment
 
 FEW = ("--window", "112", "--stride", "112")
 HEAVY = ("torch", "torchvision", "captum", "cv2", "numpy", "PIL")

@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from cnnviz.graph.operators import aten, rule
 from cnnviz.graph.region import Box, Ints, Region
-from cnnviz.graph.rules import IN_PLACE, Aligned, Averaged, Patch, Regrouped, Windowed
+from cnnviz.graph.region_rules import IN_PLACE, Aligned, Averaged, Patch, Regrouped, Windowed
+from cnnviz.graph.rule_table import aten, rule
 from cnnviz.graph.tape import Step, Value, record
 
 NO_MARGIN = (0, 0, 0, 0)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from cnnviz.errors import WeightsError, shown
-from cnnviz.weights import reason
+from cnnviz.models.weights import reason
 
 NAMES_TOLD = 3
 WRAPPERS = ("state_dict", "model_state_dict", "model", "state_dict_ema", "net")

@@ -10,10 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from cnnviz import catalog, weights
-from cnnviz.catalog import Entry
 from cnnviz.errors import UsageMistake, WeightsError, shown
-from cnnviz.models import checkpoint, efficientnet_lite, onnx_weights, timm_nets, zfnet
+from cnnviz.models import catalog, checkpoint, efficientnet_lite, timm_hub, weights, zfnet, zfnet_onnx
+from cnnviz.models.catalog import Entry
 from cnnviz.models.network import Network, Recipe
 
 IMAGENET = 1000
@@ -58,12 +57,12 @@ def load(
     entry = _entry(name)
     place, kind = pick_device(device), pick_dtype(dtype)
     if weights_file is None and entry.source == "timm":
-        module, path = timm_nets.pretrained(entry, offline=offline, progress=progress)
+        module, path = timm_hub.pretrained(entry, offline=offline, progress=progress)
         digest, count = weights.sha256(path), int(getattr(module, "num_classes", 0))
     else:
         path = Path(weights_file) if weights_file else weights.find(entry, offline=offline, progress=progress)
         module, count, digest = _filled(entry, path)
-    own = timm_nets.recipe(module) if entry.source == "timm" else _recipe(entry, path.suffix == ".onnx")
+    own = timm_hub.recipe(module) if entry.source == "timm" else _recipe(entry, path.suffix == ".onnx")
     recipe = _changed(own, size=size, resize=resize, interpolation=interpolation, mean=mean, std=std)
     if classes and len(classes) != count:
         raise UsageMistake(f"{len(classes)} class names, but {name} with these weights has {count} classes")
@@ -107,7 +106,7 @@ def _state(entry: Entry, path: Path) -> dict[str, Tensor]:
     if path.suffix == ".onnx":
         if entry.name != "zfnet":
             raise WeightsError(f"{shown(str(path))}: ONNX weights are read for zfnet alone")
-        return onnx_weights.read_zfnet(path)
+        return zfnet_onnx.read_zfnet(path)
     state = checkpoint.read(path)
     for family, old, new in OLD_NAMES:
         if entry.name.startswith(family):
@@ -158,12 +157,12 @@ def _hollow(entry: Entry, state: Mapping[str, Tensor] | None, count: int) -> nn.
 
 def input_size(name: str, module: nn.Module) -> int:
     """Return the side of a network's own input in pixels; timm's networks say it themselves."""
-    return _entry(name).size or timm_nets.recipe(module).size[-1]
+    return _entry(name).size or timm_hub.recipe(module).size[-1]
 
 
 def _build(entry: Entry, state: Mapping[str, Tensor] | None, count: int) -> nn.Module:
     if entry.source == "timm":
-        return timm_nets.build(entry, count)
+        return timm_hub.build(entry, count)
     if entry.name in efficientnet_lite.SCALES:
         return efficientnet_lite.build(entry.name, count)
     if entry.name == "zfnet":

@@ -9,10 +9,11 @@ from functools import cached_property
 import torch
 from torch import Tensor, nn
 
-from cnnviz import graph
-from cnnviz.catalog import did_you_mean, imagenet_classes
 from cnnviz.errors import MethodError, UsageMistake
-from cnnviz.weights import reason
+from cnnviz.graph import receptive_field
+from cnnviz.graph.fold_batchnorm import fold
+from cnnviz.models.catalog import did_you_mean, imagenet_classes
+from cnnviz.models.weights import reason
 
 NAMES_TOLD = 6
 CPU = torch.device("cpu")
@@ -184,7 +185,7 @@ class Network:
 
         Raises MethodError where there is none.
         """
-        found = graph.layers(self.module, size)
+        found = receptive_field.layers(self.module, size)
         shapes = {layer.name: layer.shape for layer in found if len(layer.shape) == 3 and min(layer.shape[1:]) > 1}
         # channels last, as Swin's, are square in their first two axes where the input is
         names = [name for name, (a, b, c) in shapes.items() if not (size[0] == size[1] and a == b != c)]
@@ -198,7 +199,7 @@ class Network:
 
         A convolution's own output is another one then.
         """
-        return replace(self, module=graph.fold(self.module))
+        return replace(self, module=fold(self.module))
 
     def to(self, device: torch.device, dtype: torch.dtype) -> "Network":
         """Return the network on a device, in a floating-point type, its filters stored channels last.

@@ -9,11 +9,11 @@ from typing import Any, BinaryIO
 import numpy as np
 from PIL import Image, ImageFile, PngImagePlugin
 
-from cnnviz import recipe as recipes
-from cnnviz.images import MAX_PIXELS, read_bytes
-from cnnviz.images.colour import to_rgb
-from cnnviz.images.header import opened
-from cnnviz.images.whole import check_whole
+from cnnviz.io.color import to_rgb
+from cnnviz.io.header import MAX_PIXELS, opened
+from cnnviz.io.integrity import check_whole
+from cnnviz.io.recipe import KEY, Recipe, dump, to_comment, to_xmp
+from cnnviz.io.source import read_bytes
 from cnnviz.video.clip import Clip, Frame
 
 DEFAULT = 100  # milliseconds of a frame that gives none, or less than the 20 that players keep to
@@ -69,20 +69,20 @@ def _frames(data: bytes, max_pixels: int) -> Iterator[Frame]:
             time += length
 
 
-def save(file: BinaryIO, frames: Moments, kind: str, recipe: recipes.Recipe) -> None:
+def save(file: BinaryIO, frames: Moments, kind: str, recipe: Recipe) -> None:
     """Write frames as GIF, PNG (which is APNG) or WEBP, for ever repeated, with the recipe inside."""
     pictures = [Image.fromarray(frame.picture) for frame in frames]
     options: dict[str, Any] = {"save_all": True, "loop": 0, "duration": _durations(frames, 10 if kind == "GIF" else 1)}
     if kind == "GIF":
         palette = _palette(frames)
         pictures = [picture.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG) for picture in pictures]
-        options |= {"comment": recipes.to_comment(recipe), "optimize": False, "disposal": 1}
+        options |= {"comment": to_comment(recipe), "optimize": False, "disposal": 1}
     elif kind == "PNG":
         text = PngImagePlugin.PngInfo()
-        text.add_itxt(recipes.KEY, recipes.dump(recipe))
+        text.add_itxt(KEY, dump(recipe))
         options |= {"pnginfo": text}
     else:
-        options |= {"xmp": recipes.to_xmp(recipe), "quality": 90, "method": 4}
+        options |= {"xmp": to_xmp(recipe), "quality": 90, "method": 4}
     pictures[0].save(file, kind, append_images=pictures[1:], **options)
 
 

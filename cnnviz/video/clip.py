@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnviz.errors import PhotoError
-from cnnviz.images import MAX_PIXELS, START, may_be_picture
+from cnnviz.io.header import MAX_PIXELS, START, may_be_picture
 
 Picture = NDArray[np.uint8]
 

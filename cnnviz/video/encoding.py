@@ -14,11 +14,11 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from cnnviz import recipe as recipes
-from cnnviz.images import Note
+from cnnviz.io.color import Note
+from cnnviz.io.recipe import KEY, Recipe, dump
+from cnnviz.video.audio import Sound
 from cnnviz.video.clip import Frame, Picture
 from cnnviz.video.container import EXACT, opened
-from cnnviz.video.sound import Sound
 
 # Quality where a person sees no loss. Threads change the bytes, so their number is not the machine's. x264's macroblock
 # tree gave other bytes for the same frames in 11 of 250 runs, also with one thread; without it in none.
@@ -32,7 +32,7 @@ FINEST = 1 << 31
 
 
 def encode(
-    file: BinaryIO, frames: Iterable[Frame], container: str, recipe: recipes.Recipe, rate: Fraction,
+    file: BinaryIO, frames: Iterable[Frame], container: str, recipe: Recipe, rate: Fraction,
     time_base: Fraction, sound_from: Path | None, note: Note,
 ) -> None:  # fmt: skip
     """Write frames into an open file as ``container`` (FFmpeg's name), with the sound of another clip beside them.
@@ -42,7 +42,7 @@ def encode(
     options = {"fflags": "+bitexact"} | ({"movflags": "use_metadata_tags"} if container in ("mp4", "mov") else {})
     with ExitStack() as stack:
         target = stack.enter_context(av.open(file, "w", format=container, container_options=options))
-        target.metadata[recipes.KEY] = recipes.dump(recipe)
+        target.metadata[KEY] = dump(recipe)
         source = iter(frames)
         first = next(source)
         stream = _stream(target, first.picture, rate, time_base)

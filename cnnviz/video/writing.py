@@ -6,10 +6,10 @@ from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
-from cnnviz import output
 from cnnviz.errors import OutputError, UsageMistake, shown
-from cnnviz.images import Note
-from cnnviz.recipe import Recipe
+from cnnviz.io import write as output
+from cnnviz.io.color import Note
+from cnnviz.io.recipe import Recipe
 from cnnviz.video.clip import Frame
 
 KINDS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm",

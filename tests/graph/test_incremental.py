@@ -13,7 +13,9 @@ import torch.nn.functional as F
 import torchvision
 from torch import Tensor, nn
 
-from cnnviz.graph import Incremental, UntraceableError, fold
+from cnnviz.graph.fold_batchnorm import fold
+from cnnviz.graph.incremental import Incremental
+from cnnviz.graph.tape import UntraceableError
 
 Box = tuple[int, int, int, int]
 SIZES = [(37, 53), (61, 45), (75, 99)]

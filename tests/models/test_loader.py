@@ -11,10 +11,11 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torchvision import models
 
-from cnnviz import catalog, load_network, weights
+from cnnviz import load_network
 from cnnviz.errors import UsageMistake, WeightsError
-from cnnviz.models import checkpoint, loader
-from cnnviz.models.network import Network
+from cnnviz.models import catalog, checkpoint, weights
+from cnnviz.models.loader import AUXILIARY, IMAGENET_MEAN, IMAGENET_STD, _recipe, blank
+from cnnviz.models.network import Network, Recipe
 
 TORCHVISION = models.list_models(module=models)
 # 2.5 GB of weights each: shapes alone, without memory for the weights.
@@ -67,7 +68,7 @@ def test_a_torchvision_network_from_a_file_is_torchvisions(name: str, tmp_path: 
     (tmp_path / "a.safetensors").unlink()
     mine = network.module.state_dict()
     assert all(torch.equal(other[key], mine[key]) for key in mine)
-    dropped = loader.AUXILIARY.get(name, ("none",))
+    dropped = AUXILIARY.get(name, ("none",))
     assert mine.keys() == {key for key in state if not key.startswith(dropped)}
 
 
@@ -78,7 +79,7 @@ def test_a_giants_tensors_are_torchvisions_by_shape(name: str):
     with checkpoint.Hollow():
         module = oracle(name, **({"image_size": 518} if name == "vit_h_14" else {}))
     state = module.state_dict()
-    mine = loader.blank(name)
+    mine = blank(name)
     assert {key: tensor.shape for key, tensor in mine.state_dict().items()} == {k: t.shape for k, t in state.items()}
     assert sum(tensor.numel() for tensor in mine.parameters()) == theirs.meta["num_params"]
     side = catalog.entries()[name].size
@@ -87,7 +88,7 @@ def test_a_giants_tensors_are_torchvisions_by_shape(name: str):
 
 @pytest.mark.parametrize("name", TORCHVISION)
 def test_the_recipe_is_that_of_the_weights(name: str):
-    theirs, mine = models.get_model_weights(name).DEFAULT.transforms(), loader._recipe(catalog.entries()[name], False)
+    theirs, mine = models.get_model_weights(name).DEFAULT.transforms(), _recipe(catalog.entries()[name], False)
     assert [*mine.size] == theirs.crop_size * 2
     assert [mine.resize] == theirs.resize_size
     assert mine.interpolation == theirs.interpolation.value
@@ -96,13 +97,13 @@ def test_the_recipe_is_that_of_the_weights(name: str):
 
 @pytest.mark.parametrize("name", ["regnet_x_400mf", "timm:vit_base_mci_224", "timm:regnetx_002", "timm:vgg11"])
 def test_networks_that_compute_while_they_are_built_have_layers_too(name: str):
-    module = loader.blank(name)
+    module = blank(name)
     assert all(tensor.is_meta for tensor in (*module.parameters(), *module.buffers()))
 
 
 def test_networks_that_turn_their_input_over_do_so():
     for name in ("googlenet", "inception_v3"):
-        assert loader.blank(name).transform_input is True
+        assert blank(name).transform_input is True
 
 
 def old_densenet(key: str) -> str:
@@ -164,9 +165,7 @@ def test_a_recipe_of_ones_own(tuned: tuple[Path, nn.Module]):
     assert (given.size, given.resize, given.interpolation) == ((96, 96), round(96 * 256 / 224), "bicubic")
     assert (given.mean, given.std) == ((0.0, 0.5, 1.0), (1.0, 2.0, 3.0))
     assert load(size=96, resize=96).recipe.resize == 96
-    assert load(resize=300).recipe == loader.Recipe(
-        (224, 224), 300, "bilinear", loader.IMAGENET_MEAN, loader.IMAGENET_STD
-    )
+    assert load(resize=300).recipe == Recipe((224, 224), 300, "bilinear", IMAGENET_MEAN, IMAGENET_STD)
 
 
 @pytest.mark.parametrize(
@@ -194,11 +193,11 @@ def test_names_that_nobody_knows():
     with pytest.raises(UsageMistake, match="no network is named 'resnet19'; did you mean resnet1"):
         load_network("resnet19")
     with pytest.raises(UsageMistake, match="no network is named 'resnet19'"):
-        loader.blank("resnet19")
+        blank("resnet19")
     with pytest.raises(UsageMistake, match="timm knows no network named 'resnet19'; did you mean resnet1"):
-        loader.blank("timm:resnet19")
+        blank("timm:resnet19")
     with pytest.raises(UsageMistake, match=r"no weights named 'resnet18\.a1_in2k'; did you mean resnet18\.a1_in1k"):
-        loader.blank("timm:resnet18.a1_in2k")
+        blank("timm:resnet18.a1_in2k")
 
 
 def test_weights_of_another_network_are_told_in_one_line(tuned: tuple[Path, nn.Module]):

@@ -7,8 +7,9 @@ import torch
 from torch import Tensor, nn
 
 import cnnviz
-from cnnviz import Network, catalog, load_network
+from cnnviz import Network, load_network
 from cnnviz.errors import MethodError, UsageMistake
+from cnnviz.models import catalog
 from cnnviz.models.loader import pick_device, pick_dtype
 
 

@@ -12,9 +12,9 @@ from onnx.reference import ReferenceEvaluator
 from onnx.reference.op_run import OpRun
 
 from cnnviz.errors import WeightsError
-from cnnviz.models import onnx_weights, zfnet
-from cnnviz.models.onnx_weights import read_zfnet
+from cnnviz.models import zfnet, zfnet_onnx
 from cnnviz.models.zfnet import PAPER, ZOO, ZFNet, build
+from cnnviz.models.zfnet_onnx import read_zfnet
 
 ORDER = [
     *("conv1", "relu1", "pool1", "norm1", "conv2", "relu2", "pool2", "norm2"),
@@ -352,7 +352,7 @@ def test_cut_files_are_refused(small, tmp_path):
 def test_too_large_a_file_is_not_read(tmp_path):
     path = tmp_path / "huge.onnx"
     with path.open("wb") as file:
-        file.truncate(onnx_weights.LARGEST + 1)
+        file.truncate(zfnet_onnx.LARGEST + 1)
     with pytest.raises(WeightsError, match="536870913 bytes"):
         read_zfnet(path)
 

@@ -1,0 +1,1 @@
+"""Changes that fool a network, judged as written files; physical patches; robustness."""

@@ -1,0 +1,1 @@
+"""How every command runs: options, jobs, recipe, resume, JSON, console."""

@@ -1,0 +1,274 @@
+"""Many inputs: which files, where each result goes, what happens when one fails."""
+
+import json
+import os
+import re
+import stat
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from cnnviz.app.console import Console
+from cnnviz.errors import (
+    CnnvizError,
+    MethodError,
+    PhotoError,
+    Status,
+    UsageMistake,
+    WeightsError,
+    internal,
+    shown,
+    worst,
+)
+from cnnviz.io import recipe, write
+
+SCHEMA = "cnnviz/1"
+ENDINGS = frozenset({
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".gif", ".tif", ".tiff", ".bmp", ".dib",
+    ".ppm", ".pgm", ".pbm", ".pnm", ".pfm", ".jp2", ".j2k", ".jpx", ".avif", ".ico", ".heic", ".heif",
+})  # fmt: skip
+STREAM = re.compile(r"-|/dev/stdin|(?:/dev|/proc/self)/fd/\d+")
+Line = dict[str, Any]
+INTERRUPTED = "interrupted"  # in a line: what is done is kept, and the run ends here
+
+
+@dataclass(frozen=True)
+class Job:
+    """One input and where its result goes.
+
+    ``source`` the path as it was found, "-" for standard input, or a network's name; ``folder`` its place below the
+    folder that was named; ``output`` the file, "-" for standard output, None where nothing is written; ``extra`` a
+    second file; ``tree`` whether the folders of both are made when they are missing; ``trouble`` why it cannot be
+    read.
+    """
+
+    source: str
+    folder: str = ""
+    output: str | None = None
+    extra: str | None = None
+    tree: bool = False
+    trouble: str = ""
+
+    @property
+    def stem(self) -> str:
+        """The input's name without its ending; "stdin" for a stream."""
+        return "stdin" if STREAM.fullmatch(self.source) else Path(self.source).stem
+
+    @property
+    def name(self) -> str:
+        """The input's base name; "-" for a stream."""
+        return "-" if STREAM.fullmatch(self.source) else Path(self.source).name
+
+
+def find(inputs: Iterable[str], skip: Callable[[Path], bool] = lambda _: False) -> list[Job]:
+    """Return a job for every input: files as given, folders walked in order of names.
+
+    From a folder are taken the files that end like a picture or begin like one; hidden ones are left out, and so
+    are those that ``skip`` names. A path given twice is taken once.
+    """
+    jobs: dict[str, Job] = {}
+    for given in inputs:
+        if not given:
+            raise UsageMistake("the name of an input is empty")
+        if not os.path.isdir(given):
+            jobs.setdefault(given, Job(given))
+            continue
+        found = [(path, trouble) for path, trouble in _walk(Path(given)) if trouble or not skip(path)]
+        if not found:
+            raise UsageMistake(f"{shown(given)}: holds no pictures")
+        for path, trouble in found:
+            folder = "" if trouble else str(path.parent.relative_to(given))
+            jobs.setdefault(str(path), Job(str(path), folder, trouble=trouble))
+    return list(jobs.values())
+
+
+def _walk(folder: Path) -> Iterator[tuple[Path, str]]:
+    """Yield the pictures below a folder, and the folders that cannot be read with the reason."""
+    closed: list[OSError] = []
+    for root, folders, files in os.walk(folder, onerror=closed.append):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(files):
+            path = Path(root) / name
+            if not name.startswith(".") and (path.suffix.lower() in ENDINGS or _begins_like_picture(path)):
+                yield path, ""
+    for error in closed:
+        yield Path(error.filename), (error.strerror or str(error)).lower()
+
+
+def _begins_like_picture(path: Path) -> bool:
+    from cnnviz.io.header import START, may_be_picture
+
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            return False
+        with path.open("rb") as file:
+            return may_be_picture(file.read(START))
+    except OSError:
+        return False
+
+
+def plan(
+    inputs: Sequence[str], target: str | None, ending: str, endings: Sequence[str] = tuple(write.FORMATS)
+) -> list[Job]:
+    """Return a job for every input with its output: ``target`` is a file, a folder, "-" or None for here.
+
+    Under a folder the input tree is mirrored, and a result is named after its input: STEM + ``ending``. Two inputs
+    of one stem keep their whole names. ``endings`` are those a file may have. Results of an earlier run in an input
+    folder are left out.
+    """
+    root = Path(target or ".")
+    jobs = find(inputs, lambda path: is_folder(target) and _is_result(path, root, ending))
+    return _name(jobs, target, ending, "-o", endings)
+
+
+def over_network(name: str, target: str | None, ending: str) -> list[Job]:
+    """Return the one job of a command over a network, which ``source`` names; its result is called after it."""
+    if not is_folder(target):
+        return _name([Job(name)], target, ending, "-o")
+    plain = re.sub(r"[^\w.-]", "-", name)  # timm:NAME has what some file systems lack
+    return [Job(name, output=str(Path(target or ".") / (plain + ending)), tree=True)]
+
+
+def with_extra(jobs: Sequence[Job], target: str, ending: str, option: str) -> list[Job]:
+    """Return the jobs with a second file each, planned as the first; ``option`` is what the user asked with."""
+    pairs = zip(jobs, _name(jobs, target, ending, option), strict=True)
+    return [replace(job, extra=other.output, tree=job.tree or other.tree) for job, other in pairs]
+
+
+def is_folder(target: str | None) -> bool:
+    """Return whether results go to a folder: none is named, one that exists, or a name that ends in a slash."""
+    return target is None or target.endswith("/") or os.path.isdir(target)
+
+
+def _name(
+    jobs: Sequence[Job], target: str | None, ending: str, option: str, endings: Sequence[str] = tuple(write.FORMATS)
+) -> list[Job]:
+    root = Path(target or ".")
+    if not is_folder(target):
+        if len(jobs) > 1:
+            raise UsageMistake(f"{option} {shown(str(target))}: {len(jobs)} inputs need a folder; end it with a slash")
+        endings = (Path(ending).suffix,) if not ending.endswith((".png", ".mp4")) else endings
+        if target not in write.STDOUT and not str(target).lower().endswith(tuple(endings)):
+            raise UsageMistake(f"{option} {shown(str(target))}: end the name in {', '.join(endings)}")
+        return [replace(job, output="-" if target in write.STDOUT else target) for job in jobs]
+    named = [replace(job, output=str(root / job.folder / (job.stem + ending)), tree=True) for job in jobs]
+    shared = {path for path, count in Counter(job.output for job in named).items() if count > 1}
+    return [
+        replace(job, output=str(root / job.folder / (Path(job.source).name + ending))) if job.output in shared else job
+        for job in named
+    ]
+
+
+def _is_result(path: Path, root: Path, ending: str) -> bool:
+    """Return whether a file in an input folder is a result of an earlier run of the same command."""
+    inside = Path(os.path.realpath(root)) in Path(os.path.realpath(path)).parents
+    return inside and path.name.endswith(ending) and recipe.read(path) is not None
+
+
+def run(
+    command: str,
+    jobs: Sequence[Job],
+    one: Callable[[Job], Line],
+    console: Console,
+    *,
+    tell: Callable[[Job, Line], None] | None = None,
+    lines: bool = False,
+    overwrite: bool = False,
+    seed: int = 0,
+) -> Status:
+    """Do ``one`` for every job; a job that fails is told in one line and does not stop the rest.
+
+    With ``lines`` every job prints one JSON object on standard output, failures too; without, ``tell`` prints what a
+    person wants to read there. Weights that are not to be had and wrong usage end the run. Returns the exit status.
+    """
+    if lines and any("-" in (job.output, job.extra) for job in jobs):
+        raise UsageMistake("standard output takes the picture (-o -) or the lines of --json, not both")
+    _refuse_clashes(jobs)
+    empty: Line = {"schema": SCHEMA, "command": command, "input": None, "output": None, "status": "ok", "error": None,
+                   "network": None, "seconds": 0.0, "seed": seed}  # fmt: skip
+    statuses = set()
+    for number, job in enumerate(jobs):
+        started = time.monotonic()
+        line, interrupted = empty | {"input": job.source, "output": job.output}, False
+        try:
+            line |= _attempt(job, one, overwrite=overwrite)
+            interrupted = line.pop(INTERRUPTED, False)
+            statuses.add(Status.MISSED if line["status"] == "missed" else Status.OK)
+        except (UsageMistake, WeightsError) as error:  # it would be the same for all
+            for rest in jobs[number:] if lines else ():
+                print_line(empty | {"input": rest.source, "status": "error", "error": str(error)})
+            raise
+        except CnnvizError as error:
+            line |= {"status": "error", "error": f"{shown(job.source)}: {error}", "output": None}
+            statuses.add(error.status)
+            console.error(line["error"])
+        line["seconds"] = round(time.monotonic() - started, 3)
+        if lines:
+            print_line(line)
+        if line["status"] != "error":
+            _tell(job, line, None if lines else tell, console)
+        if interrupted:
+            statuses.add(Status.INTERRUPTED)
+            break
+    return worst(statuses)
+
+
+def _tell(job: Job, line: Line, tell: Callable[[Job, Line], None] | None, console: Console) -> None:
+    if tell:
+        tell(job, line)
+    files = [shown(path) for path in (line["output"], job.extra) if path not in (None, "-")]
+    if files:
+        console.note(f"{shown(job.source)} -> {', '.join(files)}")
+
+
+def _refuse_clashes(jobs: Sequence[Job]) -> None:
+    """Refuse, before any work, to write to an input or to write one file twice, whatever links lead there."""
+    inputs = {mark for job in jobs for mark in _marks(job.source, 0)}
+    taken: dict[str, str] = {}
+    for job in jobs:
+        for path in filter(None, (job.output, job.extra)):
+            if inputs & _marks(path, 1):
+                raise UsageMistake(f"{shown(path)}: is an input, and an input is never written to")
+            place = path if path == "-" else os.path.realpath(path)
+            if place in taken:
+                both = f"{taken[place]} and {shown(job.source)}"
+                raise UsageMistake(f"{both} would both be written to {shown(path)}; run them apart")
+            taken[place] = shown(job.source)
+
+
+def _marks(path: str, stream: int) -> set[Any]:
+    """Return what a file is known by: its real path, and its number on its disk, which hard links share."""
+    known: set[Any] = set() if path == "-" else {os.path.realpath(path)}
+    try:
+        found = os.stat(stream if path == "-" else path)
+    except OSError:
+        return known
+    return known | {(found.st_dev, found.st_ino)} if stat.S_ISREG(found.st_mode) else known
+
+
+def _attempt(job: Job, one: Callable[[Job], Line], *, overwrite: bool) -> Line:
+    """Do one job; whatever goes wrong, but for a reader that has gone, is a CnnvizError."""
+    try:
+        if job.trouble:
+            raise PhotoError(job.trouble)
+        for path in filter(None, (job.output, job.extra)):  # before any work
+            if job.tree:
+                write.make_folder(Path(path).parent)
+            write.check(path, overwrite=overwrite)
+        return one(job)
+    except (CnnvizError, BrokenPipeError):
+        raise
+    except MemoryError as error:
+        raise MethodError("does not fit into memory") from error
+    except Exception as error:
+        raise MethodError(internal(error)) from error
+
+
+def print_line(line: Line) -> None:
+    """Print one JSON object as a line of standard output, at once."""
+    sys.stdout.write(json.dumps(line, allow_nan=False) + "\n")
+    sys.stdout.flush()

@@ -1,0 +1,146 @@
+"""What is written on a command line beside plain numbers and words: names, triples, boxes, names with weights."""
+
+import math
+from typing import Any
+
+import click
+from click.shell_completion import CompletionItem
+
+from cnnviz.models import catalog
+
+
+class ModelName(click.ParamType):  # type: ignore[type-arg,unused-ignore]
+    """A network's name, refused before anything heavy is loaded."""
+
+    name = "name"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the name if the catalogue knows it."""
+        if catalog.find(value) is None:
+            near = catalog.did_you_mean(value, list(catalog.entries()), "; see cnnviz models")
+            self.fail(f"no network is named {value!r}{near}", param, ctx)
+        return value
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Return the networks that begin so."""
+        return [CompletionItem(name) for name in catalog.entries() if name.startswith(incomplete)]
+
+
+class ClassName(click.ParamType):  # type: ignore[type-arg,unused-ignore]
+    """A class's name or index; judged once the network is known."""
+
+    name = "class"
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Return the ImageNet classes that begin so."""
+        names = catalog.imagenet_classes()
+        return [CompletionItem(name) for name in names if name.lower().startswith(incomplete.lower())]
+
+
+class AttributionNames(click.ParamType):  # type: ignore[type-arg,unused-ignore]
+    """Methods of attribution with commas between them, each taken once."""
+
+    name = "methods"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        """Return the names in order."""
+        names = value if isinstance(value, tuple) else tuple(part.strip() for part in str(value).split(","))
+        for name in names:
+            if name not in catalog.ATTRIBUTIONS:
+                known = f"; take some of {', '.join(catalog.ATTRIBUTIONS)}"
+                near = catalog.did_you_mean(name, list(catalog.ATTRIBUTIONS), known)
+                self.fail(f"no method is named {name!r}{near}", param, ctx)
+        return tuple(dict.fromkeys(names))
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Return the methods that go on from the last comma."""
+        before, comma, begun = incomplete.rpartition(",")
+        return [CompletionItem(before + comma + name) for name in catalog.ATTRIBUTIONS if name.startswith(begun)]
+
+
+class Survive(click.ParamType):  # type: ignore[type-arg,unused-ignore]
+    """Names of what a change must survive, with commas between them."""
+
+    name = "names"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        """Return the names, each once."""
+        words = value if isinstance(value, tuple) else str(value).split(",")
+        names = tuple(word.strip() for word in words if word.strip())
+        if unknown := [name for name in names if name not in catalog.SURVIVE]:
+            self.fail(f"{unknown[0]!r} is none of {', '.join(catalog.SURVIVE)}", param, ctx)
+        return tuple(dict.fromkeys(names))
+
+
+def joined(_ctx: click.Context, _param: click.Parameter, value: tuple[tuple[str, ...], ...]) -> tuple[str, ...]:
+    """Return the names of an option that is given several times, or with commas, as one list."""
+    return tuple(dict.fromkeys(name for names in value for name in names))
+
+
+class Triple(click.ParamType):  # type: ignore[type-arg,unused-ignore]
+    """Three numbers for red, green and blue, such as 0.5,0.5,0.5; one number stands for all three."""
+
+    name = "r,g,b"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, ...]:
+        """Return three floats."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            numbers = tuple(float(part) for part in str(value).split(","))
+        except ValueError:
+            numbers = ()
+        if len(numbers) not in (1, 3):
+            self.fail(f"{value!r} is not three numbers such as 0.485,0.456,0.406", param, ctx)
+        return numbers * 3 if len(numbers) == 1 else numbers
+
+
+class Finite(click.FloatRange):
+    """A number in a range; click's own takes NaN for one in every range."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return a float that is a number and not infinite."""
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is not a finite number", param, ctx)
+        return number
+
+
+class Box(click.ParamType):  # type: ignore[type-arg,unused-ignore]
+    """A rectangle: x and y of its top left corner, width and height, in whole pixels, such as 40,60,200,120."""
+
+    name = "x,y,w,h"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+        """Return four integers."""
+        if isinstance(value, tuple):
+            return value
+        parts = str(value).split(",")
+        if len(parts) != 4 or not all(part.strip().isdecimal() and len(part) < 10 for part in parts):
+            self.fail(f"{value!r} is not four whole numbers such as 40,60,200,120", param, ctx)
+        numbers = tuple(map(int, parts))
+        if 0 in numbers[2:]:
+            self.fail(f"{value!r} has no width or no height", param, ctx)
+        return numbers
+
+
+class Weighted(click.ParamType):  # type: ignore[type-arg,unused-ignore]
+    """A name and its weight, such as blocks.4=0.5; a name alone weighs 1. The text stays as it is: see ``weighted``."""
+
+    name = "name=weight"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the text if its weight is a number other than 0."""
+        name, weight = weighted(value)
+        if not name or not math.isfinite(weight) or not weight:
+            self.fail(f"{value!r} is not a name, =, and a number other than 0", param, ctx)
+        return value
+
+
+def weighted(text: str) -> tuple[str, float]:
+    """Return a name and its weight: 1 where there is none."""
+    name, equals, number = text.rpartition("=")
+    try:
+        return (name, float(number)) if equals else (text, 1.0)
+    except ValueError:
+        return text, math.nan

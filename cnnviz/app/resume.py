@@ -1,0 +1,99 @@
+"""Long work that is stopped keeps what it has: Ctrl-C and --time-limit, and --resume to go on."""
+
+import contextlib
+import signal
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from cnnviz.app.console import Console
+from cnnviz.errors import MethodError, shown
+from cnnviz.io import recipe, write
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+SAME = ("command", "options", "seed", "versions", "network", "input")
+ENDING = ".partial.npz"
+
+
+class Stop:
+    """Whether work is to stop: a person pressed Ctrl-C, or the seconds of ``limit`` are over."""
+
+    def __init__(self, limit: float | None) -> None:
+        self.interrupted = False
+        self._end = None if limit is None else time.monotonic() + limit
+
+    def __call__(self) -> bool:
+        """Return whether to stop now."""
+        return self.interrupted or (self._end is not None and time.monotonic() >= self._end)
+
+
+@contextlib.contextmanager
+def stopping(limit: float | None) -> Iterator[Stop]:
+    """Let Ctrl-C ask for an end, not force it; a second one forces it."""
+    stop = Stop(limit)
+
+    def ask(_number: int, _frame: FrameType | None) -> None:
+        stop.interrupted = True
+        signal.signal(signal.SIGINT, before)
+
+    before = signal.signal(signal.SIGINT, ask)
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def mark(done: "Tensor") -> str:
+    """Return what a caption says first of work that is not whole; "" where it is."""
+    return "" if done.all() else f"partial, {done.float().mean():.0%} of the places; "
+
+
+def place(job_output: str | None) -> Path | None:
+    """Return where unfinished work of a picture is kept: beside it; nowhere for standard output."""
+    return None if job_output is None or job_output in write.STDOUT else Path(job_output + ENDING)
+
+
+def keep(path: Path | None, arrays: "Mapping[str, NDArray[Any]]", of: recipe.Recipe) -> None:
+    """Keep unfinished work with the recipe of what it is to become."""
+    if path:
+        write.check(str(path), overwrite=False)
+        write.write_arrays(str(path), arrays, of)
+
+
+def find(
+    path: Path | None, wanted: recipe.Recipe, console: Console, names: Sequence[str] = ("logits", "totals")
+) -> "dict[str, NDArray[Any]] | None":
+    """Return the arrays ``names`` of unfinished work of the same recipe; None where there is none, or of another."""
+    if path is None or not path.exists():
+        return None
+    there = recipe.read(path) or {}
+    if any(there.get(key) != wanted[key] for key in SAME):
+        console.note(f"{shown(str(path))}: belongs to other settings, another photo or version; starting anew")
+        return None
+    from cnnviz.io.arrays import read_arrays
+
+    found = read_arrays(path, names)
+    if len(found) < len(names):
+        raise MethodError(f"{shown(str(path))}: is not whole; remove it to start anew")
+    return found
+
+
+def finished(path: str | None, wanted: recipe.Recipe) -> dict[str, Any] | None:
+    """Return the numbers in a picture that is there already, whole and of the same recipe; None otherwise."""
+    there = recipe.read(Path(path)) if path and path not in write.STDOUT else None
+    same = there is not None and all(there.get(key) == wanted[key] for key in SAME)
+    numbers = there.get("numbers") if there and same else None
+    unfinished = {"positions_done", "steps_done", "frames_done"}
+    return numbers if isinstance(numbers, dict) and not unfinished & set(numbers) else None
+
+
+def forget(path: Path | None) -> None:
+    """Remove unfinished work that has become whole. What cnnviz did not write stays."""
+    if path and recipe.read(path) is not None:
+        with contextlib.suppress(OSError):
+            path.unlink()

@@ -1,0 +1,1 @@
+"""Which pixels a class score depends on, and whether a map of them is faithful."""

@@ -1,0 +1,106 @@
+"""Parameter randomisation: does a map depend on what the network learned?
+
+Adebayo et al., "Sanity Checks for Saliency Maps", 2018 (arXiv:1810.03292), section 3: the weights are randomised
+from the logits down, more and more of them, and each time the map is made again and compared. We depart in two
+things: each tensor's values are shuffled, not drawn anew from the initialisation, which a file of weights does not
+tell; and a few stages stand for all layers, since each costs a map.
+"""
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from cnnviz.errors import MethodError, UsageMistake
+from cnnviz.models.network import Network
+
+
+@dataclass(frozen=True)
+class Randomization:
+    """How like the first maps those of ever less trained networks are.
+
+    ``down_to`` the name of the lowest layer randomised at each stage; ``signed`` and ``absolute`` (stages, maps)
+    Spearman's rank correlation, -1 to 1, of the maps and of their magnitudes with those of the trained network.
+    """
+
+    down_to: tuple[str, ...]
+    signed: Tensor
+    absolute: Tensor
+
+
+def randomization(
+    network: Network,
+    make: Callable[[Network], Tensor],
+    maps: Tensor,
+    *,
+    stages: int = 5,
+    seed: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+) -> Randomization:
+    """Randomise a network from the logits down and make its maps again at each stage.
+
+    ``make`` gives the maps (maps, h, w) of a network; ``maps`` are those of the trained one. The first of ``stages``
+    is the last layer with parameters; the others are the rest in parts of equally many layers, downwards in the
+    order of definition. Running means and variances stay. ``seed`` draws the shuffles; ``progress`` is told (done,
+    stages). Raises MethodError for a network without parameters.
+    """
+    if stages < 1:
+        raise UsageMistake("at least 1 stage is needed")
+    module = copy.deepcopy(network.module)
+    generator = torch.Generator().manual_seed(seed)
+    parts = cascade(module, stages)
+    signed, absolute = [], []
+    for done, part in enumerate(parts, 1):
+        for _, layer in part:
+            shuffle(layer, generator)
+        again = make(replace(network, module=module))
+        pairs = list(zip(maps, again, strict=True))
+        signed.append([spearman(one, other) for one, other in pairs])
+        absolute.append([spearman(one.abs(), other.abs()) for one, other in pairs])
+        if progress:
+            progress(done, len(parts))
+    names = tuple(part[-1][0] for part in parts)
+    return Randomization(names, torch.tensor(signed, dtype=torch.float64), torch.tensor(absolute, dtype=torch.float64))
+
+
+def cascade(module: nn.Module, stages: int) -> list[list[tuple[str, nn.Module]]]:
+    """Return the layers with parameters of their own, from the last to the first, in at most ``stages`` parts."""
+    layers = [(name, layer) for name, layer in module.named_modules() if any(True for _ in layer.parameters(False))]
+    if not layers:
+        raise MethodError("the network has no parameters to randomise")
+    last, *rest = reversed(layers)
+    count = min(stages - 1, len(rest))
+    edges = [round(part * len(rest) / count) for part in range(count + 1)] if count else []
+    return [[last], *(rest[low:high] for low, high in pairwise(edges))]
+
+
+def shuffle(layer: nn.Module, generator: torch.Generator) -> None:
+    """Shuffle the values of each parameter tensor of a layer, in place."""
+    with torch.no_grad():
+        for tensor in layer.parameters(recurse=False):
+            order = torch.randperm(tensor.numel(), generator=generator).to(tensor.device)
+            tensor.copy_(tensor.flatten()[order].view(tensor.shape))
+
+
+def spearman(one: Tensor, other: Tensor) -> float:
+    """Return the rank correlation of two maps (h, w), -1 to 1, over the pixels where neither is NaN.
+
+    Equal values share their mean rank. 0 where one map is flat: it orders nothing.
+    """
+    known = ~(one.isnan() | other.isnan())
+    if not known.any():
+        return 0.0
+    a, b = (_ranks(values[known]) for values in (one, other))
+    a, b = a - a.mean(), b - b.mean()
+    spread = float(a.square().sum().sqrt() * b.square().sum().sqrt())
+    return float((a * b).sum()) / spread if spread > 0 else 0.0
+
+
+def _ranks(values: Tensor) -> Tensor:
+    """Return the ranks (n,) of values (n,), in float64; equal values share the mean of theirs."""
+    _, place, count = torch.unique(values, return_inverse=True, return_counts=True)
+    middle: Tensor = count.cumsum(0).double() - (count - 1) / 2
+    return middle[place]

@@ -1,0 +1,142 @@
+"""Windows over a network's input: their places, the order in which they are done, and maps made of their values."""
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from cnnviz.errors import MethodError, UsageMistake
+from cnnviz.graph.region import Box
+
+Border = Literal["inside", "overhang"]
+FEWEST = 3  # places along a side that the coarsest level has
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Places of a square window on an input of ``size`` (h, w): ``tops`` and ``lefts`` of its corner, in pixels."""
+
+    tops: range
+    lefts: range
+    window: int
+    size: tuple[int, int]
+
+    @classmethod
+    def over(cls, size: tuple[int, int], window: int, stride: int, border: Border = "inside") -> "Grid":
+        """Return the places a window takes. Raises MethodError where it is larger than the input."""
+        if window < 1 or stride < 1:
+            raise UsageMistake("window and stride are at least 1 pixel")
+        if window > min(size):
+            raise MethodError(
+                f"the window of {window} pixels is larger than the network's input of {size[1]}x{size[0]}"
+            )
+
+        def starts(side: int) -> range:
+            if border == "overhang":
+                return range(stride - window, side, stride)
+            # captum's rule: ceil((side - window) / stride) + 1 windows
+            return range(0, -(-(side - window) // stride) * stride + 1, stride)
+
+        return cls(starts(size[0]), starts(size[1]), window, size)
+
+    @cached_property
+    def positions(self) -> list[tuple[int, int]]:
+        """The windows' top-left corners (y, x), row-major."""
+        return list(product(self.tops, self.lefts))
+
+    @cached_property
+    def boxes(self) -> list[Box]:
+        """The part of the input that each window covers."""
+        height, width = self.size
+        return [
+            (max(y, 0), max(x, 0), min(y + self.window, height), min(x + self.window, width))
+            for y, x in self.positions
+        ]  # fmt: skip
+
+    def levels(self) -> list[list[int]]:
+        """Return all positions from coarse to fine: each level halves the distance between those done.
+
+        The order depends on the grid alone, never on what was found.
+        """
+        rows, columns = len(self.tops), len(self.lefts)
+        step = 1
+        while min(rows, columns) > (FEWEST - 1) * 2 * step:
+            step *= 2
+        starts = (rows - 1) % step // 2, (columns - 1) % step // 2
+        done: set[int] = set()
+        found = []
+        while step:
+            lines = (range(start % step, count, step) for start, count in zip(starts, (rows, columns), strict=True))
+            level = [row * columns + column for row, column in product(*lines)]
+            found.append([index for index in level if index not in done])
+            done.update(level)
+            step //= 2
+        return found
+
+    def zones(self, limit: int, costs: Callable[[Sequence[Box]], Sequence[float]]) -> list[list[int]]:
+        """Return all positions, level by level, in batches of at most ``limit`` that cost alike.
+
+        Rows are put beside rows, columns beside columns, that are as costly: near a border less is changed.
+        """
+        rows, columns = len(self.tops), len(self.lefts)
+        down = costs(self.boxes[columns // 2 :: columns])
+        across = costs(self.boxes[rows // 2 * columns :][:columns])
+        found = []
+        for level in self.levels():
+            places = [divmod(index, columns) for index in level]
+            side = max(1, int((limit * 4 / 3) ** 0.5))
+            above = _groups({row for row, _ in places}, down, side)
+            beside = _groups({column for _, column in places}, across, side)
+            cells = defaultdict(list)
+            for index, (row, column) in zip(level, places, strict=True):
+                cells[above[row], beside[column]].append(index)
+            found += [part for cell in cells.values() for part in parts(cell, limit)]
+        return found
+
+    def mean(self, values: Tensor) -> Tensor:
+        """Return the mean (n, h, w) of values (n, positions) over the windows that cover each pixel.
+
+        Windows whose value is NaN are left out; NaN where no other covers. Sums by corners: each window adds at its
+        four corners, and two cumulative sums spread that over its area.
+        """
+        height, width = self.size
+        known = ~values.isnan().any(0)
+        tops, lefts, bottoms, rights = torch.tensor(self.boxes)[known].T
+        values = torch.cat([values[:, known].double(), torch.ones(1, int(known.sum()), dtype=torch.float64)])
+        sums = torch.zeros(len(values), (height + 1) * (width + 1), dtype=torch.float64)
+        for ys, xs, sign in ((tops, lefts, 1), (tops, rights, -1), (bottoms, lefts, -1), (bottoms, rights, 1)):
+            sums.index_add_(1, ys * (width + 1) + xs, sign * values)
+        total = sums.view(-1, height + 1, width + 1).cumsum(1).cumsum(2)[:, :height, :width]
+        count = total[-1].round()
+        return torch.where(count > 0, total[:-1] / count, torch.nan).float()
+
+    def nearest(self, known: Tensor) -> Tensor:
+        """Return for each pixel (h, w) the position, among those ``known`` (positions,), whose centre is nearest."""
+        rows, columns = (
+            ((torch.arange(side) + 0.5 - places.start - self.window / 2) / places.step).round().long()
+            for side, places in zip(self.size, (self.tops, self.lefts), strict=True)
+        )
+        rows, columns = rows.clamp(0, len(self.tops) - 1), columns.clamp(0, len(self.lefts) - 1)
+        own = torch.arange(len(known))
+        if not known.all():
+            there = known.nonzero()[:, 0]
+            at = torch.tensor(self.positions, dtype=torch.float32)
+            own = there[torch.cdist(at, at[there]).argmin(1)]
+        return own[rows[:, None] * len(self.lefts) + columns]
+
+
+def parts(places: Sequence[int], limit: int) -> list[list[int]]:
+    """Return places in runs of at most ``limit``."""
+    return [list(places[start : start + limit]) for start in range(0, len(places), limit)]
+
+
+def _groups(places: set[int], costs: Sequence[float], side: int) -> dict[int, int]:
+    """Return a group for each place: as even as can be, at most ``side`` in each, those of like cost together."""
+    ordered = sorted(places, key=lambda place: (costs[place], place))
+    count = -(-len(ordered) // side)
+    return {place: rank * count // len(ordered) for rank, place in enumerate(ordered)}

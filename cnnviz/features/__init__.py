@@ -1,0 +1,1 @@
+"""What a layer, channel or filter responds to in real images."""

@@ -1,0 +1,1 @@
+"""Drawing: overlay, colour maps, text, image grids, curves."""

@@ -1,0 +1,181 @@
+"""Which rule an operator of torch follows."""
+
+from collections.abc import Callable, Sequence
+from functools import reduce
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from cnnviz.graph.region import Region, Sliding
+from cnnviz.graph.region_rules import PLACE_BY_PLACE, RESHAPING, Aligned, Averaged, Regrouped, Rule, Scaled, Windowed
+from cnnviz.graph.tape import Step, UntraceableError, Value
+
+aten = torch.ops.aten
+BY_CHANNEL = {"_native_batch_norm_legit_no_training", "prelu", "_prelu_kernel"}
+
+
+def rule(step: Step, clean: Sequence[Tensor]) -> Rule:
+    """Return how an operator carries a change on. Raises UntraceableError where even whole maps would be wrong."""
+    source, out = clean[step.inputs[0].index], clean[step.output.index]
+    if any(t.shape[:1] != (1,) for t in (out, *(clean[v.index] for v in step.inputs))):
+        return Rule()
+    maker = _MAKERS.get(step.name)
+    if maker and source.dim() == 4:
+        made: Rule | None = maker(step, source, out)
+        if made:
+            return made
+    if step.name == "native_batch_norm" and source.dim() == 4 and step.args[5] is False:
+        _, weight, bias, mean, variance, _, _, epsilon = step.args
+        return Scaled(weight, bias, mean, variance, epsilon)
+    if (step.name in PLACE_BY_PLACE and _constants_fit(step)) or step.name in BY_CHANNEL:
+        return Aligned(fresh=step.name not in ("clone", "_to_copy"))
+    channels = step.name == "cat" and source.dim() == 4 and step.args[1:] in ((1,), (-3,))
+    if channels and len(step.inputs) == len(step.args[0]):
+        return Aligned()
+    if source.dim() > 2 and _transparent(step, source, out):
+        return Regrouped()
+    if step.name == "as_strided":
+        raise UntraceableError("as_strided takes a tensor's memory apart")
+    return Rule()
+
+
+def _constants_fit(step: Step) -> bool:
+    """Return whether all tensors beside the changed ones are one value for a whole map."""
+    constants = [a for a in (*step.args, *step.kwargs.values()) if isinstance(a, Tensor)]
+    return all(t.numel() == 1 or (t.dim() > 2 and t.shape[-2:] == (1, 1)) for t in constants)
+
+
+def _transparent(step: Step, source: Tensor, out: Tensor) -> bool:
+    """Return whether a view leaves the batch, the rows and the columns alone."""
+    same = out.dim() > 2 and out.shape[0] == source.shape[0] and out.shape[-2:] == source.shape[-2:]
+    if step.name in ("detach", "alias", *RESHAPING):
+        return same
+    if step.name == "as_strided":
+        return out.shape == source.shape and _starts_at_zero(step)
+    if step.name == "transpose":
+        return same and all(0 < dim % source.dim() < source.dim() - 2 for dim in step.args[1:3])
+    if step.name in ("slice", "split", "split_with_sizes", "chunk", "unsqueeze", "squeeze", "select"):
+        position = 1 if step.name in ("slice", "unsqueeze", "squeeze", "select") else 2
+        dim = step.args[position] if len(step.args) > position else 0
+        return same and isinstance(dim, int) and 0 < dim % max(source.dim(), out.dim()) < source.dim() - 1
+    if step.name == "constant_pad_nd":
+        return not any(step.args[1][:4]) and len(step.args[1]) <= 2 * (source.dim() - 1)
+    if step.name == "avg_pool3d":
+        ones = [list(value)[-2:] for value in step.args[1:3] if value]
+        return same and all(value == [1, 1] for value in ones) and not any((step.args[3:4] or [[0]])[0])
+    return False
+
+
+def _starts_at_zero(step: Step) -> bool:
+    return len(step.args) < 4 or not step.args[3]
+
+
+def _pair(values: Any) -> tuple[int, int]:
+    values = [values] if isinstance(values, int) else list(values)
+    return values[0], values[-1]
+
+
+def _convolution(step: Step, source: Tensor, out: Tensor) -> Rule | None:
+    _, weight, bias, stride, padding, dilation, transposed, _, groups = step.args
+    if transposed or not isinstance(weight, Tensor) or isinstance(bias, Value):
+        return None
+    sliding = Sliding((weight.shape[-2], weight.shape[-1]), _pair(stride), _pair(padding), _pair(dilation))
+
+    def compute(seen: Tensor, _: Region) -> Any:
+        return aten.convolution(seen, weight, bias, stride, [0, 0], dilation, False, [0, 0], groups)
+
+    return Windowed(sliding, (out.shape[-2], out.shape[-1]), compute, 0.0)
+
+
+def _arguments(step: Step, *defaults: Any) -> list[Any]:
+    return [*step.args[1:], *defaults[len(step.args) - 1 :]]
+
+
+def _max_pool(step: Step, source: Tensor, out: Tensor) -> Rule | None:
+    kernel, stride, padding, dilation, _ = _arguments(step, None, [], 0, 1, False)
+    kernel, stride, dilation = _pair(kernel), _pair(stride or kernel), _pair(dilation)
+    sliding = Sliding(kernel, stride, _pair(padding), dilation)
+
+    def compute(seen: Tensor, _: Region) -> Tensor:
+        if stride == (1, 1) and min(kernel) > 1:  # by rows, then by columns, is half the work of torch's own
+            return _largest(_largest(seen, -1, kernel[1], dilation[1]), -2, kernel[0], dilation[0])
+        return torch.max_pool2d(seen, kernel, stride, 0, dilation)
+
+    return Windowed(sliding, (out.shape[-2], out.shape[-1]), compute, -torch.inf)
+
+
+def _largest(seen: Tensor, dim: int, kernel: int, dilation: int) -> Tensor:
+    """Return the largest of each ``kernel`` neighbours along a dimension."""
+    length = seen.shape[dim] - (kernel - 1) * dilation
+    views = [seen.narrow(dim, i * dilation, length) for i in range(kernel)]
+    return reduce(lambda most, view: torch.maximum(most, view, out=most), views[2:], torch.maximum(*views[:2]))
+
+
+def _avg_pool(step: Step, source: Tensor, out: Tensor) -> Rule | None:
+    kernel, stride, padding = _arguments(step, None, [], 0)[:3]
+    sliding = Sliding(_pair(kernel), _pair(stride or kernel), _pair(padding), (1, 1))
+    return _mean_pool(step, sliding, source, out)
+
+
+def _adaptive(step: Step, source: Tensor, out: Tensor) -> Rule | None:
+    sizes = list(zip(source.shape[-2:], out.shape[-2:], strict=True))
+    if any(i % o or o == 1 for i, o in sizes):
+        return None
+    kernel = _pair([i // o for i, o in sizes])
+    return _mean_pool(step, Sliding(kernel, kernel, (0, 0), (1, 1)), source, out)
+
+
+def _mean_pool(step: Step, sliding: Sliding, source: Tensor, out: Tensor) -> Rule:
+    """Sum over windows, times one over the divisor that the operator's own rule for borders gives at each place."""
+    shape, ones = (out.shape[-2], out.shape[-1]), source.new_ones(1, 1, *source.shape[-2:])
+    padded = torch.nn.functional.pad(ones, sliding.margin(source.shape[-2:], shape))
+
+    def total(seen: Tensor) -> Tensor:
+        return torch.nn.functional.avg_pool2d(seen, sliding.kernel, sliding.stride, divisor_override=1)
+
+    mean = step.function(ones, *step.args[1:], **step.kwargs)
+    factors = mean / total(padded)[..., : shape[0], : shape[1]]
+    low, high = float(factors.min()), float(factors.max())
+
+    def compute(seen: Tensor, region: Region) -> Tensor:
+        if low == high:
+            return total(seen).mul_(low)
+        rows, columns = (
+            torch.as_tensor(start)[:, None] + torch.arange(size)
+            for start, size in zip(region.starts, region.size, strict=True)
+        )
+        here: Tensor = factors[0, 0][rows[:, :, None], columns[:, None, :]]
+        return total(seen) * here[:, None]
+
+    return Windowed(sliding, shape, compute, 0.0)
+
+
+def _pad(step: Step, source: Tensor, out: Tensor) -> Rule | None:
+    left, _, top, _ = (*step.args[1], 0, 0, 0, 0)[:4]
+    if min(step.args[1]) < 0 or any(step.args[1][4:]) or not any(step.args[1]):
+        return None
+
+    def compute(seen: Tensor, _: Region) -> Tensor:
+        return seen
+
+    fill = float(step.args[2]) if len(step.args) > 2 else 0.0
+    made = Windowed(Sliding((1, 1), (1, 1), (top, left), (1, 1)), (out.shape[-2], out.shape[-1]), compute, fill)
+    made.fresh = False  # a part without margin is the patch itself
+    return made
+
+
+def _mean(step: Step, source: Tensor, out: Tensor) -> Rule | None:
+    dims = {dim % 4 for dim in step.args[1] or ()}
+    return Averaged() if dims == {2, 3} and not step.kwargs else None
+
+
+_MAKERS: dict[str, Callable[[Step, Tensor, Tensor], Rule | None]] = {
+    "convolution": _convolution,
+    "max_pool2d_with_indices": _max_pool,
+    "max_pool2d": _max_pool,
+    "avg_pool2d": _avg_pool,
+    "_adaptive_avg_pool2d": _adaptive,
+    "constant_pad_nd": _pad,
+    "mean": _mean,
+}

@@ -1,0 +1,1 @@
+"""Photos and arrays in, results out, the recipe inside a file."""

@@ -1,0 +1,182 @@
+"""A picture or an array to disk or standard output: the whole file or nothing, the recipe inside it."""
+
+import contextlib
+import errno
+import io
+import os
+import stat
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from cnnviz.errors import OutputError, UsageMistake, shown
+from cnnviz.io.recipe import KEY, dump, read, to_xmp
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from PIL import Image
+
+STDOUT = ("-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
+FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
+SIDES = {"PNG": 1 << 31, "JPEG": 65500, "WEBP": 16383}
+Save = Callable[[BinaryIO], None]
+
+
+def picture_format(path: str) -> str:
+    """Return Pillow's name of the format that a file's ending asks for; PNG for standard output."""
+    if path in STDOUT:
+        return "PNG"
+    suffix = Path(path).suffix.lower()
+    if suffix not in FORMATS:
+        raise UsageMistake(f"-o {shown(path)}: write to a name that ends in {', '.join(FORMATS)}")
+    return FORMATS[suffix]
+
+
+def check(path: str, *, overwrite: bool) -> None:
+    """Raise, before any work is done, where ``path`` could not or must not be written.
+
+    A file that holds no recipe of cnnviz is replaced only with ``overwrite``; a device, a FIFO, a socket never.
+    """
+    if path in STDOUT:
+        if sys.stdout is not None and sys.stdout.isatty():
+            raise UsageMistake("a picture is not written to a terminal: redirect it, or name a file with -o")
+        return
+    target = Path(os.path.realpath(path))
+    if not os.path.isdir(target.parent):
+        raise OutputError(f"{shown(path)}: there is no folder {shown(str(target.parent))}")
+    if not os.access(target.parent, os.W_OK | os.X_OK):
+        raise OutputError(f"{shown(path)}: {os.strerror(errno.EACCES).lower()}")
+    try:
+        mode = target.stat().st_mode
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise OutputError(f"{shown(path)}: {(error.strerror or str(error)).lower()}") from error
+    if not stat.S_ISREG(mode):
+        what = "a folder" if stat.S_ISDIR(mode) else "a device, a FIFO or a socket"
+        raise OutputError(f"{shown(path)}: is {what}, and is not replaced")
+    if not overwrite and read(target) is None:
+        raise OutputError(f"{shown(path)}: exists and was not written by cnnviz; --overwrite replaces it")
+
+
+def write_picture(path: str, picture: "NDArray[np.uint8]", recipe: Mapping[str, Any]) -> None:
+    """Write uint8 RGB (H, W, 3) with its recipe: PNG, JPEG or WebP by the ending."""
+    from PIL import Image
+
+    kind = _fitting(path, *picture.shape[:2])
+    write(path, lambda file: _save(file, Image.fromarray(picture), kind, recipe))
+
+
+def encode(path: str, image: "Image.Image", recipe: Mapping[str, Any]) -> bytes:
+    """Return the file that a picture of Pillow's becomes at ``path``, with recipe, colour profile and dots per inch."""
+    file = io.BytesIO()
+    _save(file, image, _fitting(path, image.height, image.width), recipe)
+    return file.getvalue()
+
+
+def write_bytes(path: str, data: bytes) -> None:
+    """Write a file that is made already."""
+
+    def save(file: BinaryIO) -> None:
+        file.write(data)
+
+    write(path, save)
+
+
+def _fitting(path: str, height: int, width: int) -> str:
+    """Return the format of a picture's file. Raises OutputError where so many pixels do not go into it."""
+    kind = picture_format(path)
+    if max(height, width) > SIDES[kind]:
+        raise OutputError(f"{shown(path)}: {width}x{height} pixels are too many for {kind}, PNG takes them")
+    return kind
+
+
+def _save(file: BinaryIO, image: "Image.Image", kind: str, recipe: Mapping[str, Any]) -> None:
+    from PIL import PngImagePlugin
+
+    keep = {key: image.info[key] for key in ("icc_profile", "dpi") if key in image.info}
+    if kind == "PNG":
+        text = PngImagePlugin.PngInfo()
+        text.add_itxt(KEY, dump(recipe))
+        image.save(file, "PNG", pnginfo=text, **keep)
+    elif kind == "JPEG":
+        image.save(file, "JPEG", quality=95, subsampling=0, xmp=to_xmp(recipe), **keep)
+    else:
+        image.save(file, "WEBP", quality=95, method=4, exact=True, xmp=to_xmp(recipe), **keep)
+
+
+def write_arrays(path: str, arrays: "Mapping[str, NDArray[Any]]", recipe: Mapping[str, Any]) -> None:
+    """Write named arrays and their recipe as .npz."""
+    import numpy as np
+
+    write(path, lambda file: np.savez(file, recipe=np.array(dump(recipe)), **arrays))  # type: ignore[arg-type]
+
+
+def write_text(path: str, text: str) -> None:
+    """Write a text in UTF-8."""
+    write_bytes(path, text.encode())
+
+
+def write(path: str, save: Save) -> None:
+    """Write what ``save`` puts into a file: whole or not at all.
+
+    A temporary file in the same folder, fsync, then a replace: an old file stays until the new one is whole.
+    Raises OutputError in one line; BrokenPipeError where the reader of standard output has gone.
+    """
+    try:
+        if path in STDOUT:
+            _to_stdout(save)
+        else:
+            _to_file(Path(os.path.realpath(path)), save)
+    except BrokenPipeError:
+        raise
+    except (OSError, ValueError) as error:
+        name = "standard output" if path in STDOUT else shown(path)
+        reason = getattr(error, "strerror", None) or str(error) or "cannot be written"
+        raise OutputError(f"{name}: {reason.lower()}") from error
+
+
+def _to_stdout(save: Save) -> None:
+    buffer = io.BytesIO()
+    save(buffer)
+    view, at = buffer.getbuffer(), 0
+    while at < len(view):  # past Python's own buffer, so that a full device or a gone reader shows here
+        at += os.write(1, view[at : at + (1 << 20)])
+
+
+def _to_file(target: Path, save: Save) -> None:
+    temporary = target.with_name(f".cnnviz-{os.urandom(8).hex()}.tmp")
+    # Opened by hand so that the umask holds, which a file of the tempfile module would not keep.
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            save(file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, target)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
+    _sync_folder(target.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    with contextlib.suppress(OSError):  # some filesystems cannot; the file itself is safe
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def make_folder(folder: Path) -> None:
+    """Make an output folder and those above it. Raises OutputError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{shown(str(folder))}: {(error.strerror or str(error)).lower()}") from error
+    if not os.access(folder, os.W_OK):
+        raise OutputError(f"{shown(str(folder))}: {os.strerror(errno.EACCES).lower()}")

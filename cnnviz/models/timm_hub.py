@@ -1,0 +1,117 @@
+"""timm's networks by name: ``timm:resnet18.a1_in1k``, the weights from its hub's cache or fetched into it."""
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from cnnviz.errors import UsageMistake, WeightsError
+from cnnviz.models.catalog import Entry, did_you_mean
+from cnnviz.models.network import Recipe
+from cnnviz.models.weights import Progress, reason, sha256
+
+FILES = ("model.safetensors", "pytorch_model.bin")
+SHA256_DIGITS = 64
+
+
+def build(entry: Entry, count: int | None, **options: Any) -> nn.Module:
+    """Return a network of timm's without its public weights, for ``count`` classes or its own number."""
+    timm, plain = _timm(entry), entry.name.removeprefix("timm:")
+    module: nn.Module = timm.create_model(plain, **options, **({} if count is None else {"num_classes": count}))
+    return module
+
+
+def _timm(entry: Entry) -> Any:
+    """Return timm, which knows the entry. Raises WeightsError without timm, UsageMistake for an unknown name."""
+    try:
+        import timm
+    except ImportError as error:
+        raise WeightsError(f"{entry.name} needs timm: pip install 'cnnviz[timm]'") from error
+    plain = entry.name.removeprefix("timm:")
+    model, _, tag = plain.partition(".")
+    if not timm.is_model(model):
+        near = did_you_mean(plain, timm.list_models(), "; see https://huggingface.co/timm")
+        raise UsageMistake(f"timm knows no network named {plain!r}{near}")
+    tagged = timm.list_models(f"{model}.*", pretrained=True)
+    if tag and plain not in tagged:
+        raise UsageMistake(f"timm knows no weights named {plain!r}{did_you_mean(plain, tagged)}")
+    return timm
+
+
+def pretrained(entry: Entry, *, offline: bool, progress: Progress | None) -> tuple[nn.Module, Path]:
+    """Return a network with its public weights in, and the file that they came from.
+
+    Raises WeightsError when the file is neither in the hub's cache nor to be fetched, or is damaged.
+    """
+    timm = _timm(entry)
+    settings = timm.get_pretrained_cfg(entry.name.removeprefix("timm:"))
+    if settings is None or not settings.hf_hub_id:
+        known = settings and settings.url
+        raise WeightsError(
+            f"{entry.name}: its weights are not on timm's hub\n"
+            + (f"fetch them from {known} and name" if known else "name")
+            + " the file with --weights FILE"
+        )
+    if settings.num_classes == 0:
+        raise UsageMistake(f"{entry.name} is no classifier: it was published without a last layer")
+    path = _file(entry.name, settings, offline, progress)
+    try:
+        return build(entry, None, pretrained=True, pretrained_cfg_overlay={"file": str(path)}), path
+    except (OSError, RuntimeError, ValueError, KeyError) as error:
+        raise WeightsError(f"{entry.name}: {path.name} does not fit the network ({reason(error)})") from error
+
+
+def _file(name: str, settings: Any, offline: bool, progress: Progress | None) -> Path:
+    """Return the file of weights from the hub's cache, without a connection; else fetch it."""
+    from huggingface_hub import hf_hub_download
+
+    repository, _, revision = settings.hf_hub_id.partition("@")
+    trouble: Exception | None = None
+    for local, file in _tries(settings.hf_hub_filename, offline):
+        try:
+            found = hf_hub_download(
+                repository, file, revision=revision or None, local_files_only=local, tqdm_class=_bar(file, progress)
+            )
+        except Exception as error:  # noqa: BLE001 - the hub brings errors of its own transport, which is not ours
+            trouble = error
+            continue
+        # The hub names a large file after its own sha256.
+        digest = Path(found).resolve().name
+        if len(digest) == SHA256_DIGITS and digest != sha256(Path(found)):
+            raise WeightsError(f"{name}: {found} is damaged\nremove it and run the command again to fetch it anew")
+        return Path(found)
+    why = "--offline forbids to fetch them" if offline or trouble is None else f"cannot be fetched: {reason(trouble)}"
+    raise WeightsError(
+        f"{name}: weights {FILES[0]} of {repository} are not here, and {why}\nname a file with --weights FILE"
+    )
+
+
+def _tries(own: str | None, offline: bool) -> Iterator[tuple[bool, str]]:
+    for local in (True,) if offline else (True, False):
+        for file in (own,) if own else FILES:
+            yield local, file
+
+
+def _bar(name: str, progress: Progress | None) -> type:
+    """Return a progress bar that draws nothing and tells ``progress``."""
+    from tqdm import tqdm  # type: ignore[import-untyped,unused-ignore]
+
+    class Bar(tqdm):  # type: ignore[misc]
+        def __init__(self, *args: Any, **options: Any) -> None:
+            super().__init__(*args, **(options | {"file": io.StringIO(), "disable": False}))
+
+        def display(self, *_: Any, **__: Any) -> None:
+            if progress:
+                progress(name, int(self.n), int(self.total or 0))
+
+    return Bar
+
+
+def recipe(module: nn.Module) -> Recipe:
+    """Return the input recipe that timm's own table gives a network."""
+    own: Any = getattr(module, "pretrained_cfg", {})
+    height, width = own["input_size"][-2:]
+    resize = int(height / own["crop_pct"])
+    return Recipe((height, width), resize, own["interpolation"], tuple(own["mean"]), tuple(own["std"]))

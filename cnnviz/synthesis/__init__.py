@@ -1,0 +1,1 @@
+"""Images made by optimisation: deep dream, class images, feature visualisation."""

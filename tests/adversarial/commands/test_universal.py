@@ -1,0 +1,203 @@
+"""``cnnviz adversarial --method universal``: the files of many photos, judged by a loader of the test's own."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from jsonschema import Draft202012Validator
+from PIL import Image
+from torch import nn
+
+import cnnviz
+from cnnviz import Network, cli
+from cnnviz.io.recipe import read
+
+SCHEMA = json.loads((Path(cnnviz.__file__).parent / "data" / "schema-1.json").read_text("utf-8"))
+SIDE = 16
+SIZES = [(16, 16), (40, 56), (64, 33), (12, 15), (48, 48), (20, 90), (31, 31)]  # height, width
+WORDS = ("adversarial", "photos", "--method", "universal", "-o", "made/")
+
+
+def network() -> Network:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        layers = nn.Conv2d(3, 12, 5, 2, 2), nn.ReLU(), nn.Conv2d(12, 24, 3, 2, 1), nn.ReLU(), nn.Flatten()
+        module = nn.Sequential(*layers, nn.Linear(24 * 16, 10))
+        module[-1].weight.data *= 300
+    return Network.from_module(module, (SIDE, SIDE), (0.5,) * 3, (0.5,) * 3)
+
+
+@pytest.fixture(autouse=True)
+def photos(tmp_path, monkeypatch, commanded) -> Path:
+    monkeypatch.chdir(tmp_path)
+    commanded(network())
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    generator = np.random.default_rng(0)
+    for number, (high, wide) in enumerate(SIZES):
+        small = Image.fromarray(generator.integers(60, 196, (5, 5, 3), np.uint8))
+        picture = small.resize((wide, high), Image.Resampling.BICUBIC)
+        (picture.convert("L") if number == 4 else picture).save(folder / f"{number}.png")
+    return folder
+
+
+def told(capsys, *words: str, status: int = 0) -> tuple[list[dict], dict]:
+    assert cli._run([*WORDS, *words, "--json", "-q"]) == status
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    for line in lines:
+        Draft202012Validator(SCHEMA).validate(line)
+    return lines[:-1], lines[-1]
+
+
+def opened(path: str | Path) -> Image.Image:
+    with Image.open(path) as image:
+        image.load()
+        return image
+
+
+def seen(path: str | Path) -> int:
+    """What the network takes a file for, by Pillow alone."""
+    image = opened(path).convert("RGB")
+    scale = SIDE / min(image.size)
+    small = image.resize((int(image.width * scale), int(image.height * scale)), Image.Resampling.BILINEAR)
+    left, top = round((small.width - SIDE) / 2), round((small.height - SIDE) / 2)
+    crop = np.asarray(small.crop((left, top, left + SIDE, top + SIDE)), np.float32)
+    return int(network()(torch.from_numpy(crop).permute(2, 0, 1)[None] / 255)[0].argmax())
+
+
+def test_rates_are_those_of_the_files_and_of_both_parts(capsys):
+    lines, whole = told(capsys, "--keep-failed")
+    fooled = []
+    for number, line in enumerate(lines):
+        before, after = opened(line["input"]), opened(f"made/{number}-adversarial.png")
+        assert (before.size, before.mode) == (after.size, after.mode)
+        assert np.abs(np.asarray(before, int) - np.asarray(after, int)).max() == line["levels"] <= 10
+        fooled.append(seen(line["output"]) != seen(line["input"]))
+        assert line["fooled"] is fooled[-1]
+        assert line["status"] == ("ok" if fooled[-1] else "missed")
+    held_out = [number % 3 == 2 for number in range(len(SIZES))]
+    assert [line["part"] == "held_out" for line in lines] == held_out
+    assert all((line["passes"]["forward"] == 0) is out for line, out in zip(lines, held_out, strict=True))
+    assert whole["fooling_rates"] == {
+        "all": pytest.approx(np.mean(fooled), abs=1e-5),
+        "search": pytest.approx(np.mean([one for one, out in zip(fooled, held_out, strict=True) if not out]), abs=1e-5),
+        "held_out": pytest.approx(np.mean([one for one, out in zip(fooled, held_out, strict=True) if out]), abs=1e-5),
+    }
+    assert whole["fooling_rates"]["search"] >= 0.8
+    assert (whole["photos"], whole["parts"]) == (7, {"search": 5, "held_out": 2})
+    assert whole["control_rate"] < 0.5
+
+
+def test_the_photo_of_the_inputs_size_and_the_pattern_show_one_change(capsys):
+    _, whole = told(capsys)
+    change = np.asarray(opened("made/0-adversarial.png"), int) - np.asarray(opened("photos/0.png"), int)
+    pattern = np.asarray(opened(whole["output"]), int)
+    by = len(pattern) // SIDE
+    assert pattern.shape == (by * SIDE, by * SIDE, 3)
+    assert len(pattern) >= 480
+    assert np.array_equal(pattern[::by, ::by] - 128, change * (127 // np.abs(change).max()))
+    assert whole["output"] == "made/photos-universal-adversarial.png"
+
+
+def test_the_same_bytes_again_and_earlier_results_are_no_photos(capsys):
+    told(capsys)
+    first = {path.name: path.read_bytes() for path in Path("made").iterdir()}
+    told(capsys)
+    assert first == {path.name: path.read_bytes() for path in Path("made").iterdir()}
+    assert cli._run(["adversarial", "photos", "--method", "universal", "-o", "photos/", "-q"]) == 0
+    lines = []
+    assert cli._run(["adversarial", "photos", "--method", "universal", "-o", "photos/", "-q", "--json"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == len(SIZES) + 1
+    recipe = read(Path("made/0-adversarial.png"))
+    assert (recipe["input"]["name"], recipe["input"]["photos"]) == ("photos", 7)
+    assert (recipe["options"]["eps"], recipe["options"]["steps"]) == (10, 10)
+    assert cli._run(["show", "--rerun", "made/0-adversarial.png", "-o", "again.png"]) == 1
+    assert "is made of a folder" in capsys.readouterr().err
+
+
+def test_where_most_photos_are_not_fooled_the_status_is_4_and_no_such_file_is_there(capsys):
+    lines, whole = told(capsys, "--eps", "1", status=4)
+    assert (whole["status"], whole["output"]) == ("missed", None)
+    assert whole["fooling_rates"]["all"] <= 0.5
+    assert [line["output"] for line in lines if not line["fooled"]] == [None] * sum(
+        not line["fooled"] for line in lines
+    )
+    assert len(list(Path("made").iterdir())) == sum(line["fooled"] for line in lines)
+
+
+@pytest.fixture
+def bright(commanded) -> None:
+    """A network that knows whether the mean of all values is above 100."""
+    module = nn.Sequential(nn.Flatten(), nn.Linear(3 * SIDE * SIDE, 2))
+    with torch.no_grad():
+        module[1].weight.zero_()
+        module[1].weight[0] = 1.0
+        module[1].bias.copy_(torch.tensor([-100 / 255 * 3 * SIDE * SIDE, 0.0]))
+    commanded(Network.from_module(module, (SIDE, SIDE), (0.0,) * 3, (1.0,) * 3))
+
+
+def greys(*levels: int) -> None:
+    Path("greys").mkdir()
+    for number, level in enumerate(levels):
+        Image.new("RGB", (SIDE, SIDE), (level,) * 3).save(f"greys/{number}.png")
+
+
+def test_half_of_the_photos_is_not_most_of_them(bright, capsys):
+    greys(102, 200)
+    assert cli._run(["adversarial", "greys", "--method", "universal", "-o", "made/", "--json", "-q"]) == 4
+    whole = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert (whole["fooling_rates"]["all"], whole["output"]) == (0.5, None)
+
+
+@pytest.mark.parametrize("refused", [(0, 1), (2,)])
+def test_photos_whose_files_are_refused_have_no_part_in_the_search(bright, capsys, refused):
+    greys(102, 103, 104)
+    Path("made").mkdir()
+    for number in refused:
+        Path(f"made/{number}-adversarial.png").write_text("somebody's")
+    assert cli._run(["adversarial", "greys", "--method", "universal", "-o", "made/"]) == 1
+    rows = capsys.readouterr().err.splitlines()
+    count = 3 - len(refused)
+    assert f"fools on 100% of the {count} photo{'s' * (count > 1)} it was sought on; noise" in rows[-2]
+    assert len(list(Path("made").glob("*-adversarial.png"))) == 4
+
+
+def test_a_person_is_told_of_each_photo_and_of_all(capsys):
+    Path("photos/broken.png").write_bytes(b"no picture")
+    assert cli._run([*WORDS, "--report", "reports/"]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    rows = err.splitlines()
+    assert len([row for row in rows if "broken.png" in row]) == 1
+    assert len([row for row in rows if ", kept out" in row]) == 2
+    assert "one change of " in rows[-2]
+    assert "of the 5 photos it was sought on, on " in rows[-2]
+    assert rows[-1] == "cnnviz: the change -> made/photos-universal-adversarial.png"
+    assert len(list(Path("reports").iterdir())) == len(SIZES)
+
+
+def test_the_changes_own_file_is_no_other(photos, capsys):
+    (photos / "photos-universal.png").write_bytes((photos / "0.png").read_bytes())
+    assert cli._run(WORDS) == 2
+    assert "is the change's own file" in capsys.readouterr().err
+    assert not Path("made").exists()
+
+
+@pytest.mark.parametrize(("words", "said"), [
+    (["photos", "--target-class", "3"], "knows no --target-class"),
+    (["photos", "--survive", "jpeg90"], "knows no --survive"),
+    (["photos", "--margin", "1"], "knows no --margin"),
+    (["photos", "--norm", "l2"], "knows no --norm l2, only linf"),
+    (["photos", "--fit", "whole"], "needs one size of input"),
+    (["photos/0.png"], "needs several photos"),
+    (["photos/0.png", "-"], "needs several photos"),
+    (["photos", "-o", "one.png"], "7 inputs need a folder"),
+])  # fmt: skip
+def test_what_it_cannot_do_is_refused_in_a_line(capsys, words, said):
+    assert cli._run(["adversarial", *words, "--method", "universal"]) == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert said in err

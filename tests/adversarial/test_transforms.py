@@ -1,0 +1,60 @@
+"""What else may happen to a photograph: each view against Pillow itself."""
+
+import io
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image, ImageFilter
+
+from cnnviz import load_network
+from cnnviz.adversarial.transforms import SIZES, views
+from cnnviz.models.catalog import SURVIVE
+from cnnviz.models.preprocess import fit
+
+PHOTO = np.random.default_rng(0).integers(0, 256, (300, 420, 3)).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def geometry():
+    return fit(PHOTO, load_network("efficientnet_lite0", device="cpu"))[1]
+
+
+def cropped(image: Image.Image, side: int = 256, kind: Image.Resampling = Image.Resampling.BICUBIC) -> np.ndarray:
+    small = np.asarray(image.resize((int(side * 420 / 300), side), kind))
+    top, left = round((side - 224) / 2), round((small.shape[1] - 224) / 2)
+    return small[top : top + 224, left : left + 224]
+
+
+def through(kind: str, quality: int) -> Image.Image:
+    file = io.BytesIO()
+    Image.fromarray(PHOTO).save(file, kind, quality=quality)
+    return Image.open(file).convert("RGB")
+
+
+def test_every_view_is_what_pillow_makes(geometry):
+    image = Image.fromarray(PHOTO)
+    want = {
+        "jpeg90": cropped(through("JPEG", 90)),
+        "jpeg75": cropped(through("JPEG", 75)),
+        "webp80": cropped(through("WEBP", 80)),
+        "blur": cropped(image.filter(ImageFilter.GaussianBlur(1))),
+        "bilinear": cropped(image, kind=Image.Resampling.BILINEAR),
+        **{f"resize{side}": cropped(image, side) for side in SIZES},
+    }
+    found = {view.name: view.see(PHOTO) for view in views(SURVIVE, geometry)}
+    assert found.keys() == want.keys()
+    for name, seen in found.items():
+        assert np.array_equal(seen, want[name]), name
+
+
+def test_the_geometry_is_otherwise_the_same(geometry):
+    (view,) = views(["bilinear"], geometry)
+    assert view.geometry == replace(geometry, kind="bilinear")
+
+
+def test_what_is_squashed_is_resized_squashed():
+    _, geometry = fit(PHOTO, load_network("efficientnet_lite0", device="cpu"), "squash")
+    found = {view.name: view.see(PHOTO) for view in views(["resize"], geometry)}
+    small = np.asarray(Image.fromarray(PHOTO).resize((252, 252), Image.Resampling.BICUBIC))
+    assert np.array_equal(found["resize288"], small[14:238, 14:238])

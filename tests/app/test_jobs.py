@@ -1,0 +1,288 @@
+"""Which inputs, which outputs, and what happens when one of many fails."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from cnnviz import cli
+from cnnviz.app import jobs as batch
+from cnnviz.app.console import Console
+from cnnviz.app.jobs import Job, Line
+from cnnviz.errors import MethodError, Status, UsageMistake, WeightsError
+from cnnviz.io import write
+from tests.conftest import PHOTOS, Run
+
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(30)
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def files(*names: str, data: bytes = b"") -> None:
+    for name in names:
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_bytes(data)
+
+
+def planned(*inputs: str, target: str | None = None) -> dict[str, str | None]:
+    return {job.source: job.output for job in batch.plan(inputs, target, "-occlude.png")}
+
+
+# --- inputs
+
+
+def test_folders_are_walked_in_order_and_hidden_things_left_out() -> None:
+    files("d/b.jpg", "d/a.PNG", "d/sub/c.webp", "d/.hidden.jpg", "d/.git/x.jpg", "d/notes.txt")
+    files("d/no_ending", data=PNG)
+    assert [(job.source, job.folder) for job in batch.find(["d"])] == [
+        ("d/a.PNG", "."), ("d/b.jpg", "."), ("d/no_ending", "."), ("d/sub/c.webp", "sub"),
+    ]  # fmt: skip
+
+
+def test_files_are_taken_as_given_and_once() -> None:
+    files("d/a.jpg", "odd")
+    names = ["odd", "missing", "d/a.jpg", "d", "odd", "-", "-x.jpg"]
+    assert [job.source for job in batch.find(names)] == ["odd", "missing", "d/a.jpg", "-", "-x.jpg"]
+
+
+def test_only_streams_are_streams() -> None:
+    streams, named = ("-", "/dev/stdin", "/dev/fd/63", "/proc/self/fd/0"), ("-x.jpg", "/dev/fd/x.jpg", "d/-")
+    assert [(Job(name).name, Job(name).stem) for name in streams] == [("-", "stdin")] * 4
+    assert [Job(name).name for name in named] == ["-x.jpg", "x.jpg", "-"]
+    assert [Job(name).stem for name in named] == ["-x", "x", "-"]
+
+
+def test_a_folder_without_pictures_and_an_empty_name_are_mistakes() -> None:
+    files("d/notes.txt")
+    with pytest.raises(UsageMistake, match="d: holds no pictures"):
+        batch.find(["d"])
+    with pytest.raises(UsageMistake, match="empty"):  # and not the current folder, as from "$UNSET"
+        batch.find([""])
+
+
+def test_a_folder_that_cannot_be_read_fails_and_the_rest_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    files("d/a.jpg", "d/closed/b.jpg")
+    real = os.scandir
+
+    def scandir(path: Any) -> Any:
+        if os.fspath(path).endswith("closed"):
+            raise PermissionError(13, "Permission denied", path)
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    done: list[str] = []
+    status = batch.run("x", batch.find(["d"]), lambda job: done.append(job.source) or {}, Console())
+    assert (status, done) == (Status.FAILED, ["d/a.jpg"])
+
+
+# --- outputs
+
+
+def test_without_a_target_results_lie_here_after_their_input() -> None:
+    assert planned("/far/cat.jpg", "-") == {"/far/cat.jpg": "cat-occlude.png", "-": "stdin-occlude.png"}
+
+
+def test_a_folder_mirrors_the_tree_of_the_inputs() -> None:
+    files("d/a.jpg", "d/sub/deep/b.jpg")
+    made = {"d/a.jpg": "out/a-occlude.png", "d/sub/deep/b.jpg": "out/sub/deep/b-occlude.png"}
+    assert planned("d", target="out/") == planned("d/", target="out/") == made
+    Path("out").mkdir()
+    assert planned("d", target="out") == made
+
+
+def test_two_inputs_of_one_stem_keep_their_whole_names() -> None:
+    assert planned("a.jpg", "a.png", "b.jpg", target="o/") == {
+        "a.jpg": "o/a.jpg-occlude.png", "a.png": "o/a.png-occlude.png", "b.jpg": "o/b-occlude.png",
+    }  # fmt: skip
+
+
+def test_results_in_an_input_folder_are_no_inputs_but_what_others_wrote_is() -> None:
+    files("d/cat.jpg", "d/door-occlude.png", data=PNG)
+    recipe = {"recipe": 1, "command": "occlude"}
+    write.write_picture("d/cat-occlude.png", np.zeros((2, 2, 3), np.uint8), recipe)
+    assert list(planned("d", target="d/")) == ["d/cat.jpg", "d/door-occlude.png"]
+    assert list(planned("d", target="elsewhere/")) == ["d/cat-occlude.png", "d/cat.jpg", "d/door-occlude.png"]
+
+
+@pytest.mark.parametrize(
+    ("inputs", "target", "told"),
+    [
+        (["a.jpg", "b.jpg"], "x.png", "-o x.png: 2 inputs need a folder; end it with a slash"),
+        (["a.jpg", "b.jpg"], "-", "-o -: 2 inputs need a folder"),
+        (["a.jpg"], "x.gif", "-o x.gif: end the name in .png, .jpg, .jpeg, .webp"),
+        (["a.jpg"], "", "end the name in"),
+    ],
+)
+def test_targets_that_cannot_be(inputs: list[str], target: str, told: str) -> None:
+    with pytest.raises(UsageMistake) as caught:
+        planned(*inputs, target=target)
+    assert told in str(caught.value)
+
+
+def refused(jobs: list[Job]) -> str:
+    with pytest.raises(UsageMistake) as caught:
+        batch.run("x", jobs, lambda job: pytest.fail("work was begun"), Console())
+    return str(caught.value)
+
+
+def test_a_network_is_one_job_called_after_it_whatever_files_are_there() -> None:
+    files("alexnet/cat.jpg")
+    Path("out").mkdir()
+    planned = {target: batch.over_network("alexnet", target, "-kernels.png") for target in (None, "out", "a.webp", "-")}
+    assert {target: [(job.source, job.output) for job in jobs] for target, jobs in planned.items()} == {
+        None: [("alexnet", "alexnet-kernels.png")], "out": [("alexnet", "out/alexnet-kernels.png")],
+        "a.webp": [("alexnet", "a.webp")], "-": [("alexnet", "-")],
+    }  # fmt: skip
+    assert batch.over_network("timm:resnet18.a1_in1k", None, "-k.png")[0].output == "timm-resnet18.a1_in1k-k.png"
+    with pytest.raises(UsageMistake, match="end the name in"):
+        batch.over_network("alexnet", "a.gif", "-kernels.png")
+
+
+def test_two_inputs_never_share_an_output() -> None:
+    files("d1/x.jpg", "d2/x.jpg")
+    jobs = batch.plan(["d1", "d2"], "out/", "-occlude.png")
+    assert refused(jobs) == "d1/x.jpg and d2/x.jpg would both be written to out/x.jpg-occlude.png; run them apart"
+    Path("b.png").symlink_to("a.png")
+    assert "would both be written" in refused([Job("1.jpg", output="a.png"), Job("2.jpg", output="b.png")])
+    assert "would both be written to -" in refused([Job("1.jpg", output="-", extra="-")])
+    assert not Path("out").exists()
+
+
+def test_an_input_is_never_written_to() -> None:
+    files("a.jpg", "b.jpg")
+    os.link("a.jpg", "hard.jpg")
+    Path("soft.jpg").symlink_to("a.jpg")
+    Path("folder").symlink_to(".")
+    for name in ("a.jpg", "./a.jpg", "hard.jpg", "soft.jpg", "folder/a.jpg"):
+        assert refused([Job("b.jpg", output="new.png"), Job("a.jpg", output=name)]).endswith(
+            f"{name}: is an input, and an input is never written to"
+        )
+    assert "is an input" in refused([Job("soft.jpg", output="a.jpg")])
+    assert "is an input" in refused([Job("a.jpg", output="new.png", extra="a.jpg")])
+    # An input that is not there yet, and would be after the first job.
+    assert "is an input" in refused([Job("b.jpg", output="later.png"), Job("later.png", output="c.png")])
+
+
+def test_standard_input_and_output_count_by_the_file_behind_them(run: Run) -> None:
+    Path("cat.jpg").write_bytes((PHOTOS / "chelsea.jpg").read_bytes())
+    before = Path("cat.jpg").read_bytes()
+    for words, script in (
+        (["-", "-o", "cat.jpg", "--overwrite"], '"$@" < cat.jpg'),
+        (["cat.jpg", "-o", "-"], '"$@" >> cat.jpg'),
+        (["cat.jpg", "-o", "/dev/stdout"], '"$@" 1<> cat.jpg'),
+    ):
+        done = run("occlude", *words, script=script)
+        assert done.status == 2
+        assert "is an input, and an input is never written to" in done.errors[0]
+        assert Path("cat.jpg").read_bytes() == before
+
+
+# --- many jobs
+
+
+def line_of(job: Job) -> Line:
+    if job.source == "bad.jpg":
+        raise MethodError("cannot be")
+    if job.source == "bug.jpg":
+        raise RuntimeError("first\nsecond")
+    if job.source == "big.jpg":
+        raise MemoryError
+    return {"network": "net", "status": "missed" if job.source == "missed.jpg" else "ok"}
+
+
+def test_a_failure_is_told_with_its_file_and_the_rest_is_done(capsys: pytest.CaptureFixture[str]) -> None:
+    names = ["bad.jpg", "a.jpg", "bug.jpg", "big.jpg", "b\n.jpg"]
+    jobs = [Job(name, output=f"{name}.png") for name in names]
+    assert batch.run("x", jobs, line_of, Console()) == Status.FAILED
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.splitlines() == [
+        "cnnviz: bad.jpg: cannot be",
+        "cnnviz: a.jpg -> a.jpg.png",
+        "cnnviz: bug.jpg: internal error: RuntimeError: first (--debug shows where)",
+        "cnnviz: big.jpg: does not fit into memory",
+        r"cnnviz: b\n.jpg -> b\n.jpg.png",
+    ]
+
+
+def test_json_is_one_line_an_input_failures_too(capsys: pytest.CaptureFixture[str]) -> None:
+    jobs = [Job(name, output=f"{name}.png") for name in ("a.jpg", "bad.jpg", "missed.jpg")]
+    assert batch.run("x", jobs, line_of, Console(quiet=True), lines=True, seed=7) == Status.FAILED
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(line["input"], line["output"], line["status"], line["error"]) for line in lines] == [
+        ("a.jpg", "a.jpg.png", "ok", None),
+        ("bad.jpg", None, "error", "bad.jpg: cannot be"),
+        ("missed.jpg", "missed.jpg.png", "missed", None),
+    ]
+    assert {(line["schema"], line["command"], line["seed"]) for line in lines} == {("cnnviz/1", "x", 7)}
+
+
+@pytest.mark.parametrize("failure", [WeightsError("no weights\nput them there"), UsageMistake("no such class")])
+def test_what_would_fail_for_all_ends_the_run_and_every_input_has_its_line(
+    failure: Exception, capsys: pytest.CaptureFixture[str]
+) -> None:
+    begun: list[str] = []
+
+    def one(job: Job) -> Line:
+        begun.append(job.source)
+        if job.source == "b.jpg":
+            raise failure
+        return {}
+
+    jobs = [Job(name) for name in ("a.jpg", "b.jpg", "c.jpg")]
+    with pytest.raises(type(failure)):
+        batch.run("x", jobs, one, Console(quiet=True), lines=True)
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert begun == ["a.jpg", "b.jpg"]
+    assert [(line["input"], line["status"], line["error"]) for line in lines] == [
+        ("a.jpg", "ok", None), ("b.jpg", "error", str(failure)), ("c.jpg", "error", str(failure)),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("names", "status"), [(["a.jpg"], 0), (["a.jpg", "missed.jpg"], 4), (["missed.jpg", "bad.jpg", "a.jpg"], 1)]
+)
+def test_the_gravest_status_wins(names: list[str], status: int) -> None:
+    assert batch.run("x", [Job(name) for name in names], line_of, Console(quiet=True)) == status
+
+
+def test_a_reader_that_has_gone_ends_the_run() -> None:
+    def one(_: Job) -> Line:
+        raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        batch.run("x", [Job("a.jpg"), Job("b.jpg")], one, Console())
+
+
+def test_existing_files_of_others_are_kept_and_ours_replaced(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "cat.jpg").write_bytes((PHOTOS / "chelsea.jpg").read_bytes())
+    words = ["occlude", "cat.jpg", "--window", "112", "--stride", "112", "-o"]
+    (here / "mine.png").write_bytes(PNG)
+    assert cli._run([*words, "mine.png"]) == 1
+    assert (here / "mine.png").read_bytes() == PNG
+    assert capsys.readouterr().err == (
+        "cnnviz: cat.jpg: mine.png: exists and was not written by cnnviz; --overwrite replaces it\n"
+    )
+    assert cli._run([*words, "mine.png", "--overwrite"]) == 0
+    made = (here / "mine.png").read_bytes()
+    assert cli._run([*words, "mine.png", "--bare"]) == 0
+    assert (here / "mine.png").read_bytes() != made
+
+
+def test_second_files_belong_to_the_same_inputs_also_when_earlier_results_lie_among_them(tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "a.jpg").write_bytes(b"x")
+    write.write_picture(
+        str(folder / "a-occlude.png"), np.zeros((2, 2, 3), np.uint8), {"recipe": 1, "command": "occlude"}
+    )
+    jobs = batch.plan([str(folder)], str(folder), "-occlude.png")
+    both = batch.with_extra(jobs, f"{tmp_path}/raw/", "-occlude.npz", "--raw")
+    assert [(Path(job.source).name, job.extra) for job in both] == [("a.jpg", f"{tmp_path}/raw/a-occlude.npz")]

@@ -1,0 +1,191 @@
+"""From the bytes of a file to its pixels: every case of the corpus, frames, background, size."""
+
+import re
+import subprocess
+import sys
+import time
+
+import corpus
+import numpy as np
+import pytest
+from PIL import Image
+
+from cnnviz.errors import PhotoError, UsageMistake
+from cnnviz.io import photo as images
+
+FRAMES = {"moving.png": 3, "moving.webp": 3, "pages.tif": 3}
+
+
+@pytest.fixture(scope="module")
+def cases(tmp_path_factory):
+    return corpus.build(tmp_path_factory.mktemp("corpus"))
+
+
+def decode(picture, kind="PNG", **options):
+    return images.decode(corpus.encode(picture, kind), **options)
+
+
+# The corpus
+
+
+def test_every_good_picture_is_read_right_and_a_person_is_told_what_is_odd(cases):
+    wrong = []
+    for case in (case for case in cases if case.good):
+        notes = []
+        photo = images.read(case.path, note=notes.append)
+        assert photo.dtype == np.uint8
+        assert photo.flags.writeable
+        same = photo.shape == case.truth.shape
+        distance = int(np.abs(photo.astype(int) - case.truth).max()) if same else photo.shape
+        told = [case.says in note for note in notes]
+        if not same or distance > case.tolerance or told != [True] * bool(case.says):
+            wrong.append((ascii(case.path.name), distance, case.tolerance, notes))
+    assert not wrong
+
+
+def test_every_bad_picture_is_refused_at_once_and_in_one_line(cases, capfd):
+    wrong = []
+    for case in (case for case in cases if not case.good):
+        start = time.monotonic()
+        with pytest.raises(PhotoError) as caught:
+            images.read(case.path)
+        text, seconds = str(caught.value), time.monotonic() - start
+        if case.says not in text or not text.isprintable() or not text or seconds > 10:
+            wrong.append((ascii(case.path.name), text, seconds))
+    assert not wrong
+    assert capfd.readouterr() == ("", "")  # libtiff, libjpeg and Pillow's log would write there of themselves
+
+
+def test_the_corpus_is_what_it_says(cases):
+    assert len(cases) >= 69
+    assert len({case.path for case in cases}) == len(cases)
+    good = [case.truth for case in cases if case.good]
+    for index, one in enumerate(good):
+        assert all(one.shape != other.shape or np.abs(one.astype(int) - other).max() > 20 for other in good[:index])
+
+
+@pytest.mark.parametrize("ending", corpus.whole_files())
+def test_a_file_cut_anywhere_is_refused_unless_no_pixel_is_lost(ending, capfd):
+    data = corpus.whole_files()[ending]
+    whole, lost = images.decode(data), 0
+    places = {*range(24), *range(24, len(data), max(1, len(data) // 80)), *range(len(data) - 24, len(data))}
+    for place in sorted(places):
+        try:
+            assert np.array_equal(images.decode(data[:place]), whole), place
+        except PhotoError:
+            lost += 1
+    assert lost >= len(places) - 24
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("ending", ["jpg", "png", "webp", "gif", "lzw.tif", "bmp", "ppm", "jp2", "avif", "ico"])
+def test_a_damaged_file_gives_a_photograph_or_a_photo_error(ending, capfd):
+    data = corpus.whole_files()[ending]
+    rng = np.random.default_rng(7)
+    refused = 0
+    for _ in range(150):
+        damaged = bytearray(data)
+        for place in rng.integers(0, rng.choice([40, len(data)]), 3):
+            damaged[place] = rng.choice([0, 1, 127, 255])
+        try:
+            photo = images.decode(bytes(damaged), max_pixels=100_000)
+            assert photo.ndim == 3
+            assert photo.shape[0] * photo.shape[1] <= 100_000
+        except PhotoError as error:
+            refused += str(error).isprintable() or pytest.fail(repr(error))
+    assert refused > 0
+    assert capfd.readouterr().err == ""
+
+
+def test_decoding_does_not_need_what_was_opened_before():
+    data = corpus.encode(corpus.smooth("alone"), "WEBP", lossless=True)
+    script = "import sys; from cnnviz import images; print(images.decode(sys.stdin.buffer.read()).shape)"
+    done = subprocess.run([sys.executable, "-c", script], input=data, capture_output=True, timeout=60, cwd="/")
+    assert (done.stdout, done.stderr) == (b"(60, 84, 3)\n", b"")
+
+
+def test_decoding_leaves_pillows_limit_alone():
+    before = Image.MAX_IMAGE_PIXELS
+    decode(corpus.smooth("limit"))
+    with pytest.raises(PhotoError):
+        decode(corpus.smooth("limit"), max_pixels=9)
+    assert before == Image.MAX_IMAGE_PIXELS
+
+
+# Frames, background, size
+
+
+@pytest.mark.parametrize("name", FRAMES)
+def test_any_frame_can_be_chosen_without_a_note(cases, name):
+    path = next(case.path for case in cases if case.path.name == name)
+    notes = []
+    for number in range(FRAMES[name]):
+        truth = corpus.smooth(f"{name} {number}" if number else name)
+        assert np.array_equal(images.read(path, frame=number, note=notes.append), truth)
+    assert not notes
+    with pytest.raises(PhotoError, match=r"has no frame 3 \(they count from 0\)"):
+        images.read(path, frame=3)
+
+
+def test_the_second_frame_of_a_gif_and_of_a_stereo_photograph(cases):
+    paths = {case.path.name: case.path for case in cases}
+    assert np.array_equal(images.read(paths["moving.gif"], frame=1), corpus.paletted("moving.gif 1")[1])
+    second = images.read(paths["stereo.jpg"], frame=1).astype(int)
+    assert np.abs(second - corpus.smooth("depth")).max() <= 90  # Pillow writes it with its own quality
+    assert np.abs(second - corpus.smooth("depth")).mean() < 4
+
+
+def test_a_picture_of_one_frame_has_frame_0_alone():
+    picture = corpus.smooth("single")
+    assert np.array_equal(decode(picture, frame=0), picture)
+    with pytest.raises(PhotoError, match="has no frame 1"):
+        decode(picture, frame=1)
+
+
+@pytest.mark.parametrize(
+    ("name", "colour"),
+    [("white", (255,) * 3), ("black", (0,) * 3), ("#336699", (0x33, 0x66, 0x99)), ("tomato", (255, 99, 71))],
+)
+def test_what_is_clear_shows_the_background(name, colour):
+    clear = np.zeros((4, 6, 4), np.uint8)
+    clear[:2] = (10, 20, 30, 255)
+    clear[2, :] = (200, 100, 0, 128)
+    photo = decode(clear, background=name)
+    assert (photo[:2] == (10, 20, 30)).all()
+    assert (photo[3] == colour).all()
+    mixed = np.array((200, 100, 0)) * 128 / 255 + np.array(colour) * 127 / 255
+    assert np.abs(photo[2] - mixed).max() <= 1
+
+
+def test_a_colour_that_nobody_knows_is_wrong_usage():
+    with pytest.raises(UsageMistake, match="no colour is named 'blurple'"):
+        decode(corpus.smooth("colour"), background="blurple")
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP", "PPM", "JPEG2000", "AVIF"])
+def test_the_cap_holds_to_the_pixel(kind):
+    picture = corpus.smooth("cap", 20, 30)
+    assert decode(picture, kind, max_pixels=600).shape == (20, 30, 3)
+    with pytest.raises(PhotoError, match="has more than 599 pixels; see --max-pixels"):
+        decode(picture, kind, max_pixels=599)
+
+
+def test_the_cap_holds_for_later_pages():
+    pages = corpus.encode(
+        corpus.smooth("small", 8, 8), "TIFF", save_all=True, append_images=[Image.fromarray(corpus.smooth("large"))]
+    )
+    assert images.decode(pages, frame=1).shape == (60, 84, 3)
+    with pytest.raises(PhotoError, match="has more than 100 pixels"):
+        images.decode(pages, frame=1, max_pixels=100)
+
+
+@pytest.mark.parametrize(("scans", "refused"), [(60, False), (120, True)])
+def test_a_jpeg_of_very_many_scans_is_refused(scans, refused):
+    data = corpus.jpeg(corpus.smooth("scans"), progressive=True)
+    last = max(found.start() for found in re.finditer(b"\xff\xda", data))
+    many = data[:-2] + data[last:-2] * scans + data[-2:]
+    if refused:
+        with pytest.raises(PhotoError, match="has more than 100 scans"):
+            images.decode(many)
+    else:
+        assert images.decode(many).shape == (60, 84, 3)

@@ -1,0 +1,197 @@
+"""Tiled gradients against that of the whole picture."""
+
+from copy import deepcopy
+from pathlib import Path
+
+import pytest
+import torch
+import torchvision
+
+from cnnviz import load_network, read_photo
+from cnnviz.errors import UsageMistake
+from cnnviz.models.features import Trunk
+from cnnviz.models.network import Network
+from cnnviz.synthesis import priors
+from cnnviz.synthesis.ascent import climb, jittered, whole
+from cnnviz.synthesis.objectives import Objective, channel, diversity, layer, logit
+from cnnviz.synthesis.tiled_gradient import maps, plan, tiled
+
+HALF = (0.5, 0.5, 0.5)
+
+
+def random_network(name: str) -> Network:
+    torch.manual_seed(0)
+    return Network.from_module(torchvision.models.get_model(name, weights=None), (224, 224), HALF, HALF, name=name)
+
+
+def lite() -> Network:
+    return load_network("efficientnet_lite0", device="cpu")
+
+
+def error(network: Network, layers: list[str], size: tuple[int, int], tile: int, dtype: torch.dtype) -> float:
+    """How far the tiled gradient is from the whole one, relative to its largest magnitude."""
+    if dtype == torch.float64:
+        network = Network.from_module(deepcopy(network.module).double(), network.size, HALF, HALF)
+    objective = Objective(tuple(layer(name) for name in layers))
+    trunk, x, counts = Trunk(network, layers), torch.rand(1, 3, *size, dtype=dtype), []
+    values, slope = whole(trunk, objective)(x)
+    parts, sum_ = tiled(trunk, objective, tile, lambda done, of: counts.append((done, of)))(x)
+    assert counts[-1][0] == counts[-1][1] == len(counts) > 1
+    torch.testing.assert_close(parts, values, rtol=1e-5, atol=0)
+    return float((slope - sum_).abs().max() / slope.abs().max())
+
+
+LITE = [["conv_stem"], ["bn1"], ["blocks.0"], ["blocks.1.0.conv_dw"], ["blocks.2"], ["blocks.1", "blocks.3"]]
+
+
+@pytest.mark.parametrize("layers", LITE)
+@pytest.mark.parametrize("size", [(211, 182), (160, 225)])
+def test_tiles_give_the_gradient_of_the_whole_bundled_network(layers, size):
+    assert error(lite(), layers, size, 100, torch.float64) <= 1e-10
+
+
+OTHERS = [
+    ("resnet18", ["layer1", "layer2"]),
+    ("vgg11", ["features.9"]),
+    ("mobilenet_v2", ["features.7"]),
+    ("densenet121", ["features.denseblock2"]),
+    ("alexnet", ["features.4"]),
+    ("googlenet", ["inception3a"]),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:The default weight initialization")
+@pytest.mark.parametrize(("name", "layers"), OTHERS)
+def test_tiles_give_the_gradient_of_other_networks(name, layers):
+    assert error(random_network(name), layers, (263, 190), 120, torch.float64) <= 1e-10
+
+
+@pytest.mark.slow
+def test_tiles_in_single_precision_on_a_large_odd_picture():
+    assert error(lite(), ["blocks.2"], (997, 1311), 448, torch.float32) <= 1e-5
+
+
+def test_maps_by_tiles_are_those_of_the_whole():
+    trunk, x = Trunk(lite(), ["blocks.1", "blocks.2"]), torch.rand(1, 3, 211, 182)
+    with torch.no_grad():
+        wanted = trunk(x)
+    for name, found in maps(trunk, x, 100).items():
+        torch.testing.assert_close(found, wanted[name], rtol=1e-4, atol=1e-4)
+
+
+class Thirds(torch.nn.Module):
+    """Strides that no power of two divides, a map made larger again, and one of a size of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.one, self.two = torch.nn.Conv2d(3, 4, 5, 3, 1), torch.nn.MaxPool2d(3, 5, ceil_mode=True)
+        self.up, self.fixed = torch.nn.ConvTranspose2d(4, 4, 2, 2), torch.nn.AdaptiveAvgPool2d(7)
+
+    def forward(self, x):
+        return self.fixed(self.up(self.two(self.one(x))))
+
+
+def thirds() -> Network:
+    return Network.from_module(Thirds(), (64, 64), HALF, HALF)
+
+
+SMALL = [(lite, ["blocks.4"]), (lite, ["blocks.1", "blocks.3"]), (thirds, ["one"]), (thirds, ["two", "up"])]
+
+
+@pytest.mark.parametrize(("network", "layers"), SMALL)
+@pytest.mark.parametrize("size", [(997, 1311), (1000, 700), (90, 1024)])
+def test_small_pictures_tell_the_tiles_of_a_large_one(network, layers, size, monkeypatch):
+    told = plan(network(), layers, size, 300)
+    asked = []
+    monkeypatch.setattr("cnnviz.synthesis.tiled_gradient._grown", lambda *_: asked.append(1))
+    assert told == plan(network(), layers, size, 300)
+    assert asked
+
+
+def test_where_small_pictures_do_not_tell_the_whole_is_asked():
+    with pytest.raises(UsageMistake, match="layer fixed sees the whole picture"):
+        plan(thirds(), ["fixed"], (997, 1311), 300)
+
+
+def test_approximate_tiles_are_for_layers_that_see_everything():
+    network = random_network("mobilenet_v3_small")
+    objective = Objective((layer("features.8"),))
+    trunk, x = Trunk(network, ["features.8"]), torch.rand(1, 3, 700, 250)
+    with pytest.raises(UsageMistake, match="no exact tiles"):
+        tiled(trunk, objective, 320)(x)
+    values, slope = tiled(trunk, objective, 320, approx=True)(x)
+    wanted, whole_slope = whole(trunk, objective)(x)
+    torch.testing.assert_close(values, wanted, rtol=0.1, atol=0)
+    assert torch.nn.functional.cosine_similarity(*(s.flatten() / s.abs().max() for s in (slope, whole_slope)), 0) > 0.9
+
+
+PHOTO = Path(__file__).parents[2] / "sample_images" / "coffee.jpg"
+
+
+def climbed(photo: torch.Tensor, gradient, jitter: int) -> torch.Tensor:
+    """Twenty steps of a dream at the photo's own size."""
+
+    def rule(_picture, slope, _share):
+        return 0.015 * priors.unit(priors.natural_colours(priors.even(slope, 4, 1.4, 0.0)))
+
+    generator = torch.Generator().manual_seed(0)
+    return climb(photo, jittered(gradient, jitter, generator), rule, steps=20, generator=generator).picture
+
+
+def borders(lines: list[set[int]], size: tuple[int, int]) -> torch.Tensor:
+    """The two pixels at each line down and across, without the picture's own border."""
+    near = torch.zeros(size, dtype=torch.bool)
+    for dim, ats in enumerate(lines):
+        for at in ats - {0, size[dim]}:
+            near.narrow(dim, at - 1, 2).fill_(True)
+    assert near.any()
+    return near[1:-1, 1:-1]
+
+
+def steepness(picture: torch.Tensor, near: torch.Tensor) -> float:
+    """Mean |Laplacian| at the borders, as a multiple of that elsewhere."""
+    kernel = torch.tensor([[0.0, 1, 0], [1, -4, 1], [0, 1, 0]]).expand(3, 1, 3, 3).to(picture)
+    edges = torch.nn.functional.conv2d(picture, kernel, groups=3).abs().mean((0, 1))
+    return float(edges[near].mean() / edges[~near].mean())
+
+
+def part_of_a_photo(high: int, wide: int) -> torch.Tensor:
+    return torch.from_numpy(read_photo(PHOTO)[100 : 100 + high, 150 : 150 + wide]).permute(2, 0, 1)[None] / 255
+
+
+@pytest.mark.slow
+def test_twenty_steps_by_tiles_are_those_of_the_whole():
+    """In float64: in float32 rounding grows from step to step until the pictures differ, tiles or not."""
+    photo = part_of_a_photo(144, 176).double()
+    network = Network.from_module(deepcopy(lite().module).double(), (224, 224), HALF, HALF)
+    trunk, objective = Trunk(network, ["blocks.4"]), Objective((layer("blocks.4"),))
+    assert all(len(along) > 1 for along in plan(network, ["blocks.4"], (144, 176), 140))
+    one, other = (climbed(photo, slope, 16) for slope in (tiled(trunk, objective, 140), whole(trunk, objective)))
+    assert (one - photo).square().mean().sqrt() > 0.02
+    assert (one - other).abs().max() < 1e-6
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("jitter", [0, 16])
+def test_twenty_steps_over_a_photo_leave_no_seams(jitter):
+    photo, network, tile = part_of_a_photo(256, 336), lite(), 160
+    trunk, objective = Trunk(network, ["blocks.4"]), Objective((layer("blocks.4"),))
+    one, other = (climbed(photo, slope, jitter) for slope in (tiled(trunk, objective, tile), whole(trunk, objective)))
+    spans = plan(network, ["blocks.4"], (256, 336), tile)
+    owned = [{16 * span.cells["blocks.4"].first for span in along} for along in spans]
+    ends = [{at for span in along for at in (span.start, span.stop)} for along in spans]
+    assert all(len(along) > 2 for along in spans)
+    for near in (borders(owned, (256, 336)), borders(ends, (256, 336))):
+        for tiles, control in ((one, other), (one - photo, other - photo)):
+            assert 0.95 < steepness(tiles, near) / steepness(control, near) < 1.05
+
+
+def test_what_has_no_tiles_is_refused():
+    trunk = Trunk(lite(), ["blocks.0"])
+    with pytest.raises(UsageMistake, match="a class needs the whole picture"):
+        tiled(trunk, Objective((logit(3),)))
+    with pytest.raises(UsageMistake, match="no sum over a layer's cells"):
+        tiled(trunk, Objective((diversity("blocks.0"),)))
+    with pytest.raises(UsageMistake, match=r"layer global_pool\.pool sees the whole picture"):
+        tiled(trunk, Objective((channel("global_pool.pool", 1),)))(torch.rand(1, 3, 64, 64))
