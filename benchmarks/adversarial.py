@@ -27,9 +27,9 @@ from PIL import Image
 from cnnviz import Network, load_network
 from cnnviz.adversarial import file_attack, minimal
 from cnnviz.adversarial.distances import distances
-from cnnviz.adversarial.target import Aim, Attacked
+from cnnviz.adversarial.target import Criterion, TargetModel
 from cnnviz.io import stored_image, write
-from cnnviz.models.features import LOGITS, Trunk
+from cnnviz.models.features import LOGITS, FeatureExtractor
 
 SURE = 0.6
 
@@ -79,22 +79,22 @@ class Attack:
     """Writes the attacked file of a photograph, and counts."""
 
     def __init__(self, network: Network) -> None:
-        self.network, self.trunk = network, Trunk(network, [LOGITS])
+        self.network, self.trunk = network, FeatureExtractor(network, [LOGITS])
 
     def __call__(
-        self, path: Path, seek: Callable[..., minimal.Adversarial], goal: int | None = None, margin: float = 0,
+        self, path: Path, seek: Callable[..., minimal.AdversarialResult], goal: int | None = None, margin: float = 0,
         survive: tuple[str, ...] = (), **options: Any,
     ) -> tuple[Path, bool, dict[str, Any]]:  # fmt: skip
         """Return the written file, whether the attack says that it fools, and its numbers."""
         started = time.process_time()
-        original = stored_image.original(path.read_bytes())
-        subject = file_attack.subject(original, self.network, "crop")
+        original = stored_image.decode_stored(path.read_bytes())
+        subject = file_attack.attacked_photo(original, self.network, "crop")
         clean = subject.logits(original.photo(original.values))
-        attacked = Attacked(((file_attack.pipeline(subject, survive), self.trunk),))
-        aim = Aim(int(clean.argmax()), goal, margin)
+        attacked = TargetModel(((file_attack.input_pipeline(subject, survive), self.trunk),))
+        aim = Criterion(int(clean.argmax()), goal, margin)
         found = seek(attacked, torch.from_numpy(original.values), aim, **options)
         written = path.with_name(f"{path.stem}-attacked.png")
-        written.write_bytes(write.encode(str(written), original.image(found.values.numpy()), {}))
+        written.write_bytes(write.encode_picture(str(written), original.image(found.values.numpy()), {}))
         numbers = distances(original.values, found.values.numpy())
         numbers |= {"seconds": time.process_time() - started, "forward": attacked.passes.forward,
                     "backward": attacked.passes.backward}  # fmt: skip

@@ -24,9 +24,9 @@ from torch import Tensor, nn
 
 from cnnviz import load_network
 from cnnviz.adversarial.distances import distances
-from cnnviz.adversarial.minimal import Adversarial, grid, smallest
-from cnnviz.adversarial.target import Aim, Attacked, Pipeline
-from cnnviz.models.features import LOGITS, Trunk
+from cnnviz.adversarial.minimal import AdversarialResult, grid, smallest
+from cnnviz.adversarial.target import Criterion, InputPipeline, TargetModel
+from cnnviz.models.features import LOGITS, FeatureExtractor
 
 
 class Plain(nn.Module):
@@ -50,16 +50,16 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     network, plain = load_network("efficientnet_lite0", device="cpu"), Plain()
-    pipeline = Pipeline(lambda v: v.permute(2, 0, 1)[None].float() / 255, lambda s: s[0].permute(1, 2, 0) / 255)
-    trunk, pgd = Trunk(network, [LOGITS]), torchattacks.PGD(plain, eps=1 / 255, alpha=1 / 1020, steps=10)
+    pipeline = InputPipeline(lambda v: v.permute(2, 0, 1)[None].float() / 255, lambda s: s[0].permute(1, 2, 0) / 255)
+    trunk, pgd = FeatureExtractor(network, [LOGITS]), torchattacks.PGD(plain, eps=1 / 255, alpha=1 / 1020, steps=10)
     noise = torch.Generator().manual_seed(0)
 
     def compared(x: Tensor, target: int) -> dict[str, dict[str, Any]]:
         values = (x[0] * 255).round().to(torch.uint8).permute(1, 2, 0).contiguous()
         label, sign = torch.tensor([target]), torch.randint(0, 2, x.shape, generator=noise) * 2 - 1
 
-        def measured(make: Callable[[Attacked], Tensor]) -> dict[str, Any]:
-            attacked = Attacked(((pipeline, trunk),))
+        def measured(make: Callable[[TargetModel], Tensor]) -> dict[str, Any]:
+            attacked = TargetModel(((pipeline, trunk),))
             start = time.process_time()
             made = make(attacked)  # (1, 3, h, w) in [0, 1]
             seconds = time.process_time() - start
@@ -69,8 +69,10 @@ def main() -> None:
             return {"l2": numbers["l2"], "psnr": numbers["psnr"], "fools": fools, "seconds": seconds,
                     "forward": attacked.passes.forward, "backward": attacked.passes.backward}  # fmt: skip
 
-        def ours(seek: Callable[..., Adversarial], **settings: Any) -> dict[str, Any]:
-            return measured(lambda a: seek(a, values, Aim(target), **settings).values.permute(2, 0, 1)[None] / 255)
+        def ours(seek: Callable[..., AdversarialResult], **settings: Any) -> dict[str, Any]:
+            return measured(
+                lambda a: seek(a, values, Criterion(target), **settings).values.permute(2, 0, 1)[None] / 255
+            )
 
         return {
             "ddn": measured(lambda _: ddn(plain, x, label, steps=100, levels=256)),

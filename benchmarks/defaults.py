@@ -29,9 +29,9 @@ from PIL import Image
 from torch import Tensor
 
 from cnnviz import Network, fit, load_network, read_photo
-from cnnviz.attribution.deletion_insertion import ranking
-from cnnviz.attribution.occlusion import Occlusion, filling, occlusion
-from cnnviz.attribution.pointing_game import pointing
+from cnnviz.attribution.deletion_insertion import pixel_order
+from cnnviz.attribution.occlusion import Occlusion, occluder, occlusion
+from cnnviz.attribution.pointing_game import pointing_game
 
 HERE = Path(__file__)
 STEPS = 9  # of the curves
@@ -83,10 +83,10 @@ def view(subject: dict[str, Any], boxes: dict[str, Any], folder: Path) -> tuple[
 
 def curves(network: Network, x: Tensor, values: Tensor, target: int) -> float:
     """Return mean probability of insertion minus deletion, into grey and into a blur."""
-    rank = ranking(values)
+    rank = pixel_order(values)
     counts = torch.arange(1, STEPS).view(-1, 1, 1, 1) * (rank.numel() / STEPS)
     means = []
-    for other in (filling(x, "grey", network), filling(x, "blur", network)):
+    for other in (occluder(x, "grey", network), occluder(x, "blur", network)):
         for before, after in ((other, x), (x, other)):
             batch = torch.where(rank < counts, after, before)
             answers = torch.cat([network.folded(part) for part in batch.split(4)])
@@ -96,7 +96,7 @@ def curves(network: Network, x: Tensor, values: Tensor, target: int) -> float:
 
 def judge(network: Network, x: Tensor, values: Tensor, mask: Tensor, target: int) -> dict[str, float]:
     """Return the three measures of a map (h, w)."""
-    found = pointing(values, mask, tolerance=0)
+    found = pointing_game(values, mask, tolerance=0)
     return {"hit": float(found.hit), "energy": found.energy, "even": found.covered,
             "curves": curves(network, x, values, target)}  # fmt: skip
 

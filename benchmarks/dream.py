@@ -21,13 +21,13 @@ import torch
 from torch import Tensor
 
 from cnnviz import load_network
-from cnnviz.models.features import Trunk
+from cnnviz.models.features import FeatureExtractor
 from cnnviz.synthesis.dream import dream
 from cnnviz.synthesis.objectives import Objective, layer
-from cnnviz.synthesis.spec import Aim
+from cnnviz.synthesis.spec import ObjectiveSpec
 
 LAYER, SIZES, ROUNDS, LARGE = "blocks.4", (224, 512), 9, 4096
-AIM = Aim({LAYER: 1.0}, {}, {})
+AIM = ObjectiveSpec({LAYER: 1.0}, {}, {})
 ROW = 10  # runs of one form at a time, the steps of an octave
 OBJECTIVE = Objective((layer(LAYER),))
 
@@ -47,7 +47,7 @@ def bare() -> Callable[[Tensor], Tensor]:
 def step() -> Callable[[Tensor], Tensor]:
     """Return steps of a dream over a picture, ROW in a row."""
     network = load_network(device="cpu")
-    trunk = Trunk(network, [LAYER])
+    trunk = FeatureExtractor(network, [LAYER])
 
     def climb(picture: Tensor) -> Tensor:
         made = trunk, lambda _: OBJECTIVE

@@ -24,10 +24,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from cnnviz import load_network
-from cnnviz.synthesis.dream import of_frames
-from cnnviz.synthesis.spec import Aim
+from cnnviz.synthesis.dream import frame_stylizer
+from cnnviz.synthesis.spec import ObjectiveSpec
 from cnnviz.video import optical_flow
-from cnnviz.video.coherence import Dream, film
+from cnnviz.video.coherence import FrameStylizer, stylize_clip
 
 WIDTH, HEIGHT, FRAMES = 256, 160, 30
 STEPS, OCTAVES = 10, 3
@@ -116,16 +116,16 @@ def clips() -> dict[str, Clip]:
     }
 
 
-def dreamers(clip: Clip) -> tuple[Dream, Dream]:
+def dreamers(clip: Clip) -> tuple[FrameStylizer, FrameStylizer]:
     """Return the dream of a clip as ``cnnviz dream`` makes it, with fewer octaves: for films, and frame by frame."""
     network = load_network("efficientnet_lite0", device="cpu")
-    aim = Aim({"blocks.4": 1.0}, {}, {})
+    aim = ObjectiveSpec({"blocks.4": 1.0}, {}, {})
     first = torch.from_numpy(clip.frames[0].transpose(2, 0, 1).astype(np.float32) / 255)[None]
-    dream = of_frames(network, first, lambda _: aim, octaves=OCTAVES)
+    dream = frame_stylizer(network, first, lambda _: aim, octaves=OCTAVES)
     return dream, lambda start, frame, steps, _: dream(start, frame, steps, 0)
 
 
-def frame_by_frame(frames: list[NDArray[np.uint8]], dream: Dream) -> Iterator[NDArray[np.uint8]]:
+def frame_by_frame(frames: list[NDArray[np.uint8]], dream: FrameStylizer) -> Iterator[NDArray[np.uint8]]:
     """Yield each frame dreamed by itself."""
     for number, frame in enumerate(frames):
         inputs = torch.from_numpy(frame.transpose(2, 0, 1).astype(np.float32) / 255)[None]
@@ -169,7 +169,7 @@ def main() -> None:
     figures = {}
     for name, clip in clips().items():
         dream, alike = dreamers(clip)
-        pictures, seconds = timed(shot.picture for shot in film(clip.frames, dream, steps=STEPS))
+        pictures, seconds = timed(shot.picture for shot in stylize_clip(clip.frames, dream, steps=STEPS))
         alone, alone_seconds = timed(frame_by_frame(clip.frames[:alone_frames], alike))
         row = measured(clip, pictures)
         row["psnr frame by frame"] = measured(clip, alone)["psnr mean"]

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from cnnviz import load_network
-from cnnviz.graph.fold_batchnorm import fold
-from cnnviz.models.loader import blank
+from cnnviz.graph.fold_batchnorm import fold_batchnorm
+from cnnviz.models.loader import build_blank
 
 NETWORKS = ("efficientnet_lite0", "mobilenet_v2", "resnet18", "resnet50")
 BATCHES = (1, 2, 4, 8, 16)
@@ -28,7 +28,7 @@ def network(name: str) -> nn.Module:
     """Return a network as it is built, NCHW: the bundled one with its weights, others with random ones."""
     if name == "efficientnet_lite0":
         return load_network(name, device="cpu").module.to(memory_format=torch.contiguous_format)
-    module = blank(name).to_empty(device="cpu")
+    module = build_blank(name).to_empty(device="cpu")
     for tensor in [*module.parameters(), *module.buffers()]:
         if tensor.is_floating_point():
             tensor.data.uniform_(0.01, 0.02)
@@ -37,7 +37,7 @@ def network(name: str) -> nn.Module:
 
 def variants(module: nn.Module) -> dict[str, nn.Module]:
     """Return the same network in the forms that are compared."""
-    folded = fold(module)
+    folded = fold_batchnorm(module)
     return {
         "plain": module,
         "channels last": deepcopy(module).to(memory_format=torch.channels_last),

@@ -34,7 +34,7 @@ from torch import Tensor, nn
 from cnnviz import load_network
 from cnnviz.attribution import occlusion_engines
 from cnnviz.attribution.occlusion import occlusion
-from cnnviz.attribution.windows import Grid
+from cnnviz.attribution.windows import WindowGrid
 from cnnviz.models.network import Network
 
 NETWORKS = (
@@ -70,10 +70,10 @@ def network(name: str) -> Network:
 class Ours:
     """The incremental engine for one map. A call takes a sample of its batches; returns seconds a position."""
 
-    def __init__(self, folded: Network, x: Tensor, grid: Grid, zones: int) -> None:
+    def __init__(self, folded: Network, x: Tensor, grid: WindowGrid, zones: int) -> None:
         self.grid = grid
         start = time.process_time()
-        self.engine = occlusion_engines.choose("incremental", folded, x, torch.full_like(x, 0.5), grid)
+        self.engine = occlusion_engines.choose_engine("incremental", folded, x, torch.full_like(x, 0.5), grid)
         batches = [[grid.boxes[i] for i in zone] for zone in self.engine.zones]
         self.set_up = (time.process_time() - start) / len(grid.boxes)
         self.sample = _sample(batches, self._cost, zones)
@@ -111,7 +111,7 @@ def _sample(zones: list[list[Any]], cost: Callable[[list[Any]], float], count: i
     return [(run[len(run) // 2], sum(map(len, run)) / len(run[len(run) // 2])) for run in runs]
 
 
-def whole_map(made: Network, x: Tensor, grid: Grid) -> Way:
+def whole_map(made: Network, x: Tensor, grid: WindowGrid) -> Way:
     """Return our engine for all of a map, set-up and batches side by side included, by the clock on the wall."""
 
     def turn() -> float:
@@ -122,9 +122,9 @@ def whole_map(made: Network, x: Tensor, grid: Grid) -> Way:
     return turn
 
 
-def plain(folded: Network, x: Tensor, grid: Grid, batch: int, clock: Clock = time.process_time) -> Way:
+def plain(folded: Network, x: Tensor, grid: WindowGrid, batch: int, clock: Clock = time.process_time) -> Way:
     """Return a plain loop: whole passes of the folded network, channels last, ``batch`` at a time."""
-    engine = occlusion_engines.Plain(folded, x, torch.full_like(x, 0.5), grid, None, "")
+    engine = occlusion_engines.FullPassEngine(folded, x, torch.full_like(x, 0.5), grid, None, "")
     times = -(-4 // batch)
     boxes = grid.boxes[:: len(grid.boxes) // (batch * times)][: batch * times]
 
@@ -203,7 +203,7 @@ def measure(made: Network, repeats: int, zones: int) -> dict[str, Any]:
     for side, batches in ((SIDE, BATCHES), (LARGE, LARGE_BATCHES)):
         torch.manual_seed(0)
         x = torch.rand(1, 3, side, side)
-        grid = Grid.over((side, side), WINDOW, STRIDE)
+        grid = WindowGrid.over((side, side), WINDOW, STRIDE)
         loops = {f"batch {batch}": plain(made.folded, x, grid, batch) for batch in batches}
         scouted = row["scouting_ms"].setdefault(str(side), {})
         loop = fastest(loops, scouted)
@@ -239,7 +239,7 @@ def threads(made: Network, repeats: int) -> dict[str, Any]:
     """Return wall times with one thread and with two, and how many times faster two are."""
     torch.manual_seed(0)
     x = torch.rand(1, 3, SIDE, SIDE)
-    grid = Grid.over((SIDE, SIDE), WINDOW, STRIDE)
+    grid = WindowGrid.over((SIDE, SIDE), WINDOW, STRIDE)
     forms = {
         "ours": whole_map(made, x, grid),
         "plain, batch 4": plain(made.folded, x, grid, 4, time.perf_counter),

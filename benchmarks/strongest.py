@@ -20,7 +20,7 @@ from PIL import Image
 from torch import Tensor
 
 from cnnviz import load_network
-from cnnviz.features.top_activations import BATCH, strongest
+from cnnviz.features.top_activations import BATCH, top_activations
 
 LAYERS = ("blocks.2", "blocks.4", "blocks.6")
 PICTURES, ROUNDS = 48, 7
@@ -64,7 +64,7 @@ def search_cost(layer: str) -> dict[str, float]:
     kinds = {
         "to the layer": lambda: forward(whole=False),
         "whole": lambda: forward(whole=True),
-        "search": lambda: strongest(network, pictures(), layer=layer, top=9),
+        "search": lambda: top_activations(network, pictures(), layer=layer, top=9),
     }
     taken: dict[str, list[float]] = {kind: [] for kind in kinds}
     for round_ in range(ROUNDS + 1):

@@ -24,7 +24,7 @@ from cnnviz.app.console import Console
 from cnnviz.attribution.commands.attribute import attribute
 from cnnviz.attribution.commands.evaluate import evaluate
 from cnnviz.attribution.commands.occlude import occlude
-from cnnviz.errors import CnnvizError, Status, Terminated, internal, shown
+from cnnviz.errors import CnnvizError, Status, Terminated, internal_error, printable
 from cnnviz.features.commands.activations import activations
 from cnnviz.features.commands.deconv import deconv
 from cnnviz.features.commands.kernels import kernels
@@ -151,10 +151,10 @@ def _explain(error: Exception) -> tuple[str, int]:
         return str(error), error.status
     if isinstance(error, OSError):
         where = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else "standard output"
-        return f"{shown(where)}: {(error.strerror or str(error)).lower()}", Status.FAILED
+        return f"{printable(where)}: {(error.strerror or str(error)).lower()}", Status.FAILED
     if isinstance(error, MemoryError):
         return "memory ran out", Status.FAILED
-    return internal(error), Status.FAILED
+    return internal_error(error), Status.FAILED
 
 
 def _end(end: BaseException) -> int:

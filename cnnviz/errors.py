@@ -19,7 +19,7 @@ class Status(IntEnum):
 GRAVITY = (Status.INTERRUPTED, Status.WEIGHTS, Status.FAILED, Status.MISSED, Status.OK)
 
 
-def worst(statuses: set[Status]) -> Status:
+def final_status(statuses: set[Status]) -> Status:
     """Return the status that a run of several inputs ends with: 130 > 3 > 1 > 4 > 0."""
     return next(status for status in GRAVITY if status in statuses or status is Status.OK)
 
@@ -30,7 +30,7 @@ class CnnvizError(Exception):
     status = Status.FAILED
 
 
-class UsageMistake(CnnvizError):  # noqa: N818 - click has a UsageError already
+class InvalidRequest(CnnvizError):  # noqa: N818 - click has a UsageError already
     """The command line asks for something that cannot be."""
 
     status = Status.USAGE
@@ -58,13 +58,13 @@ class Terminated(BaseException):
     """SIGTERM arrived. Not an Exception, so that nothing but the clean-up on the way out sees it."""
 
 
-def internal(error: Exception) -> str:
+def internal_error(error: Exception) -> str:
     """Return one line for an error that nobody foresaw."""
     text = (str(error).strip().splitlines() or [""])[0]
     return f"internal error: {type(error).__name__}: {text} (--debug shows where)"
 
 
-def shown(name: str) -> str:
+def printable(name: str) -> str:
     """Return a file's name on one line: control characters and undecodable bytes as escapes."""
     return "".join(c if c.isprintable() else _escaped(c) for c in name)
 

@@ -45,10 +45,10 @@ def environment(**changes: str) -> dict[str, str]:
 
 def attacked_by(*pairs: Any) -> Any:
     """What is attacked, for pairs of a pipeline and a network."""
-    from cnnviz.adversarial.target import Attacked
-    from cnnviz.models.features import LOGITS, Trunk
+    from cnnviz.adversarial.target import TargetModel
+    from cnnviz.models.features import LOGITS, FeatureExtractor
 
-    return Attacked(tuple((pipeline, Trunk(network, [LOGITS])) for pipeline, network in pairs))
+    return TargetModel(tuple((pipeline, FeatureExtractor(network, [LOGITS])) for pipeline, network in pairs))
 
 
 @pytest.fixture
@@ -95,6 +95,6 @@ def photo(tmp_path: Path) -> Path:
 @pytest.fixture
 def commanded(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], None]:
     """Let commands run with a network of the test's own, whatever --model names."""
-    from cnnviz.app.session import Run as Command
+    from cnnviz.app.session import Session as Command
 
     return lambda network: monkeypatch.setattr(Command, "network", network)

@@ -138,11 +138,11 @@ def test_weights_not_to_be_had(run: Run, photo: Path) -> None:
 def test_a_bug_is_one_line_with_its_file_and_debug_shows_where(photo: Path, tmp_path: Path) -> None:
     code = """
         import sys
-        from cnnviz import images
+        from cnnviz.io import photo
         from cnnviz.cli import main
         def decode(*_, **__):
             raise RuntimeError("first line\\nsecond line")
-        images.decode = decode
+        photo.decode_photo = decode
         sys.argv[1:1] = ["classify", "cat.jpg"]
         main()
         """
@@ -333,8 +333,8 @@ def test_memory_that_runs_short_halves_the_batch_and_the_job_succeeds(photo: Pat
         import resource, sys
         from pathlib import Path
         import torch
-        import cnnviz.methods.occlusion as method
-        from cnnviz import covering
+        import cnnviz.attribution.occlusion as method
+        from cnnviz.attribution import occlusion_engines as covering
         from cnnviz.cli import _run
         real, hard = method.occlusion, resource.getrlimit(resource.RLIMIT_AS)[1]
 

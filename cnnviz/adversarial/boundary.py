@@ -7,7 +7,14 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from cnnviz.adversarial.target import Aim, Attacked, against, changed, soft, stepped
+from cnnviz.adversarial.target import (
+    Criterion,
+    TargetModel,
+    add_levels,
+    logit_difference_loss,
+    sign_step,
+    soft_margin_loss,
+)
 
 Norm = Literal["linf", "l2", "l1", "l0"]
 Progress = Callable[[int, int, float], None]  # a step, their number, the margin left
@@ -15,7 +22,7 @@ GROWTH = 1.6  # of the places while the border has not been met
 SAMPLE = 1 << 20  # of a large photograph's values, for their order
 
 
-def level_of(values: Tensor, other: Tensor) -> int:
+def largest_change(values: Tensor, other: Tensor) -> int:
     """Return the largest difference of two arrays of values, uint8."""
     return int((values.to(torch.int16) - other.to(torch.int16)).abs().max()) if values.numel() else 0
 
@@ -30,7 +37,7 @@ def unit(slope: Tensor) -> Tensor:
     return slope / steepness(slope)
 
 
-def room(sign: Tensor, values: Tensor, eps: int) -> Tensor:
+def headroom(sign: Tensor, values: Tensor, eps: int) -> Tensor:
     """Return how many levels ``values`` of any shape, 0 to 255, can go towards a sign: 0 to ``eps``."""
     return torch.where(sign < 0, values.float(), 255.0 - values).clamp_(max=eps)
 
@@ -44,12 +51,12 @@ def mixed(slopes: list[Tensor], weights: list[float]) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Border:
+class BoundarySearch:
     """Where changes along a slope begin to fool, sought on the grid by passes forward alone."""
 
-    attacked: Attacked
+    attacked: TargetModel
     values: Tensor
-    aim: Aim
+    aim: Criterion
     norm: Norm
     eps: int
 
@@ -59,11 +66,14 @@ class Border:
         Near in each of the ``logits`` (V, classes) given, in turn. For several views the soft margin alone.
         """
         if len(logits[0]) > 1:
-            return [soft(self.aim)]
+            return [soft_margin_loss(self.aim)]
         own = self.aim.target if self.aim.goal is None else self.aim.goal
         orders = [[c for c in one[0].argsort(descending=True).tolist() if c != own][:count] for one in logits]
         nearest = list(dict.fromkeys(other for turn in zip(*orders, strict=True) for other in turn))[:count]
-        return [against(own, other) if self.aim.goal is None else against(other, own) for other in nearest]
+        return [
+            logit_difference_loss(own, other) if self.aim.goal is None else logit_difference_loss(other, own)
+            for other in nearest
+        ]
 
     def size(self, tried: Tensor) -> float:
         """Return the size of a change in the norm: the squares of levels, levels, or values."""
@@ -77,14 +87,14 @@ class Border:
         """
         strength = slope.abs()
         if self.norm == "l0":  # each place goes as far as it can
-            strength.mul_(room(-slope, self.values, self.eps))
+            strength.mul_(headroom(-slope, self.values, self.eps))
         least = _kth(strength, places)
         if self.norm == "l0":
-            return stepped(self.values, slope * (strength >= least), self.eps)
+            return sign_step(self.values, slope * (strength >= least), self.eps)
         change = slope * (-0.5 / least)
         if self.norm == "l1":
             change.mul_(strength.div_(least))
-        return changed(self.values, change.round_().clamp_(-self.eps, self.eps))
+        return add_levels(self.values, change.round_().clamp_(-self.eps, self.eps))
 
     def margin(self, tried: Tensor) -> float:
         """Return the largest margin left, below 0 where all is fooled."""

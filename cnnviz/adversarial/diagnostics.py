@@ -4,28 +4,28 @@ from typing import TYPE_CHECKING
 
 from cnnviz.app.console import Console
 from cnnviz.app.jobs import Job
-from cnnviz.errors import shown
+from cnnviz.errors import printable
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from cnnviz.adversarial.file_attack import Subject
-    from cnnviz.adversarial.target import Passes
+    from cnnviz.adversarial.file_attack import AttackedPhoto
+    from cnnviz.adversarial.target import QueryCount
 
 SAME = 1e-4  # of the largest logit, by which two passes over one input may differ: sums in another order
 ONE = 1e-3  # by which probabilities may miss a sum of 1
 
-Warnings = dict[str, str]
+Diagnostics = dict[str, str]
 
 
-def warnings(subject: "Subject", clean: "Tensor", passes: "Passes", target: int) -> Warnings:
+def diagnose(subject: "AttackedPhoto", clean: "Tensor", passes: "QueryCount", target: int) -> Diagnostics:
     """Return what an attack on a photograph met, in a line each, by one word for scripts.
 
     ``clean``: logits (classes,) of the photograph as it is; ``target``: what it shows, as far as is known.
     "zero_gradients", the case of gradient masking, is section 2 of Athalye, Carlini & Wagner 2018, "Obfuscated
     Gradients Give a False Sense of Security", and so is "randomized".
     """
-    network, found = subject.network, Warnings()
+    network, found = subject.network, Diagnostics()
     if passes.flat:
         found["zero_gradients"] = (
             f"{passes.flat} of {passes.backward} gradients were zero everywhere, so that an attack which fails says "
@@ -55,10 +55,10 @@ def _same(one: "Tensor", other: "Tensor") -> bool:
     return float((one - other).abs().max()) <= SAME * max(1.0, float(one.abs().max()))
 
 
-def say(console: Console, job: Job, found: Warnings) -> None:
+def say(console: Console, job: Job, found: Diagnostics) -> None:
     """Tell a person; what is said of a network once, and not for every photograph."""
     for kind, text in found.items():
         if kind in ("randomized", "probabilities"):
             console.once(text)
         else:
-            console.note(f"{shown(job.source)}: {text}")
+            console.note(f"{printable(job.source)}: {text}")

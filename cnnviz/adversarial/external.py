@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from cnnviz.adversarial.target import Aim, Attacked
+from cnnviz.adversarial.target import Criterion, TargetModel
 
 # Classes of foolbox by method and norm. Its fmn in l2 is left out: in 3.3.4 it projects nothing, and ddn does it well.
 FOOLBOX = {
@@ -35,13 +35,13 @@ STEP = 0.002  # of cw, a quarter of a level at most: foolbox's own 0.01 changes 
 POPULATION = 100  # of one-pixel, in each generation
 
 
-class Stored(nn.Module):
+class QuantizedInput(nn.Module):
     """The attacked network as a module: stored values (N, C, H, W) in [0, 1] to logits (N, classes).
 
     ``tell`` is told after each pass. One network, one view.
     """
 
-    def __init__(self, attacked: Attacked, tell: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, attacked: TargetModel, tell: Callable[[], None] = lambda: None) -> None:
         super().__init__()
         self.attacked, self.tell = attacked, tell
         self.place = nn.Parameter(torch.zeros(()), requires_grad=False)  # torchattacks looks here for the device
@@ -60,7 +60,7 @@ class _Through(torch.autograd.Function):
     """One photograph (1, C, H, W) to its logits, and a slope in them back."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, attacked: Attacked) -> Tensor:
+    def forward(ctx: Any, x: Tensor, attacked: TargetModel) -> Tensor:
         ctx.look = attacked.look(whole(x[0] * 255))
         logits: Tensor = ctx.look.logits
         return logits.clone()
@@ -76,11 +76,11 @@ def whole(levels: Tensor) -> Tensor:
     return levels.round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0).contiguous()
 
 
-def attack(
+def run_attack(
     name: str,
-    attacked: Attacked,
+    attacked: TargetModel,
     values: Tensor,
-    aim: Aim,
+    aim: Criterion,
     *,
     norm: str = "linf",
     level: int = 1,
@@ -94,7 +94,7 @@ def attack(
     ``steps`` are gradients, queries or generations; fgsm and autoattack have their own number. ``progress`` is told of
     each pass. Raises ImportError without the library.
     """
-    model = Stored(attacked, progress).eval()
+    model = QuantizedInput(attacked, progress).eval()
     x = values.permute(2, 0, 1)[None].float() / 255
     with _seeded(seed):
         if (name, norm) in FOOLBOX:
@@ -107,7 +107,7 @@ def attack(
     return found[0].permute(1, 2, 0) * 255
 
 
-def _foolbox(name: str, model: Stored, x: Tensor, aim: Aim, *, norm: str, eps: float, steps: int) -> Any:
+def _foolbox(name: str, model: QuantizedInput, x: Tensor, aim: Criterion, *, norm: str, eps: float, steps: int) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # it knows a part of scipy by its old name
         import foolbox
@@ -128,7 +128,9 @@ def _foolbox(name: str, model: Stored, x: Tensor, aim: Aim, *, norm: str, eps: f
     return seek(known, x, wanted, epsilons=eps if fixed else None)[1]
 
 
-def _torchattacks(name: str, model: Stored, x: Tensor, aim: Aim, *, eps: float, steps: int, seed: int) -> Any:
+def _torchattacks(
+    name: str, model: QuantizedInput, x: Tensor, aim: Criterion, *, eps: float, steps: int, seed: int
+) -> Any:
     import torchattacks
 
     if name == "apgd":

@@ -6,10 +6,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from cnnviz.adversarial.commands import external_methods
-from cnnviz.app.console import Tick
+from cnnviz.app.console import ReportProgress
 from cnnviz.app.jobs import Line
-from cnnviz.app.session import Run
-from cnnviz.errors import MethodError, UsageMistake
+from cnnviz.app.session import Session
+from cnnviz.errors import InvalidRequest, MethodError
 from cnnviz.models import catalog
 
 if TYPE_CHECKING:
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from cnnviz.adversarial.target import Aim, Attacked, Pipeline
+    from cnnviz.adversarial.target import Criterion, InputPipeline, TargetModel
     from cnnviz.io.color import Photo
-    from cnnviz.io.stored_image import Original
+    from cnnviz.io.stored_image import StoredImage
     from cnnviz.models.network import Network
     from cnnviz.models.preprocess import Geometry
 
@@ -28,26 +28,26 @@ BETWEEN = 2.5  # logits by which each size of "resize" must be fooled, so that t
 
 
 @dataclass(frozen=True)
-class Subject:
+class AttackedPhoto:
     """A photograph as it is attacked: what its file stores, a network, and the way from one to the other.
 
     ``path`` is where the file will be written, which says in what format; "-" is a PNG.
     """
 
-    original: "Original"
+    original: "StoredImage"
     network: "Network"
     geometry: "Geometry"
     path: str
 
     def photo(self, values: "NDArray[np.uint8]") -> "Photo":
         """Return the photograph that a file of these values (H, W, C) will give back."""
-        from cnnviz.io.photo import decode
-        from cnnviz.io.write import encode, picture_format
+        from cnnviz.io.photo import decode_photo
+        from cnnviz.io.write import encode_picture, picture_format
 
         if picture_format(self.path) == "PNG":  # which keeps them as they are
             return self.original.photo(values)
-        data = encode(self.path, self.original.image(values), {})
-        return decode(data, **self.original.reading)
+        data = encode_picture(self.path, self.original.image(values), {})
+        return decode_photo(data, **self.original.reading)
 
     def logits(self, photo: "Photo", geometry: "Geometry | None" = None) -> "Tensor":
         """Return the logits (classes,) for a photograph of the network itself, not as it is folded for the attack.
@@ -56,49 +56,49 @@ class Subject:
         """
         import torch
 
-        from cnnviz.models.preprocess import inputs
+        from cnnviz.models.preprocess import to_inputs
 
         seen = (geometry or self.geometry).see(photo)
         with torch.inference_mode():
-            return self.network(inputs([seen]))[0].float().cpu()
+            return self.network(to_inputs([seen]))[0].float().cpu()
 
 
-def subject(original: "Original", network: "Network", fit: str, path: str = "-") -> Subject:
+def attacked_photo(original: "StoredImage", network: "Network", fit: str, path: str = "-") -> AttackedPhoto:
     """Return what is attacked: ``path`` is where the file that will hold it is to be written."""
     from cnnviz.io.write import picture_format
-    from cnnviz.models.preprocess import geometry_of
+    from cnnviz.models.preprocess import geometry_for
 
     if original.alpha is not None and picture_format(path) == "JPEG":
         raise MethodError("has transparency, which JPEG does not keep: write PNG")
-    return Subject(original, network, geometry_of(original.values.shape[:2], network, fit), path)
+    return AttackedPhoto(original, network, geometry_for(original.values.shape[:2], network, fit), path)
 
 
-def pipeline(subject: Subject, names: Sequence[str]) -> "Pipeline":
+def input_pipeline(subject: AttackedPhoto, names: Sequence[str]) -> "InputPipeline":
     """Return the way from the stored values to the network, as the file and as what else it must survive."""
     import torch
 
-    from cnnviz.adversarial.target import Pipeline
-    from cnnviz.adversarial.transforms import View, kept, views
-    from cnnviz.models.preprocess import inputs
+    from cnnviz.adversarial.target import InputPipeline
+    from cnnviz.adversarial.transforms import InputTransform, identity, input_transforms
+    from cnnviz.models.preprocess import to_inputs
 
     high, wide = subject.geometry.photo
-    if beyond := [name for name in names if name not in survivable((high, wide))]:
+    if beyond := [name for name in names if name not in supported_transforms((high, wide))]:
         raise MethodError(f"{wide}x{high} pixels are too many for --survive {beyond[0]}")
-    seen = [View("file", kept, subject.geometry), *views(names, subject.geometry)]
+    seen = [InputTransform("file", identity, subject.geometry), *input_transforms(names, subject.geometry)]
 
     def see(values: "Tensor") -> "Tensor":
         photo = subject.photo(values.numpy())
-        return inputs([view.see(photo) for view in seen])
+        return to_inputs([view.see(photo) for view in seen])
 
     def back(slopes: "Tensor") -> "Tensor":
         arrays = (slopes.float().cpu() / 255).numpy()
-        total = carried([view.geometry for view in seen], arrays)
+        total = sum_on_photo([view.geometry for view in seen], arrays)
         return torch.from_numpy(subject.original.back(total))
 
-    return Pipeline(see, back)
+    return InputPipeline(see, back)
 
 
-def survivable(size: tuple[int, int]) -> list[str]:
+def supported_transforms(size: tuple[int, int]) -> list[str]:
     """Return which of ``catalog.SURVIVE`` a photograph of this size (H, W) can be put to."""
     from cnnviz.io.write import SIDES
 
@@ -106,7 +106,7 @@ def survivable(size: tuple[int, int]) -> list[str]:
     return [name for name in catalog.SURVIVE if max(size) <= SIDES[kinds.get(name, "PNG")]]
 
 
-def carried(geometries: "Sequence[Geometry]", slopes: "NDArray[np.float32]") -> "NDArray[np.float32]":
+def sum_on_photo(geometries: "Sequence[Geometry]", slopes: "NDArray[np.float32]") -> "NDArray[np.float32]":
     """Return the sum of slopes (V, 3, h, w) on the photograph, (H, W, 3); those of one geometry go back together."""
     together: dict[Geometry, NDArray[np.float32]] = {}
     for geometry, slope in zip(geometries, slopes, strict=True):
@@ -117,7 +117,7 @@ def carried(geometries: "Sequence[Geometry]", slopes: "NDArray[np.float32]") -> 
     return first
 
 
-def aim(
+def criterion_for(
     network: "Network",
     logits: "Tensor",
     *,
@@ -125,9 +125,9 @@ def aim(
     true: str | None = None,
     margin: float = 0.0,
     survive: Sequence[str] = (),
-) -> "Aim":
+) -> "Criterion":
     """Return what fooling is for a photograph that gave these logits (classes,); classes as a user names them."""
-    from cnnviz.adversarial.target import Aim, sure_of
+    from cnnviz.adversarial.target import Criterion, numeric_tolerance
 
     if len(logits) < 2:
         raise MethodError(f"{network.name} knows one class alone: there is nothing else to take a photo for")
@@ -135,21 +135,21 @@ def aim(
     wanted, own = (None if word is None else network.class_index(word) for word in (goal, true))
     for index in (own, wanted):
         if index is not None and index >= len(logits):
-            raise UsageMistake(f"no class {index}: {network.name} has {len(logits)}, counted from 0")
+            raise InvalidRequest(f"no class {index}: {network.name} has {len(logits)}, counted from 0")
     if wanted is not None and wanted == own:
-        raise UsageMistake(f"--target-class and --true-class are both {network.class_name(wanted)}")
+        raise InvalidRequest(f"--target-class and --true-class are both {network.class_name(wanted)}")
     if wanted == first:
         raise MethodError(f"is taken for {network.class_name(first)} already")
     margin = max(margin, BETWEEN) if "resize" in survive else margin
-    return Aim(first if own is None else own, wanted, margin, sure_of(logits, network.dtype))
+    return Criterion(first if own is None else own, wanted, margin, numeric_tolerance(logits, network.dtype))
 
 
-def networks(run: Run, transfer: Sequence[str], judges: Sequence[str]) -> "list[Network]":
+def attacked_networks(run: Session, transfer: Sequence[str], judges: Sequence[str]) -> "list[Network]":
     """Return the networks to fool: the one of the command, and those of --transfer. Raises for judges of no use too."""
     for option, names in (("--transfer", transfer), ("--judge", judges)):
         for name in names:
             if not _alike(run.load(name), run.network):
-                raise UsageMistake(f"{option} {name}: knows other classes than {run.network.name}")
+                raise InvalidRequest(f"{option} {name}: knows other classes than {run.network.name}")
     return [run.network, *map(run.load, transfer)]
 
 
@@ -164,15 +164,15 @@ def _alike(one: "Network", other: "Network") -> bool:
     return counts[0] == counts[1]
 
 
-def attacked(run: Run, subjects: Sequence[Subject], survive: Sequence[str]) -> "Attacked":
+def target_model(run: Session, subjects: Sequence[AttackedPhoto], survive: Sequence[str]) -> "TargetModel":
     """Return what is attacked: one photograph, by a subject for each network."""
-    from cnnviz.adversarial.target import Attacked
+    from cnnviz.adversarial.target import TargetModel
 
-    return Attacked(tuple((pipeline(one, survive), run.trunk(one.network)) for one in subjects))
+    return TargetModel(tuple((input_pipeline(one, survive), run.trunk(one.network)) for one in subjects))
 
 
 def search(
-    attacked: "Attacked", original: "Original", aim: "Aim", options: Mapping[str, Any], tick: Tick
+    attacked: "TargetModel", original: "StoredImage", aim: "Criterion", options: Mapping[str, Any], tick: ReportProgress
 ) -> "tuple[Tensor, Line]":
     """Return the values (H, W, C) that were found, by which method, and the passes that it took."""
     import torch
@@ -195,11 +195,11 @@ def search(
 
 
 @dataclass(frozen=True)
-class Made:
+class WrittenAttack:
     """The picture that was made of a subject, and the file that it becomes."""
 
-    subject: Subject
-    aim: "Aim"
+    subject: AttackedPhoto
+    aim: "Criterion"
     values: "Tensor"
 
     @cached_property
@@ -226,48 +226,50 @@ class Made:
         """Return the largest change that storing the photograph in such a file makes of itself."""
         import numpy as np
 
-        from cnnviz.io.write import encode, picture_format
+        from cnnviz.io.write import encode_picture, picture_format
 
         if picture_format(self.subject.path) == "PNG":
             return 0
-        plain = self._stored(encode(self.subject.path, self.subject.original.image(self.subject.original.values), {}))
+        plain = self._stored(
+            encode_picture(self.subject.path, self.subject.original.image(self.subject.original.values), {})
+        )
         return int(np.abs(plain.astype(np.int16) - self.subject.original.values).max())
 
     def _encoded(self, recipe: Mapping[str, Any]) -> bytes:
-        from cnnviz.io.write import encode
+        from cnnviz.io.write import encode_picture
 
-        return encode(self.subject.path, self.subject.original.image(self.values.numpy()), recipe)
+        return encode_picture(self.subject.path, self.subject.original.image(self.values.numpy()), recipe)
 
     def _stored(self, data: bytes) -> "NDArray[np.uint8]":
         from cnnviz.io import stored_image
 
-        return stored_image.original(data, **self.subject.original.reading).values
+        return stored_image.decode_stored(data, **self.subject.original.reading).values
 
     def _decoded(self, data: bytes) -> "Photo":
-        from cnnviz.io.photo import decode
+        from cnnviz.io.photo import decode_photo
 
-        return decode(data, **self.subject.original.reading)
+        return decode_photo(data, **self.subject.original.reading)
 
-    def judge(self, run: Run) -> Line:
+    def judge(self, run: Session) -> Line:
         """Return what is to be told of the file, all of it from its bytes, read as those of any photograph are."""
         import numpy as np
 
         from cnnviz.adversarial.distances import distances
-        from cnnviz.adversarial.transforms import views
+        from cnnviz.adversarial.transforms import input_transforms
 
         subject, aim, o = self.subject, self.aim, run.options
         after = self._stored(self._judged)
         before = np.broadcast_to(subject.original.values, after.shape)  # WebP stores grey as RGB
         logits = subject.logits(self.photo)
-        ways = views(survivable(subject.geometry.photo), subject.geometry)
+        ways = input_transforms(supported_transforms(subject.geometry.photo), subject.geometry)
         survival = {}
         with run.console.progress("judging the file", "looks") as tick:
             for number, view in enumerate(ways):
                 tick(number, len(ways))
-                survival[view.name] = fooled(aim, subject.logits(view.change(self.photo), view.geometry))
+                survival[view.name] = meets_criterion(aim, subject.logits(view.change(self.photo), view.geometry))
         others = [(name, True) for name in o["transfer"]] + [(name, False) for name in o["judges"]]
         return {
-            "fooled": fooled(aim, logits),
+            "fooled": meets_criterion(aim, logits),
             "target": aim.target,
             "goal": aim.goal,
             "margin": round(aim.margin + aim.sure - float(aim.margins(logits[None])[0]), 4),
@@ -275,17 +277,17 @@ class Made:
             "storing_levels": self._storing(),
             "top": subject.network.top(logits, OTHERS),
             "survival": survival,
-            "control": fooled(
-                aim, subject.logits(subject.original.photo(noise(before, after, subject.original.alpha)))
+            "control": meets_criterion(
+                aim, subject.logits(subject.original.photo(noise_control(before, after, subject.original.alpha)))
             ),
             "transfer": [self._row(run.load(name), attacked, o["fit"]) for name, attacked in others],
         }
 
     def _row(self, network: "Network", attacked: bool, fit: str) -> Line:
         """Return what another network makes of the file, and of the photograph as it was."""
-        other = subject(self.subject.original, network, fit)
+        other = attacked_photo(self.subject.original, network, fit)
         before, after = other.logits(other.original.photo(other.original.values)), other.logits(self.photo)
-        return {"network": network.name, "attacked": attacked, "fooled": fooled(self.aim, after),
+        return {"network": network.name, "attacked": attacked, "fooled": meets_criterion(self.aim, after),
                 "clean_top": network.top(before), "top": network.top(after)}  # fmt: skip
 
     def report(self, numbers: Line, missed: Sequence[str]) -> "Photo":
@@ -298,13 +300,13 @@ class Made:
         )
 
 
-def fooled(aim: "Aim", logits: "Tensor") -> bool:
+def meets_criterion(aim: "Criterion", logits: "Tensor") -> bool:
     """Return whether logits (classes,) say what is aimed at."""
     first = int(logits.argmax())
     return first != aim.target if aim.goal is None else first == aim.goal
 
 
-def noise(
+def noise_control(
     before: "NDArray[np.uint8]", after: "NDArray[np.uint8]", alpha: "NDArray[np.uint8] | None" = None
 ) -> "NDArray[np.uint8]":
     """Return values (H, W, C) changed by the same levels as ``after``, at random places with random signs: a control.

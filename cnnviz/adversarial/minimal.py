@@ -20,9 +20,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from cnnviz.adversarial.boundary import Border, Norm, Progress, level_of, mixed, steepness, unit
-from cnnviz.adversarial.minimizers import Descent, Relaxed
-from cnnviz.adversarial.target import Aim, Attacked, soft, stepped
+from cnnviz.adversarial.boundary import BoundarySearch, Norm, Progress, largest_change, mixed, steepness, unit
+from cnnviz.adversarial.minimizers import DdnDescent, ProximalDescent
+from cnnviz.adversarial.target import Criterion, TargetModel, sign_step, soft_margin_loss
 
 CLOSE = 1.05  # how near, in the norm, the border is sought before the gradient is taken there
 CLOSEST = 1.004  # and at the end
@@ -35,7 +35,7 @@ RACE = ((6, 5), (3, 8), (1, MORE))  # and the rest: so many ways, by so many eac
 
 
 @dataclass(frozen=True)
-class Adversarial:
+class AdversarialResult:
     """The ``values`` (H, W, C), uint8, that were found, whether they ``fooled``, and the ``level`` they keep to.
 
     ``level`` is the largest change of one value. Where nothing fooled, ``values`` came nearest to it. ``slope``
@@ -49,16 +49,16 @@ class Adversarial:
 
 
 def adversarial(
-    attacked: Attacked,
+    attacked: TargetModel,
     values: Tensor,
-    aim: Aim,
+    aim: Criterion,
     *,
     norm: Norm = "linf",
     eps: int = 16,
     steps: int = 40,
     thorough: bool = False,
     progress: Progress = lambda _step, _of, _margin: None,
-) -> Adversarial:
+) -> AdversarialResult:
     """Seek the smallest change of stored ``values`` (H, W, C), uint8, that fools as ``aim`` says.
 
     ``norm`` says what is smallest: "linf" the largest level, "l2" the sum of squares, "l1" the sum of levels, "l0" the
@@ -72,15 +72,15 @@ def adversarial(
 
 
 def grid(
-    attacked: Attacked,
+    attacked: TargetModel,
     values: Tensor,
-    aim: Aim,
+    aim: Criterion,
     *,
     eps: int = 255,
     least: int = 1,
     steps: int = 40,
     progress: Progress = lambda _step, _of, _margin: None,
-) -> Adversarial:
+) -> AdversarialResult:
     """Seek the smallest whole level, from ``least`` up to ``eps``, at which changes of one size fool.
 
     ``values`` (H, W, C), uint8; ``steps`` gradients for each level. ``progress`` is told the step, the most that
@@ -91,24 +91,24 @@ def grid(
     before, levels = least - 1, _levels(least, eps)
     for turn, level in enumerate(levels):
         for number in range(steps + 1):  # a look at the photograph, or at the level before, and one after each
-            tried = stepped(values, total, level)
+            tried = sign_step(values, total, level)
             look = attacked.look(tried)
             margin = float(aim.margins(look.logits).max())
             progress(turn * steps + number, len(levels) * steps, margin)
             if margin < nearest:
                 best, nearest = tried, margin
             if margin < 0:
-                lower = (stepped(values, total, less) for less in range(before + 1, level))
+                lower = (sign_step(values, total, less) for less in range(before + 1, level))
                 tried = next((values for values in lower if attacked.fooled(values, aim)), tried)
-                return Adversarial(tried, True, level_of(values, tried), total)
+                return AdversarialResult(tried, True, largest_change(values, tried), total)
             if number == steps:
                 break
-            slope = look.slope(soft(aim))
+            slope = look.slope(soft_margin_loss(aim))
             total.add_(slope, alpha=1 / steepness(slope))
             if not total.any():  # there is nothing to follow
-                return Adversarial(best, False, level_of(values, best), total)
+                return AdversarialResult(best, False, largest_change(values, best), total)
         before = level
-    return Adversarial(best, False, level_of(values, best), total)
+    return AdversarialResult(best, False, largest_change(values, best), total)
 
 
 def _levels(least: int, eps: int) -> list[int]:
@@ -120,16 +120,16 @@ def _levels(least: int, eps: int) -> list[int]:
 
 
 def smallest(
-    attacked: Attacked,
+    attacked: TargetModel,
     values: Tensor,
-    aim: Aim,
+    aim: Criterion,
     *,
     norm: Norm = "l2",
     eps: int = 255,
     steps: int = 40,
     thorough: bool = False,
     progress: Progress = lambda _step, _of, _margin: None,
-) -> Adversarial:
+) -> AdversarialResult:
     """Seek the smallest change in a norm; where ``grid`` finds one this does, and none that is larger.
 
     The options are those of ``adversarial``. GRADIENTS, those of ``grid`` among them, and MORE if ``thorough``.
@@ -139,7 +139,7 @@ def smallest(
     taken += attacked.passes.backward
     if not first.fooled or first.level == 0:
         return first
-    border = Border(attacked, values, aim, norm, eps)
+    border = BoundarySearch(attacked, values, aim, norm, eps)
     slopes, weights = [unit(first.slope)], [0.5]
     best, places, borders = first.values, START, max(GRADIENTS - taken, LEAST)
     for step in range(borders + 1):
@@ -157,10 +157,10 @@ def smallest(
         weights = border.weighed(slopes, [*weights, step + 1.0], places)
     if thorough:
         best = _polished(border, best, progress)
-    return Adversarial(best, True, level_of(values, best), first.slope)
+    return AdversarialResult(best, True, largest_change(values, best), first.slope)
 
 
-def _polished(border: Border, best: Tensor, progress: Progress) -> Tensor:
+def _polished(border: BoundarySearch, best: Tensor, progress: Progress) -> Tensor:
     """Return a smaller change by MORE gradients: a race of ways, from ``best`` to the classes near, and from afar."""
     passes = border.attacked.passes
     begun = passes.backward
@@ -168,11 +168,11 @@ def _polished(border: Border, best: Tensor, progress: Progress) -> Tensor:
     def tell(margin: float) -> None:
         progress(passes.backward - begun, MORE, margin)
 
-    afar = Descent(border, soft(border.aim), best)
+    afar = DdnDescent(border, soft_margin_loss(border.aim), best)
     afar.go(AFAR, tell)
     logits = border.attacked.logits(border.values), border.attacked.logits(best)
-    ways = [Relaxed(border, loss, best) for loss in border.losses(*logits, count=RACE[0][0] - 1)]
-    ways.append(Relaxed(border, border.losses(border.attacked.logits(afar.tried))[0], afar.tried))
+    ways = [ProximalDescent(border, loss, best) for loss in border.losses(*logits, count=RACE[0][0] - 1)]
+    ways.append(ProximalDescent(border, border.losses(border.attacked.logits(afar.tried))[0], afar.tried))
     found = [(border.size(best), best), (afar.size, afar.best)]
     for many, steps in RACE:
         ways = sorted(ways, key=lambda way: way.cost)[:many]

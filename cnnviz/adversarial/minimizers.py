@@ -6,8 +6,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from cnnviz.adversarial.boundary import SAMPLE, Border, Norm, room, unit
-from cnnviz.adversarial.target import changed
+from cnnviz.adversarial.boundary import SAMPLE, BoundarySearch, Norm, headroom, unit
+from cnnviz.adversarial.target import add_levels
 
 FAR = 36.0  # times the places of the change that is known: where a descent from afar begins
 FIRST, LAST, DECAY = 0.33, 0.02, 0.95  # by which share of the places it grows or shrinks
@@ -19,10 +19,10 @@ STRIP = 1 << 18  # values at a time, so that what is between stays in the proces
 HALVINGS = 8  # of the share of a level from which a value is rounded up
 
 
-class Way:
+class Minimizer:
     """What ways share: ``best`` is the smallest change met that fools, of ``size``."""
 
-    def __init__(self, border: Border, loss: Callable[[Tensor], Tensor]) -> None:
+    def __init__(self, border: BoundarySearch, loss: Callable[[Tensor], Tensor]) -> None:
         self.best, self.size, self.steps = border.values, math.inf, 0
         self.border, self.loss, self.slope = border, loss, torch.zeros(border.values.shape)
 
@@ -44,14 +44,14 @@ class Way:
             self.best, self.size = tried, self.border.size(tried)
 
 
-class Descent(Way):
+class DdnDescent(Minimizer):
     """A way down a loss from far beyond the border: it may end near smaller changes than are near ``start``.
 
     The change shrinks where it fools and grows where it does not, by less and less (as in DDN, Rony et al. 2019,
     "Decoupling Direction and Norm", section 3); it goes down the mean of all gradients met, later ones weighing more.
     """
 
-    def __init__(self, border: Border, loss: Callable[[Tensor], Tensor], start: Tensor) -> None:
+    def __init__(self, border: BoundarySearch, loss: Callable[[Tensor], Tensor], start: Tensor) -> None:
         super().__init__(border, loss)
         self.tried = start
         self._places = min(FAR * float(start.ne(border.values).sum()), float(start.numel()))
@@ -68,7 +68,7 @@ class Descent(Way):
         self.keep(self.tried, self.border.margin(self.tried))
 
 
-class Relaxed(Way):
+class ProximalDescent(Minimizer):
     """A way along the border by changes between whole levels, charged so that the cheapest is whole nearly everywhere.
 
     Each step goes to the cheapest change, and not far away, at which the gradient says that the margin is 0 (as FAB
@@ -77,7 +77,7 @@ class Relaxed(Way):
     network is shown whole levels: each value is rounded up as often as its share of a level says (stochastic rounding).
     """
 
-    def __init__(self, border: Border, loss: Callable[[Tensor], Tensor], start: Tensor) -> None:
+    def __init__(self, border: BoundarySearch, loss: Callable[[Tensor], Tensor], start: Tensor) -> None:
         super().__init__(border, loss)
         self._change = (start.float() - border.values).contiguous()
         self._price = 1.0  # of a logit
@@ -115,13 +115,13 @@ class Relaxed(Way):
         tried = torch.empty(values.shape, dtype=torch.uint8)
         for few, old, change in zip(_strips(tried), _strips(values), _strips(self._change), strict=True):
             share = torch.rand(change.shape, generator=self._chance) if up is None else up
-            few.copy_(changed(old, whole(change, share, self._most(change, old))))
+            few.copy_(add_levels(old, stochastic_levels(change, share, self._most(change, old))))
         return tried
 
     def _most(self, sign: Tensor, values: Tensor) -> Tensor:
         """Return 1, or in L0, where a value changes as far as it can or not at all, how far it can, at least 1."""
         border = self.border
-        return room(sign, values, border.eps).clamp_(min=1) if border.norm == "l0" else torch.ones(())
+        return headroom(sign, values, border.eps).clamp_(min=1) if border.norm == "l0" else torch.ones(())
 
     def _go_to_cheapest(self, margin: float) -> float:
         """Go to the cheapest change, not far away, at which a ``margin`` here is 0 by the slope; return its cost."""
@@ -131,7 +131,7 @@ class Relaxed(Way):
         cost = 0.0
         for few, down, old in zip(_strips(change), _strips(slope), _strips(values), strict=True):
             few.copy_(self._at(price, few, down, old))
-            cost += float(charged(few, self._most(few, old), self.border.norm).sum())
+            cost += float(quantized_norm(few, self._most(few, old), self.border.norm).sum())
         return cost
 
     def _price_for(self, margin: float, change: Tensor, slope: Tensor, values: Tensor, every: int) -> float:
@@ -158,7 +158,7 @@ class Relaxed(Way):
         norm, eps = self.border.norm, self.border.eps
         most = self._most(-slope, values)
         reach = max(LEAST, REACH * SHRINKS**self.steps) * most.square()
-        moved = shrunk(change - slope * reach * price, reach, most, norm).clamp_(-eps, eps)
+        moved = prox_quantized_norm(change - slope * reach * price, reach, most, norm).clamp_(-eps, eps)
         return torch.maximum(torch.minimum(moved, 255.0 - values), -values.float())
 
 
@@ -166,12 +166,12 @@ def _strips(part: Tensor) -> tuple[Tensor, ...]:
     return torch.split(part.flatten(), STRIP)
 
 
-def whole(change: Tensor, up: float | Tensor, most: Tensor) -> Tensor:
+def stochastic_levels(change: Tensor, up: float | Tensor, most: Tensor) -> Tensor:
     """Return a change, of any shape, in whole steps of ``most`` levels; a share of 1 - ``up`` or more is rounded up."""
     return ((change.abs() / most + up).floor_() * most).copysign_(change)
 
 
-def charged(change: Tensor, most: Tensor, norm: Norm) -> Tensor:
+def quantized_norm(change: Tensor, most: Tensor, norm: Norm) -> Tensor:
     """Return what each value of a change, in levels, costs: as the norm has it at whole levels, on a line between them.
 
     In L2 the k-th level costs 2 k - 1, in L1 each 1, in L0 each an equal share of ``most`` levels.
@@ -181,7 +181,7 @@ def charged(change: Tensor, most: Tensor, norm: Norm) -> Tensor:
     return below * below + (2 * below + 1) * (size - below) if norm == "l2" else size
 
 
-def shrunk(change: Tensor, reach: Tensor, most: Tensor, norm: Norm) -> Tensor:
+def prox_quantized_norm(change: Tensor, reach: Tensor, most: Tensor, norm: Norm) -> Tensor:
     """Return for each value what costs least with its squared distance from ``change``, in levels, over 2 ``reach``.
 
     This is the proximal operator of what is ``charged`` (Parikh & Boyd 2014, section 1.1), in closed form.

@@ -15,9 +15,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from cnnviz.adversarial.poses import Poses, Seen, places
+from cnnviz.adversarial.poses import Poses, RenderedPoses, texture_coordinates
 from cnnviz.errors import MethodError
-from cnnviz.models.features import LOGITS, Trunk
+from cnnviz.models.features import LOGITS, FeatureExtractor
 from cnnviz.models.network import Network
 from cnnviz.synthesis.priors import total_variation
 
@@ -46,20 +46,20 @@ class Scene:
     def wearing(self, texture: Tensor) -> Tensor:
         """Return the photo (1, 3, H, W) with a texture (1, 3, h, w) painted into the region; differentiable in it."""
         height, width = self.photo.shape[-2:]
-        grid = places(self.onto[None], (height, width)).to(texture)
+        grid = texture_coordinates(self.onto[None], (height, width)).to(texture)
         painted = F.grid_sample(texture, grid, padding_mode="border", align_corners=False)
         return torch.lerp(self.photo.to(texture), painted, self.mask.to(texture))
 
 
 @dataclass(frozen=True)
-class Sticker:
+class PatchResult:
     """What was found: the ``texture`` (1, 3, h, w), RGB in [0, 1], and how many ``passes`` it took, one for a pose."""
 
     texture: Tensor
     passes: int
 
 
-def sticker(
+def patch(
     network: Network,
     scene: Scene,
     size: tuple[int, int],
@@ -70,13 +70,13 @@ def sticker(
     poses: Poses = Poses(),  # noqa: B008 - frozen
     tv_weight: float = 3.0,
     progress: Callable[[int, int, float], None] = lambda _step, _of, _loss: None,
-) -> Sticker:
+) -> PatchResult:
     """Return the sticker of ``size`` (h, w) texels for a scene that ``network`` takes for class ``goal`` most often.
 
     Each step goes down the mean loss over POSES poses drawn from ``seed``. ``progress`` is told the step from 1, of
     how many, and the loss. Raises MethodError where the network's answers are not finite.
     """
-    trunk, generator = Trunk(network, [LOGITS]), torch.Generator().manual_seed(seed)
+    trunk, generator = FeatureExtractor(network, [LOGITS]), torch.Generator().manual_seed(seed)
     texture = torch.full((1, 3, *size), 0.5).requires_grad_()
     rule = torch.optim.Adam([texture], FIRST, betas=(0.9, 0.99))
     goals = torch.full((POSES,), goal)
@@ -92,10 +92,10 @@ def sticker(
         with torch.no_grad():
             texture.clamp_(*PRINTABLE)
         progress(step + 1, steps, loss.item())
-    return Sticker(texture.detach(), steps * POSES)
+    return PatchResult(texture.detach(), steps * POSES)
 
 
-def judge(
+def success_rates(
     network: Network,
     scene: Scene,
     cards: Tensor,
@@ -110,7 +110,7 @@ def judge(
     A card is the scene's photo, with a sticker or without. ``progress`` is told how many looks were taken, of how many.
     """
     found: list[list[Tensor]] = [[] for _ in cards]
-    for number, seen in enumerate(held_out(scene.size, count, seed, poses)):
+    for number, seen in enumerate(held_out_poses(scene.size, count, seed, poses)):
         for index, card in enumerate(cards):
             with torch.inference_mode():
                 found[index].append(network(seen.of(card[None], scene.frame)).float().cpu())
@@ -118,12 +118,12 @@ def judge(
     return torch.stack([torch.cat(logits) for logits in found])
 
 
-def held_out(
+def held_out_poses(
     size: tuple[int, int],
     count: int,
     seed: int = 0,
     poses: Poses = Poses(),  # noqa: B008 - frozen
-) -> Iterator[Seen]:
+) -> Iterator[RenderedPoses]:
     """Yield ``count`` poses before a frame of ``size``, TOGETHER at a time, that no sticker of this seed is made in."""
     generator = torch.Generator().manual_seed(seed + HELD_OUT)
     for first in range(0, count, TOGETHER):

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from cnnviz.adversarial.patch_scene import Subject
-from cnnviz.app.console import Console, Tick
+from cnnviz.adversarial.patch_scene import PatchScene
+from cnnviz.app.console import Console, ReportProgress
 from cnnviz.app.jobs import Job, Line
-from cnnviz.app.session import Run
-from cnnviz.errors import shown
+from cnnviz.app.session import Session
+from cnnviz.errors import printable
 from cnnviz.synthesis.commands.dream_options import pixels
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ SHOWN = 5  # of them drawn
 SIMULATED = "a simulation: seen by this network on this computer, not printed and photographed"
 
 
-def prints(subject: Subject, texture: "Tensor", longer: float, seed: int) -> "dict[str, Photo]":
+def prints(subject: PatchScene, texture: "Tensor", longer: float, seed: int) -> "dict[str, Photo]":
     """Return the sticker and its controls as printed, ``longer`` millimetres along the longer side: uint8 (H, W, 3).
 
     Controls: plain grey, and noise of the same texels.
@@ -36,7 +36,7 @@ def prints(subject: Subject, texture: "Tensor", longer: float, seed: int) -> "di
     return {name: _printed(subject, pixels(found[0]), longer) for name, found in textures.items()}
 
 
-def _printed(subject: Subject, texels: "Photo", longer: float) -> "Photo":
+def _printed(subject: PatchScene, texels: "Photo", longer: float) -> "Photo":
     import numpy as np
     from PIL import Image
 
@@ -55,25 +55,27 @@ def encoded(path: str, picture: "Photo", recipe: Mapping[str, Any]) -> bytes:
 
     image = Image.fromarray(picture)
     image.info["dpi"] = (DPI, DPI)
-    return write.encode(path, image, recipe)
+    return write.encode_picture(path, image, recipe)
 
 
-def worn(subject: Subject, prints: "Mapping[str, Photo]") -> "dict[str, Photo]":
+def worn(subject: PatchScene, prints: "Mapping[str, Photo]") -> "dict[str, Photo]":
     """Return the photo with each of the prints laid onto it, and as it is."""
     laid = {name: subject.place.lay(subject.photo, picture) for name, picture in prints.items()}
     return laid | {"clean": subject.photo}
 
 
-def judged(subject: Subject, prints: "Mapping[str, Photo]", clean: "Tensor", seed: int, tick: Tick) -> Line:
+def judged(
+    subject: PatchScene, prints: "Mapping[str, Photo]", clean: "Tensor", seed: int, tick: ReportProgress
+) -> Line:
     """Return what is to be told of the prints, all of it from their 8 bits laid onto the photo."""
     import torch
 
-    from cnnviz.adversarial.patch import judge
+    from cnnviz.adversarial.patch import success_rates
 
     network, target = subject.network, int(clean.argmax())
     photos = worn(subject, prints)
     cards = torch.cat([subject.card(photo) for photo in photos.values()])
-    firsts = judge(network, subject.scene(), cards, count=POSES, seed=seed, progress=tick).argmax(2)
+    firsts = success_rates(network, subject.scene(), cards, count=POSES, seed=seed, progress=tick).argmax(2)
     rows: dict[str, Line] = {
         name: {
             "share": round(float((first == subject.goal).float().mean()), 4),
@@ -97,21 +99,21 @@ def judged(subject: Subject, prints: "Mapping[str, Photo]", clean: "Tensor", see
     }
 
 
-def sheet(subject: Subject, prints: "Mapping[str, Photo]", numbers: Line, seed: int) -> "Photo":
+def sheet(subject: PatchScene, prints: "Mapping[str, Photo]", numbers: Line, seed: int) -> "Photo":
     """Return what the network sees of sticker, controls and bare photo: the fixed view, then held-out poses."""
     import torch
 
-    from cnnviz.adversarial.patch import held_out
+    from cnnviz.adversarial.patch import held_out_poses
     from cnnviz.figures import grid
-    from cnnviz.models.preprocess import inputs
+    from cnnviz.models.preprocess import to_inputs
 
     network, photos = subject.network, worn(subject, prints)
-    seen = next(held_out(subject.geometry.size, POSES, seed))
+    seen = next(held_out_poses(subject.geometry.size, POSES, seed))
     made: list[grid.Tile] = []
     for photo in photos.values():
         with torch.inference_mode():
             views = seen.of(subject.card(photo), subject.frame())[:SHOWN]
-            views = torch.cat((inputs([subject.geometry.see(photo)]), views))
+            views = torch.cat((to_inputs([subject.geometry.see(photo)]), views))
             tops = [network.top(logits)[0] for logits in network(views).float().cpu()]
         for view, top in zip(views, tops, strict=True):
             made.append(grid.Tile(pixels(view), str(top["name"]), f"{top['probability']:.0%}"))
@@ -119,13 +121,13 @@ def sheet(subject: Subject, prints: "Mapping[str, Photo]", numbers: Line, seed: 
     controls = ", ".join(f"{name} {row['share']:.0%}" for name, row in numbers["controls"].items())
     title = f"Sticker for {goal}: {numbers['share']:.0%} of {POSES} poses it was not made for"
     words = f"{controls}; first column the fixed view; simulated, {network.name}"
-    return grid.grid(made, SHOWN + 1, title, words, rows=list(photos))
+    return grid.draw_grid(made, SHOWN + 1, title, words, rows=list(photos))
 
 
-def missed(run: Run, job: Job, numbers: Line, kept: bool) -> Line:
+def missed(run: Session, job: Job, numbers: Line, kept: bool) -> Line:
     """Return the line of a photo whose sticker does not reach --least."""
     words = f"taken for {run.network.class_name(numbers['goal'])} in {numbers['share']:.0%} of {POSES} poses"
-    run.console.error(f"{shown(job.source)}: {words}, less than --least; a larger --region or more --steps may do")
+    run.console.error(f"{printable(job.source)}: {words}, less than --least; a larger --region or more --steps may do")
     return numbers | {"status": "missed", "output": job.output if kept else None}
 
 

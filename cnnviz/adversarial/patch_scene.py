@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cnnviz.errors import MethodError, PhotoError, UsageMistake, shown
+from cnnviz.errors import InvalidRequest, MethodError, PhotoError, printable
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from cnnviz.adversarial.patch import Scene
-    from cnnviz.adversarial.placement import Place
+    from cnnviz.adversarial.placement import Placement
     from cnnviz.io.color import Photo
     from cnnviz.models.network import Network
     from cnnviz.models.preprocess import Geometry
@@ -36,35 +36,35 @@ class Region(click.ParamType):  # type: ignore[type-arg,unused-ignore]
             return " ".join(words)
         if not Path(value).is_file():
             kinds = "a file nor three or more corners x,y such as '40,60 200,60 120,180'"
-            self.fail(f"{shown(value)!r} is neither {kinds}", param, ctx)
+            self.fail(f"{printable(value)!r} is neither {kinds}", param, ctx)
         return Path(value)
 
 
-def place_of(region: str | Path, photo: "Photo", options: Mapping[str, Any]) -> "Place":
+def read_region(region: str | Path, photo: "Photo", options: Mapping[str, Any]) -> "Placement":
     """Return where the sticker goes on a photo."""
-    from cnnviz.adversarial.placement import mask_place, polygon_place
-    from cnnviz.io.photo import read
+    from cnnviz.adversarial.placement import mask_placement, polygon_placement
+    from cnnviz.io.photo import read_photo
 
     height, width = photo.shape[:2]
     if isinstance(region, str):
         corners = [tuple(map(float, word.split(","))) for word in region.split()]
-        return polygon_place([(x, y) for x, y in corners], (height, width))
+        return polygon_placement([(x, y) for x, y in corners], (height, width))
     try:
-        drawn = read(region, max_pixels=options["max_pixels"], background="black")
+        drawn = read_photo(region, max_pixels=options["max_pixels"], background="black")
     except PhotoError as error:
-        raise MethodError(f"{shown(str(region))}: {error}") from error
+        raise MethodError(f"{printable(str(region))}: {error}") from error
     if drawn.shape != photo.shape:
-        (h, w), name = drawn.shape[:2], shown(str(region))
+        (h, w), name = drawn.shape[:2], printable(str(region))
         raise MethodError(f"{name}: a mask of {w}x{h} pixels does not fit the photo of {width}x{height}")
-    return mask_place(drawn.max(2))
+    return mask_placement(drawn.max(2))
 
 
 @dataclass(frozen=True)
-class Subject:
+class PatchScene:
     """A photo, the place of its sticker, the way to the network, and the class ``goal`` it is to be taken for."""
 
     photo: "Photo"
-    place: "Place"
+    place: "Placement"
     geometry: "Geometry"
     network: "Network"
     goal: int
@@ -73,7 +73,7 @@ class Subject:
         """Return the logits (classes,) for the bare photo. Raises where there is nothing to do, or to see."""
         logits = self.logits(self.photo)
         if self.goal >= len(logits):
-            raise UsageMistake(f"no class {self.goal}: {self.network.name} has {len(logits)}, counted from 0")
+            raise InvalidRequest(f"no class {self.goal}: {self.network.name} has {len(logits)}, counted from 0")
         if self.goal == int(logits.argmax()):
             raise MethodError(f"is taken for {self.network.class_name(self.goal)} already")
         if self.area() == 0:
@@ -84,10 +84,10 @@ class Subject:
         """Return the logits (classes,) for the photo, whatever was laid onto it, in the fixed view."""
         import torch
 
-        from cnnviz.models.preprocess import inputs
+        from cnnviz.models.preprocess import to_inputs
 
         with torch.inference_mode():
-            return self.network(inputs([self.geometry.see(photo)]))[0].float().cpu()
+            return self.network(to_inputs([self.geometry.see(photo)]))[0].float().cpu()
 
     def area(self) -> float:
         """Return the share of the network's input that the sticker covers in the fixed view."""
@@ -96,10 +96,10 @@ class Subject:
 
     def card(self, photo: "Photo") -> "Tensor":
         """Return a photo as the camera sees it: all of it, resized as for the network, (1, 3, h, w)."""
-        from cnnviz.models.preprocess import inputs
+        from cnnviz.models.preprocess import to_inputs
 
         whole = replace(self.geometry, offset=(0, 0), size=self.geometry.resized)
-        return inputs([whole.see(photo)])
+        return to_inputs([whole.see(photo)])
 
     def frame(self) -> "Tensor":
         """Return the homography from places in the network's input to places on the card, -1 to 1."""

@@ -15,7 +15,7 @@ EDGE = 4  # pixels repeated around a picture: what is sampled beyond it would be
 
 
 @dataclass(frozen=True)
-class Place:
+class Placement:
     """Where a flat picture lies on a photograph.
 
     ``mask`` (H, W), uint8, 255 where the picture covers it; ``size`` (height, width) of the picture there, in pixels of
@@ -66,7 +66,7 @@ def _moved(numbers: list[float]) -> list[float]:
     return [a + EDGE * g, b + EDGE * h, c + EDGE, d + EDGE * g, e + EDGE * h, f + EDGE, g, h]
 
 
-def polygon_place(corners: Corners, photo: tuple[int, int]) -> Place:
+def polygon_placement(corners: Corners, photo: tuple[int, int]) -> Placement:
     """Return the place inside a polygon, ``corners`` x, y in pixels of a photograph of size ``photo`` (H, W).
 
     Four corners are a rectangle seen from somewhere, clockwise from its upper left one: the picture is laid in in
@@ -81,29 +81,29 @@ def polygon_place(corners: Corners, photo: tuple[int, int]) -> Place:
     if len(corners) == 4 and _convex(corners):
         a, b, c, d = map(np.array, corners)
         size = (np.linalg.norm(d - a) + np.linalg.norm(c - b)) / 2, (np.linalg.norm(b - a) + np.linalg.norm(c - d)) / 2
-        return _checked(Place(mask, (float(size[0]), float(size[1])), _homography(corners)))
+        return _checked(Placement(mask, (float(size[0]), float(size[1])), _homography(corners)))
     return _checked(_upright(mask))
 
 
-def mask_place(mask: NDArray[np.uint8]) -> Place:
+def mask_placement(mask: NDArray[np.uint8]) -> Placement:
     """Return the place where a mask (H, W) is white; the picture fills the upright rectangle around it."""
     return _checked(_upright(np.where(mask > 127, 255, 0).astype(np.uint8)))
 
 
-def _checked(place: Place) -> Place:
+def _checked(place: Placement) -> Placement:
     left, top, right, bottom = place.box if place.mask.any() else (0, 0, 0, 0)
     if min(right - left, bottom - top) < 2:
         raise PhotoError("the region covers nothing of the photo")
     return place
 
 
-def _upright(mask: NDArray[np.uint8]) -> Place:
+def _upright(mask: NDArray[np.uint8]) -> Placement:
     if not mask.any():
-        return Place(mask, (0.0, 0.0), np.eye(3))
-    left, top, right, bottom = Place(mask, (0.0, 0.0), np.eye(3)).box
+        return Placement(mask, (0.0, 0.0), np.eye(3))
+    left, top, right, bottom = Placement(mask, (0.0, 0.0), np.eye(3)).box
     width, height = right - left, bottom - top
     onto = np.array([[1 / width, 0, -left / width], [0, 1 / height, -top / height], [0, 0, 1.0]])
-    return Place(mask, (float(height), float(width)), onto)
+    return Placement(mask, (float(height), float(width)), onto)
 
 
 def _inside(corners: Corners, photo: tuple[int, int]) -> NDArray[np.uint8]:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from cnnviz.synthesis.priors import colour_root
+from cnnviz.synthesis.priors import color_correlation_root
 
 
 @dataclass(frozen=True)
@@ -32,22 +32,22 @@ class Poses:
     brightness: float = 0.1
     noise: float = 0.05
 
-    def draw(self, count: int, size: tuple[int, int], generator: torch.Generator) -> "Seen":
+    def draw(self, count: int, size: tuple[int, int], generator: torch.Generator) -> "RenderedPoses":
         """Return so many poses before a camera with a frame of ``size`` (h, w); the generator is on the CPU."""
         u = torch.rand(9, count, generator=generator)
         either = 2 * u - 1
         turn, nod, swing = (math.radians(most) * part for most, part in zip(
             (self.turn, self.tilt, self.tilt), either[:3], strict=True))  # fmt: skip
         scale = self.scale[0] + (self.scale[1] - self.scale[0]) * u[3]
-        ways = seen_from(turn, nod, swing, scale, self.shift * either[4:6], self.distance)
+        ways = render_poses(turn, nod, swing, scale, self.shift * either[4:6], self.distance)
         gain, lift, strength = (x.view(-1, 1, 1, 1) for x in (
             1 + self.contrast * either[6], self.brightness * either[7], self.noise * u[8]))  # fmt: skip
         grain = strength * torch.randn(count, 3, *size, generator=generator)
-        return Seen(ways, gain, lift, grain, backgrounds(count, size, generator))
+        return RenderedPoses(ways, gain, lift, grain, random_backgrounds(count, size, generator))
 
 
 @dataclass(frozen=True)
-class Seen:
+class RenderedPoses:
     """Poses that were drawn: ``ways`` (N, 3, 3) from places in the frame to places on a card that filled it.
 
     ``gain`` and ``lift`` (N, 1, 1, 1) of the light, ``grain`` and ``background`` (N, 3, h, w).
@@ -65,7 +65,7 @@ class Seen:
         ``frame`` (3, 3) leads from places in the frame, with the card as it is, to places on the card.
         """
         count, size = len(self.ways), self.background.shape[-2:]
-        grid = places(frame @ self.ways, (size[0], size[1])).to(card)
+        grid = texture_coordinates(frame @ self.ways, (size[0], size[1])).to(card)
         whole = torch.cat((card, torch.ones_like(card[:, :1])), 1).expand(count, -1, -1, -1)
         shown = F.grid_sample(whole, grid, align_corners=False)
         seen = shown[:, :3] + (1 - shown[:, 3:]) * self.background.to(card)
@@ -73,7 +73,7 @@ class Seen:
         return (lit + self.grain.to(card)).clamp(0, 1)
 
 
-def seen_from(turn: Tensor, nod: Tensor, swing: Tensor, scale: Tensor, shift: Tensor, distance: float) -> Tensor:
+def render_poses(turn: Tensor, nod: Tensor, swing: Tensor, scale: Tensor, shift: Tensor, distance: float) -> Tensor:
     """Return the ways (N, 3, 3) from a frame to the card before it, for a pinhole camera.
 
     Radians (N,) of turning about the line of sight, of nodding about the horizontal and swinging about the vertical;
@@ -97,7 +97,7 @@ def seen_from(turn: Tensor, nod: Tensor, swing: Tensor, scale: Tensor, shift: Te
     return ways
 
 
-def places(ways: Tensor, size: tuple[int, int]) -> Tensor:
+def texture_coordinates(ways: Tensor, size: tuple[int, int]) -> Tensor:
     """Return where ways (N, 3, 3) lead each pixel's centre of a picture of ``size`` (h, w): (N, h, w, 2), x and y."""
     rows, columns = ((2 * torch.arange(side) + 1) / side - 1 for side in size)
     y, x = torch.meshgrid(rows, columns, indexing="ij")
@@ -106,7 +106,7 @@ def places(ways: Tensor, size: tuple[int, int]) -> Tensor:
     return found.view(len(ways), *size, 2)
 
 
-def backgrounds(count: int, size: tuple[int, int], generator: torch.Generator) -> Tensor:
+def random_backgrounds(count: int, size: tuple[int, int], generator: torch.Generator) -> Tensor:
     """Return smooth coloured noise (N, 3, h, w) with the spectrum and the colours of photographs.
 
     Amplitudes fall as frequency to the power of -1.5, a little faster than in photographs (Field 1987, "Relations
@@ -118,7 +118,7 @@ def backgrounds(count: int, size: tuple[int, int], generator: torch.Generator) -
     frequency[0, 0] = torch.inf
     shape = (2, count, 3, *frequency.shape)
     noise = torch.fft.irfft2(torch.complex(*torch.randn(shape, generator=generator)) / frequency**1.5, size)
-    coloured = torch.einsum("ij,njhw->nihw", colour_root(), noise)
+    coloured = torch.einsum("ij,njhw->nihw", color_correlation_root(), noise)
     coloured = coloured / coloured.std((1, 2, 3), keepdim=True).clamp(min=1e-6)
     mean, contrast = torch.rand(2, count, 1, 1, 1, generator=generator)
     found: Tensor = (0.25 + 0.5 * mean + (0.05 + 0.2 * contrast) * coloured).clamp(0, 1)

@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cnnviz.adversarial import file_attack
-from cnnviz.adversarial.diagnostics import warnings
-from cnnviz.app.console import Tick
+from cnnviz.adversarial.diagnostics import diagnose
+from cnnviz.app.console import ReportProgress
 from cnnviz.app.jobs import Job, Line
-from cnnviz.app.session import Run, Source
-from cnnviz.errors import UsageMistake, shown
+from cnnviz.app.session import InputRecord, Session
+from cnnviz.errors import InvalidRequest, printable
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from cnnviz.adversarial.file_attack import Subject
-    from cnnviz.adversarial.target import Aim, Attacked
+    from cnnviz.adversarial.file_attack import AttackedPhoto
+    from cnnviz.adversarial.target import Criterion, TargetModel
     from cnnviz.figures.curves import Axes
-    from cnnviz.io.stored_image import Original
-    from cnnviz.models.features import Trunk
+    from cnnviz.io.stored_image import StoredImage
+    from cnnviz.models.features import FeatureExtractor
 
 WIDE, HIGH, UNIT = 960, 600, 20  # pixels of the picture and of its letters
 TICKS = 9  # along the axis of levels, at most
@@ -35,17 +35,23 @@ def ready(jobs: Sequence[Job], result: Job, options: Mapping[str, Any]) -> None:
 
     target = str(result.output)
     if target == "-" and options["lines"]:
-        raise UsageMistake("standard output takes the picture (-o -) or the lines of --json, not both")
+        raise InvalidRequest("standard output takes the picture (-o -) or the lines of --json, not both")
     if any(os.path.exists(target) and os.path.exists(job.source) and os.path.samefile(target, job.source)
            for job in jobs):  # fmt: skip
-        raise UsageMistake(f"{shown(target)}: is an input, and an input is never written to")
+        raise InvalidRequest(f"{printable(target)}: is an input, and an input is never written to")
     if result.tree:
         write.make_folder(Path(target).parent)
-    write.check(target, overwrite=options["overwrite"])
+    write.check_output(target, overwrite=options["overwrite"])
 
 
 def attacked(
-    original: "Original", trunk: "Trunk", fit: str, eps: int, seed: int, tick: Tick, true: str | None = None
+    original: "StoredImage",
+    trunk: "FeatureExtractor",
+    fit: str,
+    eps: int,
+    seed: int,
+    tick: ReportProgress,
+    true: str | None = None,
 ) -> Line:
     """Return the least whole level found at which a photograph fools, that of random noise, and what it took.
 
@@ -53,15 +59,15 @@ def attacked(
     """
     import torch
 
-    from cnnviz.adversarial.target import Attacked
+    from cnnviz.adversarial.target import TargetModel
 
     network = trunk.network
-    subject = file_attack.subject(original, network, fit)
+    subject = file_attack.attacked_photo(original, network, fit)
     clean = subject.logits(original.photo(original.values))
-    aim = file_attack.aim(network, clean, true=true)
-    target = Attacked(((file_attack.pipeline(subject, ()), trunk),))
+    aim = file_attack.criterion_for(network, clean, true=true)
+    target = TargetModel(((file_attack.input_pipeline(subject, ()), trunk),))
     values = torch.tensor(original.values)
-    wrong = file_attack.fooled(aim, clean)
+    wrong = file_attack.meets_criterion(aim, clean)
     level, logits = (0, clean) if wrong else _level(subject, target, aim, eps, tick)
     return {
         "network": network.name,
@@ -71,11 +77,13 @@ def attacked(
         "clean_top": network.top(clean),
         "top": network.top(logits),
         "passes": {"forward": target.passes.forward, "backward": target.passes.backward},
-        "warnings": warnings(subject, clean, target.passes, aim.target),
+        "warnings": diagnose(subject, clean, target.passes, aim.target),
     }
 
 
-def _level(subject: "Subject", target: "Attacked", aim: "Aim", eps: int, tick: Tick) -> "tuple[int | None, Tensor]":
+def _level(
+    subject: "AttackedPhoto", target: "TargetModel", aim: "Criterion", eps: int, tick: ReportProgress
+) -> "tuple[int | None, Tensor]":
     """Return the least level found that fools, None for none, and the logits (classes,) there or nearest to it."""
     import torch
 
@@ -89,23 +97,23 @@ def _level(subject: "Subject", target: "Attacked", aim: "Aim", eps: int, tick: T
     while True:
         found = grid(target, values, aim, eps=eps, least=least, progress=tell)
         logits = subject.logits(subject.original.photo(found.values.numpy()))
-        fools = file_attack.fooled(aim, logits)  # said by the network itself, and not as it is folded
+        fools = file_attack.meets_criterion(aim, logits)  # said by the network itself, and not as it is folded
         least = max(found.level, least)
         if fools or not found.fooled or least >= eps:
             return (found.level if fools else None), logits
         least += 1
 
 
-def _noise_level(subject: "Subject", aim: "Aim", values: "Tensor", eps: int, seed: int) -> int | None:
+def _noise_level(subject: "AttackedPhoto", aim: "Criterion", values: "Tensor", eps: int, seed: int) -> int | None:
     """Return the least level at which as much added to or taken from each value, at random, fools; None for none."""
     import torch
 
-    from cnnviz.adversarial.target import changed
+    from cnnviz.adversarial.target import add_levels
 
     signs = torch.randint(0, 2, values.shape, generator=torch.Generator().manual_seed(seed)) * 2 - 1
     for level in range(1, eps + 1):
-        photo = subject.original.photo(changed(values, signs * level).numpy())
-        if file_attack.fooled(aim, subject.logits(photo)):
+        photo = subject.original.photo(add_levels(values, signs * level).numpy())
+        if file_attack.meets_criterion(aim, subject.logits(photo)):
             return level
     return None
 
@@ -131,7 +139,7 @@ def _standing(levels: Sequence[int | None], eps: int) -> list[float]:
     return [round(sum(level is None or level > most for level in levels) / len(levels), 6) for most in range(eps + 1)]
 
 
-def tell(run: Run, target: str, numbers: Line, source: Source, seconds: float) -> None:
+def tell(run: Session, target: str, numbers: Line, source: InputRecord, seconds: float) -> None:
     """Write the picture, and print the line or the table of all photographs."""
     from cnnviz.figures.curves import row
     from cnnviz.io import write
@@ -144,7 +152,7 @@ def tell(run: Run, target: str, numbers: Line, source: Source, seconds: float) -
     elif target != "-":
         _print_summary(numbers)
     if target != "-":
-        run.console.note(f"{shown(', '.join(run.options['inputs']))} -> {shown(target)}")
+        run.console.note(f"{printable(', '.join(run.options['inputs']))} -> {printable(target)}")
 
 
 def print_row(job: Job, line: Line) -> None:
@@ -152,7 +160,7 @@ def print_row(job: Job, line: Line) -> None:
     before, after = line["clean_top"][0], line["top"][0]
     level = line["levels"] if line["levels"] is not None else "-"
     change = f" -> {after['name']} {after['probability']:.0%}" if line["levels"] else ""
-    click.echo(f"{level:>4}  {shown(job.source)}: {before['name']} {before['probability']:.0%}{change}")
+    click.echo(f"{level:>4}  {printable(job.source)}: {before['name']} {before['probability']:.0%}{change}")
 
 
 def _print_summary(numbers: Line) -> None:

@@ -20,7 +20,7 @@ SHARE, UNITS = 1e-3, 8  # of the range of a photograph's logits; and of the last
 
 
 @dataclass(frozen=True)
-class Pipeline:
+class InputPipeline:
     """How stored pixels reach the network.
 
     ``see``: values (H, W, C), uint8 on the CPU, to views (V, 3, h, w), RGB in [0, 1]: the photograph as the network
@@ -33,7 +33,7 @@ class Pipeline:
 
 
 @dataclass(frozen=True)
-class Aim:
+class Criterion:
     """What fooling is: the class ``target`` no longer first, or with ``goal`` that class first.
 
     ``margin``: by how many logits, in every view, and ``sure``: by how many more, for the search alone.
@@ -53,14 +53,14 @@ class Aim:
         return (gap if self.goal is None else -gap) + self.margin + self.sure
 
 
-def sure_of(logits: Tensor, dtype: torch.dtype) -> float:
+def numeric_tolerance(logits: Tensor, dtype: torch.dtype) -> float:
     """Return by how many logits an attack must succeed on a photograph of these (classes,), by passes in ``dtype``."""
     rounding = UNITS * torch.finfo(dtype).eps * float(logits.abs().max())
     return max(min(SURE, SHARE * float(logits.max() - logits.min())), rounding)
 
 
 @dataclass
-class Passes:
+class QueryCount:
     """How often the networks were run: ``forward``, and back from there; ``flat`` of those slopes were 0 everywhere."""
 
     forward: int = 0
@@ -68,34 +68,34 @@ class Passes:
     flat: int = 0
 
 
-Trunks = tuple[tuple[Pipeline, Callable[[Tensor], dict[str, Tensor]]], ...]
+Trunks = tuple[tuple[InputPipeline, Callable[[Tensor], dict[str, Tensor]]], ...]
 
 
 @dataclass
-class Attacked:
+class TargetModel:
     """The networks that are attacked, each through its pipeline, and the passes that it took.
 
     Several networks are attacked at once: each adds its views.
     """
 
     trunks: Trunks
-    passes: Passes = field(default_factory=Passes)
+    passes: QueryCount = field(default_factory=QueryCount)
 
     def logits(self, values: Tensor) -> Tensor:
         """Return the logits (V, classes) of all views of all networks for values (H, W, C), uint8."""
         with torch.no_grad():
             return self._run([pipeline.see(values) for pipeline, _ in self.trunks])
 
-    def fooled(self, values: Tensor, aim: Aim) -> bool:
+    def fooled(self, values: Tensor, aim: Criterion) -> bool:
         """Return whether all views of all networks are fooled."""
         return bool((aim.margins(self.logits(values)) < 0).all())
 
-    def look(self, values: Tensor) -> "Look":
+    def look(self, values: Tensor) -> "Evaluation":
         """Return the logits, and what carries slopes in them back onto the values (H, W, C), uint8."""
         seen = [pipeline.see(values).requires_grad_() for pipeline, _ in self.trunks]
         with torch.enable_grad():
             logits = self._run(seen)
-        return Look(logits.detach(), logits, seen, self)
+        return Evaluation(logits.detach(), logits, seen, self)
 
     def _run(self, seen: list[Tensor]) -> Tensor:
         self.passes.forward += 1
@@ -107,13 +107,13 @@ class Attacked:
 
 
 @dataclass(frozen=True)
-class Look:
+class Evaluation:
     """What the networks said of some values: ``logits`` (V, classes)."""
 
     logits: Tensor
     _graph: Tensor
     _seen: list[Tensor]
-    _attacked: Attacked
+    _attacked: TargetModel
 
     def slope(self, loss: Callable[[Tensor], Tensor]) -> Tensor:
         """Return the slope (H, W, C) in the values of a loss of the logits, per level. Once for each look."""
@@ -128,7 +128,7 @@ class Look:
         return total
 
 
-def soft(aim: Aim) -> Callable[[Tensor], Tensor]:
+def soft_margin_loss(aim: Criterion) -> Callable[[Tensor], Tensor]:
     """Return the loss that goes down to fool: a soft margin, the same slope whatever the confidence.
 
     The logit of a class minus the logarithm of the sum of the others' exponentials: the cross entropy's without its
@@ -145,17 +145,17 @@ def soft(aim: Aim) -> Callable[[Tensor], Tensor]:
     return loss
 
 
-def against(target: int, other: int) -> Callable[[Tensor], Tensor]:
+def logit_difference_loss(target: int, other: int) -> Callable[[Tensor], Tensor]:
     """Return the loss that goes down where class ``other`` overtakes ``target``: the difference of their logits."""
     return lambda logits: (logits[:, target] - logits[:, other]).sum()
 
 
-def changed(values: Tensor, change: Tensor) -> Tensor:
+def add_levels(values: Tensor, change: Tensor) -> Tensor:
     """Return values (H, W, C), uint8, with a whole number of levels added to each; what leaves 0 to 255 is cut."""
     return _in_strips(values, change, lambda few, more: few.add_(more.to(torch.int16)))
 
 
-def stepped(values: Tensor, slope: Tensor, level: int) -> Tensor:
+def sign_step(values: Tensor, slope: Tensor, level: int) -> Tensor:
     """Return values (H, W, C), uint8, each moved down a slope by a whole ``level``; what leaves 0 to 255 is cut."""
     return _in_strips(values, slope, lambda few, more: few.sub_(more.sign().to(torch.int16), alpha=level))
 

@@ -15,7 +15,7 @@ SIZES = (232, 240, 248, 264, 272, 280, 288)  # of the shorter side, where the ne
 
 
 @dataclass(frozen=True)
-class View:
+class InputTransform:
     """One way of a photograph to the network: what ``change`` does to its pixels, then ``geometry``."""
 
     name: str
@@ -27,41 +27,41 @@ class View:
         return self.geometry.see(self.change(photo))
 
 
-def kept(photo: Photo) -> Photo:
+def identity(photo: Photo) -> Photo:
     """Leave a photograph as it is."""
     return photo
 
 
-def stored(photo: Photo, kind: str, quality: int) -> Photo:
+def reencode(photo: Photo, kind: str, quality: int) -> Photo:
     """Return a photograph as a file of this kind and quality gives it back."""
     file = io.BytesIO()
     Image.fromarray(photo).save(file, kind, quality=quality)
     return np.asarray(Image.open(file).convert("RGB"))
 
 
-def blurred(photo: Photo, radius: float) -> Photo:
+def blur(photo: Photo, radius: float) -> Photo:
     """Return a photograph blurred by a Gaussian of this deviation in pixels."""
     return np.asarray(Image.fromarray(photo).filter(ImageFilter.GaussianBlur(radius)))
 
 
 CHANGES: dict[str, Callable[[Photo], Photo]] = {
-    "jpeg90": partial(stored, kind="JPEG", quality=90),
-    "jpeg75": partial(stored, kind="JPEG", quality=75),
-    "webp80": partial(stored, kind="WEBP", quality=80),
-    "blur": partial(blurred, radius=1.0),
+    "jpeg90": partial(reencode, kind="JPEG", quality=90),
+    "jpeg75": partial(reencode, kind="JPEG", quality=75),
+    "webp80": partial(reencode, kind="WEBP", quality=80),
+    "blur": partial(blur, radius=1.0),
 }
 
 
-def views(names: Sequence[str], geometry: Geometry) -> list[View]:
+def input_transforms(names: Sequence[str], geometry: Geometry) -> list[InputTransform]:
     """Return the views that each of ``catalog.SURVIVE`` stands for; "resize" for several sizes before the crop."""
     found = []
     for name in names:
         if name in CHANGES:
-            found.append(View(name, CHANGES[name], geometry))
+            found.append(InputTransform(name, CHANGES[name], geometry))
         elif name == "bilinear":
-            found.append(View(name, kept, replace(geometry, kind="bilinear")))
+            found.append(InputTransform(name, identity, replace(geometry, kind="bilinear")))
         else:
-            found += [View(f"resize{side}", kept, _resized(geometry, side / 256)) for side in SIZES]
+            found += [InputTransform(f"resize{side}", identity, _resized(geometry, side / 256)) for side in SIZES]
     return found
 
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from cnnviz.adversarial.target import Aim, Passes
+from cnnviz.adversarial.target import Criterion, QueryCount
 
 MARGIN = 3.0  # logits by which another class must lead
 OVERSHOOT = 2.0  # DeepFool's own is 1.02
@@ -28,7 +28,7 @@ Way = tuple[Tensor, Tensor]
 
 
 @dataclass(frozen=True)
-class Universal:
+class UniversalPerturbation:
     """The ``change`` (3, h, w), int16, in levels of 255, the ``share`` of the photographs that it fools, and passes.
 
     ``passes``: for each photograph, those that it took.
@@ -36,20 +36,20 @@ class Universal:
 
     change: Tensor
     share: float
-    passes: list[Passes]
+    passes: list[QueryCount]
 
 
 def universal(
     network: Callable[[Tensor], Tensor],
     inputs: Tensor,
     *,
-    aims: Sequence[Aim],
+    aims: Sequence[Criterion],
     ways: Sequence[Way],
     eps: int,
     steps: int,
     seed: int,
     progress: Callable[[int, int, float], None] = lambda _step, _of, _share: None,
-) -> Universal:
+) -> UniversalPerturbation:
     """Seek one change of at most ``eps`` levels that fools on all photographs.
 
     ``network``: RGB (N, 3, h, w) in [0, 1] to logits (N, classes) on the CPU; ``inputs`` (N, 3, h, w) in [0, 1];
@@ -57,7 +57,7 @@ def universal(
     axes, through its file to the network; ``steps``, rounds through all of them, in an order of ``seed``. ``progress``
     is told the rounds done, their number, and the share fooled.
     """
-    photographs = _Photographs(network, inputs, aims, ways, [Passes() for _ in aims])
+    photographs = _Photographs(network, inputs, aims, ways, [QueryCount() for _ in aims])
     generator = torch.Generator().manual_seed(seed)
     change = best = torch.zeros(inputs.shape[1:])
     most = photographs.share(change)
@@ -70,7 +70,7 @@ def universal(
             best, most = change.round(), share
         if most == 1:
             break
-    return Universal(best.to(torch.int16), most, photographs.passes)
+    return UniversalPerturbation(best.to(torch.int16), most, photographs.passes)
 
 
 @dataclass(frozen=True)
@@ -79,9 +79,9 @@ class _Photographs:
 
     network: Callable[[Tensor], Tensor]
     inputs: Tensor
-    aims: Sequence[Aim]
+    aims: Sequence[Criterion]
     ways: Sequence[Way]
-    passes: list[Passes]
+    passes: list[QueryCount]
 
     def beyond(self, index: int, change: Tensor, eps: int) -> Tensor:
         """Return a change (3, h, w) led over the nearest border of a photograph; as it is, if that is fooled."""

@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnviz.io.stored_image import Original
+from cnnviz.io.stored_image import StoredImage
 from cnnviz.models.preprocess import STRIP, Geometry, resampling
 
 
-def laid(original: Original, geometry: Geometry, pattern: NDArray[np.int16]) -> NDArray[np.uint8]:
+def add_pattern(original: StoredImage, geometry: Geometry, pattern: NDArray[np.int16]) -> NDArray[np.uint8]:
     """Return stored values (H, W, C) with a pattern (3, h, w) of levels added where the network looks.
 
     Resampled to the photograph's own pixels, bilinear, in whole levels; a grey photograph gets the channels' mean. Made
@@ -25,7 +25,7 @@ def laid(original: Original, geometry: Geometry, pattern: NDArray[np.int16]) -> 
     return found
 
 
-def ways(geometry: Geometry) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def resize_matrices(geometry: Geometry) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return the matrices (h, h) and (w, w) that lead a pattern through a photograph back to the network's input.
 
     Along each axis: onto the photograph as in ``laid``, and what the network's own resize and crop leave of it. As if

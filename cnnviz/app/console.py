@@ -6,10 +6,10 @@ import sys
 from collections.abc import Iterator
 from typing import Protocol
 
-from cnnviz.errors import shown
+from cnnviz.errors import printable
 
 
-class Tick(Protocol):
+class ReportProgress(Protocol):
     """What is told how far something is, and in a few words how it stands."""
 
     def __call__(self, done: int, total: int, words: str = "") -> None:
@@ -50,7 +50,7 @@ class Console:
         return there and not self.quiet and os.environ.get("TERM") != "dumb" and not os.environ.get("NO_COLOR")
 
     @contextlib.contextmanager
-    def progress(self, label: str, unit: str = "") -> Iterator[Tick]:
+    def progress(self, label: str, unit: str = "") -> Iterator[ReportProgress]:
         """Show how far something long is; yields a function to be told (done, total). Nothing shows before it is."""
         if not self.lively:
             yield lambda done, total, words="": None
@@ -67,8 +67,8 @@ class Console:
         def tick(done: int, total: int, words: str = "") -> None:
             if not bar.tasks:
                 bar.start()
-                bar.add_task(escape(shown(label)), total=None)
-            text = escape(shown(f"{label}, {words}" if words else label))
+                bar.add_task(escape(printable(label)), total=None)
+            text = escape(printable(f"{label}, {words}" if words else label))
             bar.update(bar.tasks[0].id, completed=done, total=total or None, description=text)
 
         try:
@@ -78,6 +78,6 @@ class Console:
 
 
 def _print(text: str) -> None:
-    lines = "\n".join(map(shown, text.split("\n")))
+    lines = "\n".join(map(printable, text.split("\n")))
     with contextlib.suppress(OSError, ValueError):  # standard error is closed or full: nobody to tell
         print(f"cnnviz: {lines}", file=sys.stderr, flush=True)

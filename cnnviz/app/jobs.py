@@ -15,14 +15,14 @@ from typing import Any
 from cnnviz.app.console import Console
 from cnnviz.errors import (
     CnnvizError,
+    InvalidRequest,
     MethodError,
     PhotoError,
     Status,
-    UsageMistake,
     WeightsError,
-    internal,
-    shown,
-    worst,
+    final_status,
+    internal_error,
+    printable,
 )
 from cnnviz.io import recipe, write
 
@@ -64,7 +64,7 @@ class Job:
         return "-" if STREAM.fullmatch(self.source) else Path(self.source).name
 
 
-def find(inputs: Iterable[str], skip: Callable[[Path], bool] = lambda _: False) -> list[Job]:
+def find_inputs(inputs: Iterable[str], skip: Callable[[Path], bool] = lambda _: False) -> list[Job]:
     """Return a job for every input: files as given, folders walked in order of names.
 
     From a folder are taken the files that end like a picture or begin like one; hidden ones are left out, and so
@@ -73,13 +73,13 @@ def find(inputs: Iterable[str], skip: Callable[[Path], bool] = lambda _: False) 
     jobs: dict[str, Job] = {}
     for given in inputs:
         if not given:
-            raise UsageMistake("the name of an input is empty")
+            raise InvalidRequest("the name of an input is empty")
         if not os.path.isdir(given):
             jobs.setdefault(given, Job(given))
             continue
         found = [(path, trouble) for path, trouble in _walk(Path(given)) if trouble or not skip(path)]
         if not found:
-            raise UsageMistake(f"{shown(given)}: holds no pictures")
+            raise InvalidRequest(f"{printable(given)}: holds no pictures")
         for path, trouble in found:
             folder = "" if trouble else str(path.parent.relative_to(given))
             jobs.setdefault(str(path), Job(str(path), folder, trouble=trouble))
@@ -111,7 +111,7 @@ def _begins_like_picture(path: Path) -> bool:
         return False
 
 
-def plan(
+def plan_jobs(
     inputs: Sequence[str], target: str | None, ending: str, endings: Sequence[str] = tuple(write.FORMATS)
 ) -> list[Job]:
     """Return a job for every input with its output: ``target`` is a file, a folder, "-" or None for here.
@@ -121,11 +121,11 @@ def plan(
     folder are left out.
     """
     root = Path(target or ".")
-    jobs = find(inputs, lambda path: is_folder(target) and _is_result(path, root, ending))
+    jobs = find_inputs(inputs, lambda path: is_folder(target) and _is_result(path, root, ending))
     return _name(jobs, target, ending, "-o", endings)
 
 
-def over_network(name: str, target: str | None, ending: str) -> list[Job]:
+def plan_network_job(name: str, target: str | None, ending: str) -> list[Job]:
     """Return the one job of a command over a network, which ``source`` names; its result is called after it."""
     if not is_folder(target):
         return _name([Job(name)], target, ending, "-o")
@@ -133,7 +133,7 @@ def over_network(name: str, target: str | None, ending: str) -> list[Job]:
     return [Job(name, output=str(Path(target or ".") / (plain + ending)), tree=True)]
 
 
-def with_extra(jobs: Sequence[Job], target: str, ending: str, option: str) -> list[Job]:
+def add_second_file(jobs: Sequence[Job], target: str, ending: str, option: str) -> list[Job]:
     """Return the jobs with a second file each, planned as the first; ``option`` is what the user asked with."""
     pairs = zip(jobs, _name(jobs, target, ending, option), strict=True)
     return [replace(job, extra=other.output, tree=job.tree or other.tree) for job, other in pairs]
@@ -150,10 +150,12 @@ def _name(
     root = Path(target or ".")
     if not is_folder(target):
         if len(jobs) > 1:
-            raise UsageMistake(f"{option} {shown(str(target))}: {len(jobs)} inputs need a folder; end it with a slash")
+            raise InvalidRequest(
+                f"{option} {printable(str(target))}: {len(jobs)} inputs need a folder; end it with a slash"
+            )
         endings = (Path(ending).suffix,) if not ending.endswith((".png", ".mp4")) else endings
         if target not in write.STDOUT and not str(target).lower().endswith(tuple(endings)):
-            raise UsageMistake(f"{option} {shown(str(target))}: end the name in {', '.join(endings)}")
+            raise InvalidRequest(f"{option} {printable(str(target))}: end the name in {', '.join(endings)}")
         return [replace(job, output="-" if target in write.STDOUT else target) for job in jobs]
     named = [replace(job, output=str(root / job.folder / (job.stem + ending)), tree=True) for job in jobs]
     shared = {path for path, count in Counter(job.output for job in named).items() if count > 1}
@@ -166,10 +168,10 @@ def _name(
 def _is_result(path: Path, root: Path, ending: str) -> bool:
     """Return whether a file in an input folder is a result of an earlier run of the same command."""
     inside = Path(os.path.realpath(root)) in Path(os.path.realpath(path)).parents
-    return inside and path.name.endswith(ending) and recipe.read(path) is not None
+    return inside and path.name.endswith(ending) and recipe.read_recipe(path) is not None
 
 
-def run(
+def run_jobs(
     command: str,
     jobs: Sequence[Job],
     one: Callable[[Job], Line],
@@ -186,7 +188,7 @@ def run(
     person wants to read there. Weights that are not to be had and wrong usage end the run. Returns the exit status.
     """
     if lines and any("-" in (job.output, job.extra) for job in jobs):
-        raise UsageMistake("standard output takes the picture (-o -) or the lines of --json, not both")
+        raise InvalidRequest("standard output takes the picture (-o -) or the lines of --json, not both")
     _refuse_clashes(jobs)
     empty: Line = {"schema": SCHEMA, "command": command, "input": None, "output": None, "status": "ok", "error": None,
                    "network": None, "seconds": 0.0, "seed": seed}  # fmt: skip
@@ -198,12 +200,12 @@ def run(
             line |= _attempt(job, one, overwrite=overwrite)
             interrupted = line.pop(INTERRUPTED, False)
             statuses.add(Status.MISSED if line["status"] == "missed" else Status.OK)
-        except (UsageMistake, WeightsError) as error:  # it would be the same for all
+        except (InvalidRequest, WeightsError) as error:  # it would be the same for all
             for rest in jobs[number:] if lines else ():
                 print_line(empty | {"input": rest.source, "status": "error", "error": str(error)})
             raise
         except CnnvizError as error:
-            line |= {"status": "error", "error": f"{shown(job.source)}: {error}", "output": None}
+            line |= {"status": "error", "error": f"{printable(job.source)}: {error}", "output": None}
             statuses.add(error.status)
             console.error(line["error"])
         line["seconds"] = round(time.monotonic() - started, 3)
@@ -214,15 +216,15 @@ def run(
         if interrupted:
             statuses.add(Status.INTERRUPTED)
             break
-    return worst(statuses)
+    return final_status(statuses)
 
 
 def _tell(job: Job, line: Line, tell: Callable[[Job, Line], None] | None, console: Console) -> None:
     if tell:
         tell(job, line)
-    files = [shown(path) for path in (line["output"], job.extra) if path not in (None, "-")]
+    files = [printable(path) for path in (line["output"], job.extra) if path not in (None, "-")]
     if files:
-        console.note(f"{shown(job.source)} -> {', '.join(files)}")
+        console.note(f"{printable(job.source)} -> {', '.join(files)}")
 
 
 def _refuse_clashes(jobs: Sequence[Job]) -> None:
@@ -232,12 +234,12 @@ def _refuse_clashes(jobs: Sequence[Job]) -> None:
     for job in jobs:
         for path in filter(None, (job.output, job.extra)):
             if inputs & _marks(path, 1):
-                raise UsageMistake(f"{shown(path)}: is an input, and an input is never written to")
+                raise InvalidRequest(f"{printable(path)}: is an input, and an input is never written to")
             place = path if path == "-" else os.path.realpath(path)
             if place in taken:
-                both = f"{taken[place]} and {shown(job.source)}"
-                raise UsageMistake(f"{both} would both be written to {shown(path)}; run them apart")
-            taken[place] = shown(job.source)
+                both = f"{taken[place]} and {printable(job.source)}"
+                raise InvalidRequest(f"{both} would both be written to {printable(path)}; run them apart")
+            taken[place] = printable(job.source)
 
 
 def _marks(path: str, stream: int) -> set[Any]:
@@ -258,14 +260,14 @@ def _attempt(job: Job, one: Callable[[Job], Line], *, overwrite: bool) -> Line:
         for path in filter(None, (job.output, job.extra)):  # before any work
             if job.tree:
                 write.make_folder(Path(path).parent)
-            write.check(path, overwrite=overwrite)
+            write.check_output(path, overwrite=overwrite)
         return one(job)
     except (CnnvizError, BrokenPipeError):
         raise
     except MemoryError as error:
         raise MethodError("does not fit into memory") from error
     except Exception as error:
-        raise MethodError(internal(error)) from error
+        raise MethodError(internal_error(error)) from error
 
 
 def print_line(line: Line) -> None:

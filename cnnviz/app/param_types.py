@@ -16,7 +16,7 @@ class ModelName(click.ParamType):  # type: ignore[type-arg,unused-ignore]
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return the name if the catalogue knows it."""
-        if catalog.find(value) is None:
+        if catalog.find_entry(value) is None:
             near = catalog.did_you_mean(value, list(catalog.entries()), "; see cnnviz models")
             self.fail(f"no network is named {value!r}{near}", param, ctx)
         return value

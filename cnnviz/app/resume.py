@@ -9,7 +9,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from cnnviz.app.console import Console
-from cnnviz.errors import MethodError, shown
+from cnnviz.errors import MethodError, printable
 from cnnviz.io import recipe, write
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ SAME = ("command", "options", "seed", "versions", "network", "input")
 ENDING = ".partial.npz"
 
 
-class Stop:
+class StopRequest:
     """Whether work is to stop: a person pressed Ctrl-C, or the seconds of ``limit`` are over."""
 
     def __init__(self, limit: float | None) -> None:
@@ -33,9 +33,9 @@ class Stop:
 
 
 @contextlib.contextmanager
-def stopping(limit: float | None) -> Iterator[Stop]:
+def stop_on_interrupt(limit: float | None) -> Iterator[StopRequest]:
     """Let Ctrl-C ask for an end, not force it; a second one forces it."""
-    stop = Stop(limit)
+    stop = StopRequest(limit)
 
     def ask(_number: int, _frame: FrameType | None) -> None:
         stop.interrupted = True
@@ -48,52 +48,52 @@ def stopping(limit: float | None) -> Iterator[Stop]:
         signal.signal(signal.SIGINT, before)
 
 
-def mark(done: "Tensor") -> str:
+def partial_caption(done: "Tensor") -> str:
     """Return what a caption says first of work that is not whole; "" where it is."""
     return "" if done.all() else f"partial, {done.float().mean():.0%} of the places; "
 
 
-def place(job_output: str | None) -> Path | None:
+def partial_path(job_output: str | None) -> Path | None:
     """Return where unfinished work of a picture is kept: beside it; nowhere for standard output."""
     return None if job_output is None or job_output in write.STDOUT else Path(job_output + ENDING)
 
 
-def keep(path: Path | None, arrays: "Mapping[str, NDArray[Any]]", of: recipe.Recipe) -> None:
+def keep_partial(path: Path | None, arrays: "Mapping[str, NDArray[Any]]", of: recipe.Recipe) -> None:
     """Keep unfinished work with the recipe of what it is to become."""
     if path:
-        write.check(str(path), overwrite=False)
+        write.check_output(str(path), overwrite=False)
         write.write_arrays(str(path), arrays, of)
 
 
-def find(
+def find_partial(
     path: Path | None, wanted: recipe.Recipe, console: Console, names: Sequence[str] = ("logits", "totals")
 ) -> "dict[str, NDArray[Any]] | None":
     """Return the arrays ``names`` of unfinished work of the same recipe; None where there is none, or of another."""
     if path is None or not path.exists():
         return None
-    there = recipe.read(path) or {}
+    there = recipe.read_recipe(path) or {}
     if any(there.get(key) != wanted[key] for key in SAME):
-        console.note(f"{shown(str(path))}: belongs to other settings, another photo or version; starting anew")
+        console.note(f"{printable(str(path))}: belongs to other settings, another photo or version; starting anew")
         return None
     from cnnviz.io.arrays import read_arrays
 
     found = read_arrays(path, names)
     if len(found) < len(names):
-        raise MethodError(f"{shown(str(path))}: is not whole; remove it to start anew")
+        raise MethodError(f"{printable(str(path))}: is not whole; remove it to start anew")
     return found
 
 
-def finished(path: str | None, wanted: recipe.Recipe) -> dict[str, Any] | None:
+def finished_numbers(path: str | None, wanted: recipe.Recipe) -> dict[str, Any] | None:
     """Return the numbers in a picture that is there already, whole and of the same recipe; None otherwise."""
-    there = recipe.read(Path(path)) if path and path not in write.STDOUT else None
+    there = recipe.read_recipe(Path(path)) if path and path not in write.STDOUT else None
     same = there is not None and all(there.get(key) == wanted[key] for key in SAME)
     numbers = there.get("numbers") if there and same else None
     unfinished = {"positions_done", "steps_done", "frames_done"}
     return numbers if isinstance(numbers, dict) and not unfinished & set(numbers) else None
 
 
-def forget(path: Path | None) -> None:
+def remove_partial(path: Path | None) -> None:
     """Remove unfinished work that has become whole. What cnnviz did not write stays."""
-    if path and recipe.read(path) is not None:
+    if path and recipe.read_recipe(path) is not None:
         with contextlib.suppress(OSError):
             path.unlink()

@@ -13,14 +13,14 @@ import click
 
 from cnnviz import __version__
 from cnnviz.app.console import Console
-from cnnviz.app.jobs import SCHEMA, Job, Line, print_line, run
-from cnnviz.errors import Status, UsageMistake, WeightsError, shown
+from cnnviz.app.jobs import SCHEMA, Job, Line, print_line, run_jobs
+from cnnviz.errors import InvalidRequest, Status, WeightsError, printable
 from cnnviz.models import catalog
 
 if TYPE_CHECKING:
     from cnnviz.io.color import Photo
-    from cnnviz.io.stored_image import Original
-    from cnnviz.models.features import Trunk
+    from cnnviz.io.stored_image import StoredImage
+    from cnnviz.models.features import FeatureExtractor
     from cnnviz.models.network import Network
 
 # Options that do not change the bytes: where things go, what is said.
@@ -34,14 +34,14 @@ NAME_KEY = "cnnviz.input_name"  # the name a rerun gives to its input, so that t
 
 
 @dataclass(frozen=True)
-class Source:
+class InputRecord:
     """What the recipe says of a photograph."""
 
     name: str
     sha256: str
 
 
-class Run:
+class Session:
     """One invocation of a command, with the options as click parsed them.
 
     A command over a network alone has one job, whose source is the network's name, and none of the photographs'
@@ -55,7 +55,7 @@ class Run:
         self.console = Console(self.options["quiet"], self.options["debug"])
         self.jobs = jobs
         self._others: dict[str, Network] = {}
-        self._trunks: dict[int, Trunk] = {}
+        self._trunks: dict[int, FeatureExtractor] = {}
 
     def over(self, one: Callable[[Job], Line], tell: Callable[[Job, Line], None] | None = None) -> None:
         """Do ``one`` for every job, print with ``tell`` what a person wants to read, leave with the exit status."""
@@ -64,7 +64,7 @@ class Run:
     def each(self, one: Callable[[Job], Line], tell: Callable[[Job, Line], None] | None = None) -> Status:
         """Do what ``over`` does, but return the exit status: there is something to be told of all of them."""
         o = self.options
-        return run(
+        return run_jobs(
             self.command, self.jobs, one, self.console,
             tell=tell, lines=o["lines"], overwrite=o.get("overwrite", False), seed=o.get("seed", 0),
         )  # fmt: skip
@@ -77,21 +77,21 @@ class Run:
             "seed": self.options["seed"], **numbers,
         })  # fmt: skip
 
-    def read(self, job: Job) -> tuple["Photo", Source]:
+    def read(self, job: Job) -> tuple["Photo", InputRecord]:
         """Read a job's photograph; what a person should know of it is noted."""
-        from cnnviz.io.photo import decode
+        from cnnviz.io.photo import decode_photo
 
         data, source, reading = self._read(job)
-        return decode(data, **reading), source
+        return decode_photo(data, **reading), source
 
-    def original(self, job: Job) -> tuple["Original", Source]:
+    def original(self, job: Job) -> tuple["StoredImage", InputRecord]:
         """Read a job's photograph as its file stores it; what a person should know of it is noted."""
         from cnnviz.io import stored_image
 
         data, source, reading = self._read(job)
-        return stored_image.original(data, **reading), source
+        return stored_image.decode_stored(data, **reading), source
 
-    def _read(self, job: Job) -> tuple[bytes, Source, dict[str, Any]]:
+    def _read(self, job: Job) -> tuple[bytes, InputRecord, dict[str, Any]]:
         """Return a file's bytes, what the recipe says of it, and the options of how it is read."""
         from cnnviz.io.color import parse_colour
         from cnnviz.io.source import read_bytes
@@ -100,14 +100,14 @@ class Run:
         parse_colour(o["background"])
         data = read_bytes(job.source, o["max_pixels"])
         reading = {key: o[key] for key in ("frame", "max_pixels", "background")}
-        reading["note"] = lambda text: self.console.once(f"{shown(job.source)}: {text}")
-        return data, Source(self._name(job), hashlib.sha256(data).hexdigest()), reading
+        reading["note"] = lambda text: self.console.once(f"{printable(job.source)}: {text}")
+        return data, InputRecord(self._name(job), hashlib.sha256(data).hexdigest()), reading
 
-    def source(self, job: Job) -> Source:
+    def source(self, job: Job) -> InputRecord:
         """Return what the recipe says of a job's file, which is not read into memory."""
         from cnnviz.models import weights
 
-        return Source(self._name(job), weights.sha256(Path(job.source)))
+        return InputRecord(self._name(job), weights.sha256(Path(job.source)))
 
     def _name(self, job: Job) -> str:
         return str(self.context.meta.get(NAME_KEY, job.name))
@@ -127,57 +127,57 @@ class Run:
             self._others[name] = self._load(name, None, **{k: self.options[k] for k in keys if k in self.options})
         return self._others[name]
 
-    def trunk(self, network: "Network") -> "Trunk":
+    def trunk(self, network: "Network") -> "FeatureExtractor":
         """Return a network of this run as it is attacked, made once."""
-        from cnnviz.models.features import LOGITS, Trunk
+        from cnnviz.models.features import LOGITS, FeatureExtractor
 
         if id(network) not in self._trunks:
-            self._trunks[id(network)] = Trunk(network, [LOGITS])
+            self._trunks[id(network)] = FeatureExtractor(network, [LOGITS])
         return self._trunks[id(network)]
 
     def _load(self, name: str, file: str | None, **options: Any) -> "Network":
-        entry = catalog.find(name)
+        entry = catalog.find_entry(name)
         assert entry is not None  # the option's type has checked it
         path = self._weights(entry, file)
         from cnnviz.models import loader
 
         with self.console.progress(f"loading {name}", "bytes") as tick:
-            return loader.load(
+            return loader.load_network(
                 name,
                 weights_file=path,
                 progress=lambda _, done, total: tick(done, total),
                 **{"device": "cpu"} | options,
             )
 
-    def _weights(self, entry: catalog.Entry, file: str | None) -> Path | None:
+    def _weights(self, entry: catalog.NetworkEntry, file: str | None) -> Path | None:
         """Find or fetch the weights before torch is loaded, so that their lack is told at once."""
         from cnnviz.models import weights
 
         o = self.options
         if file:
             if not Path(file).is_file():
-                raise WeightsError(f"--weights {shown(file)}: no such file")
+                raise WeightsError(f"--weights {printable(file)}: no such file")
             return Path(file)
         if entry.source == "timm":
             weights.check_hub(entry.name, offline=o["offline"])
             return None
         with self.console.progress(f"fetching {entry.file}", "bytes") as tick:
-            return weights.find(entry, offline=o["offline"], progress=lambda _, done, total: tick(done, total))
+            return weights.find_weights(entry, offline=o["offline"], progress=lambda _, done, total: tick(done, total))
 
     def _class_names(self) -> list[str] | None:
         path = self.options.get("classes_file")
         if not path:
             return None
         if not os.path.isfile(path):  # what a pipe holds could not be read twice
-            raise UsageMistake(f"--classes {shown(path)}: is not a file")
+            raise InvalidRequest(f"--classes {printable(path)}: is not a file")
         try:
             text = Path(path).read_text("utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
             reason = (error.strerror or str(error)).lower() if isinstance(error, OSError) else "is not UTF-8"
-            raise UsageMistake(f"--classes {shown(path)}: {reason}") from error
+            raise InvalidRequest(f"--classes {printable(path)}: {reason}") from error
         names = [line.strip() for line in text.splitlines() if line.strip()]
         if not names:
-            raise UsageMistake(f"--classes {shown(path)}: holds no names")
+            raise InvalidRequest(f"--classes {printable(path)}: holds no names")
         return names
 
     @cached_property
@@ -185,7 +185,7 @@ class Run:
         return {key: _record(key, value) for key, value in self.options.items() if key not in SILENT | PER_INPUT}
 
     def recipe(
-        self, source: Source | None, numbers: Line, files: Mapping[str, Any] | None = None, *, moving: bool = False
+        self, source: InputRecord | None, numbers: Line, files: Mapping[str, Any] | None = None, *, moving: bool = False
     ) -> dict[str, Any]:
         """Return the recipe of a result: what it takes to make the same bytes again, and the numbers found.
 
@@ -205,19 +205,19 @@ class Run:
         }
 
 
-def named(inputs: Sequence[str]) -> str:
+def collective_name(inputs: Sequence[str]) -> str:
     """Return what many photographs are called together: the first input's name."""
     first = Path(os.path.realpath(inputs[0]))
     return "stdin" if inputs[0] == "-" else first.name if first.is_dir() else first.stem
 
 
-def folder(name: str, sources: Sequence[Source]) -> Source:
+def collective_record(name: str, sources: Sequence[InputRecord]) -> InputRecord:
     """Return what the recipe says of many photographs: one name, and the digest of their digests."""
     digests = "".join(source.sha256 for source in sources)
-    return Source(name, hashlib.sha256(digests.encode()).hexdigest())
+    return InputRecord(name, hashlib.sha256(digests.encode()).hexdigest())
 
 
-def sheet(recipe: Mapping[str, Any], option: str, picture: str) -> dict[str, Any]:
+def sheet_recipe(recipe: Mapping[str, Any], option: str, picture: str) -> dict[str, Any]:
     """Return the recipe of a sheet that an option asks for beside a picture, on whose ending its numbers depend."""
     return {**recipe, "sheet": {"option": option, "picture": Path(picture).suffix.lower()}}
 
@@ -261,5 +261,5 @@ def class_indices(network: "Network", words: tuple[str, ...]) -> list[int] | Non
 def channel_numbers(chosen: Sequence[int], count: int, layer: str) -> list[int]:
     """Return the channels that ``--channel`` asks for, each once. Raises UsageMistake for one that the layer lacks."""
     if beyond := [number for number in chosen if number >= count]:
-        raise UsageMistake(f"--channel {beyond[0]}: {layer} has {count} channels, 0 to {count - 1}")
+        raise InvalidRequest(f"--channel {beyond[0]}: {layer} has {count} channels, 0 to {count - 1}")
     return list(dict.fromkeys(chosen))

@@ -24,8 +24,8 @@ import torch
 from torch import Tensor
 
 from cnnviz.attribution import grad_cam, gradients, modified_backprop
-from cnnviz.attribution.gradients import SCORES, Question, Score
-from cnnviz.errors import MethodError, UsageMistake
+from cnnviz.attribution.gradients import SCORES, ClassScore, Score
+from cnnviz.errors import InvalidRequest, MethodError
 from cnnviz.models.catalog import ATTRIBUTIONS, CAMS, did_you_mean
 from cnnviz.models.network import Network, memory_errors
 
@@ -52,7 +52,7 @@ class Attribution:
     gaps: tuple[float, ...] | None = None
 
 
-def attribution(
+def attribute(
     network: Network,
     inputs: Tensor,
     *,
@@ -84,9 +84,9 @@ def attribution(
         clean, black = _logits(network, x), _logits(network, torch.zeros_like(x))
         chosen = tuple(targets) if targets is not None else (int(clean.argmax()),)
         if any(not 0 <= index < len(clean) for index in chosen):
-            raise UsageMistake(f"classes {chosen}: {network.name} has {len(clean)}, counted from 0")
+            raise InvalidRequest(f"classes {chosen}: {network.name} has {len(clean)}, counted from 0")
         seen = grad_cam.layer_of(network, x, layer) if method in CAMS else None
-        question = Question(network, x, chosen, score, progress or _silent)
+        question = ClassScore(network, x, chosen, score, progress or _silent)
         values = _values(question, method, seen, steps, samples, noise, seed).detach()
     if not values.isfinite().all():
         kind = str(network.dtype).removeprefix("torch.")
@@ -102,22 +102,22 @@ def attribution(
 
 
 def _values(
-    question: Question, method: str, layer: str | None, steps: int, samples: int, noise: float, seed: int
+    question: ClassScore, method: str, layer: str | None, steps: int, samples: int, noise: float, seed: int
 ) -> Tensor:
     """Return the values of a method by colour, (targets, 3, h, w); of Grad-CAM (targets, 1, h, w)."""
     if method == "grad-cam":
         return grad_cam.grad_cam(question, str(layer))
     if method == "guided-grad-cam":
-        return grad_cam.grad_cam(question, str(layer)) * modified_backprop.signals(question, "guided")
+        return grad_cam.grad_cam(question, str(layer)) * modified_backprop.modified_backprop(question, "guided")
     if method == "integrated-gradients":
-        return gradients.integrated(question, steps)
+        return gradients.integrated_gradients(question, steps)
     if method == "smoothgrad":
-        return gradients.smooth(question, samples, noise, seed)
+        return gradients.smoothgrad(question, samples, noise, seed)
     if method == "gradient":
         return gradients.gradient(question)
     if method == "gradient-x-input":
         return gradients.gradient_x_input(question)
-    return modified_backprop.signals(question, method)
+    return modified_backprop.modified_backprop(question, method)
 
 
 def _silent(_done: int, _total: int) -> None: ...
@@ -125,19 +125,19 @@ def _silent(_done: int, _total: int) -> None: ...
 
 def _check(inputs: Tensor, method: str, score: str, noise: float, **counts: int) -> None:
     if inputs.dim() != 4 or len(inputs) != 1:
-        raise UsageMistake(f"attribution takes one input (1, 3, h, w), not {tuple(inputs.shape)}")
+        raise InvalidRequest(f"attribution takes one input (1, 3, h, w), not {tuple(inputs.shape)}")
     if method not in ATTRIBUTIONS:
         near = did_you_mean(method, list(ATTRIBUTIONS), f"; take one of {', '.join(ATTRIBUTIONS)}")
-        raise UsageMistake(f"no method is named {method!r}{near}")
+        raise InvalidRequest(f"no method is named {method!r}{near}")
     if score not in SCORES:
-        raise UsageMistake(f"score {score!r}: take one of {', '.join(SCORES)}")
+        raise InvalidRequest(f"score {score!r}: take one of {', '.join(SCORES)}")
     if method == "deeplift" and score == "probability":
-        raise UsageMistake("deeplift follows the logit alone, not the probability")
+        raise InvalidRequest("deeplift follows the logit alone, not the probability")
     if not 0 <= noise < inf:
-        raise UsageMistake(f"noise is a number from 0 on, not {noise}")
+        raise InvalidRequest(f"noise is a number from 0 on, not {noise}")
     for name, count in counts.items():
         if count < 1:
-            raise UsageMistake(f"at least 1 of {name} is needed, not {count}")
+            raise InvalidRequest(f"at least 1 of {name} is needed, not {count}")
 
 
 def _logits(network: Network, x: Tensor) -> Tensor:

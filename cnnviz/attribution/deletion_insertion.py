@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from cnnviz.errors import MethodError, UsageMistake
+from cnnviz.errors import InvalidRequest, MethodError
 from cnnviz.models.network import Network
 
 # Pixels at a time. On a processor few are fastest (benchmarks/forward.py); a GPU wants many.
@@ -21,7 +21,7 @@ GPU_PIXELS = 64 * 224 * 224
 
 
 @dataclass(frozen=True)
-class Faithfulness:
+class DeletionInsertion:
     """The probability of each map's class while its pixels go, or come, in the map's order.
 
     ``shares`` (steps + 1,) of the pixels changed, 0 to 1; ``deletion`` and ``insertion`` (maps, steps + 1);
@@ -39,7 +39,7 @@ class Faithfulness:
     clean: Tensor
 
 
-def faithfulness(
+def deletion_insertion(
     network: Network,
     inputs: Tensor,
     maps: Tensor,
@@ -51,7 +51,7 @@ def faithfulness(
     randoms: int = 3,
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
-) -> Faithfulness:
+) -> DeletionInsertion:
     """Delete and insert the pixels of an input in the order of each map, and record the class's probability.
 
     ``inputs`` (1, 3, h, w), RGB in [0, 1]; ``maps`` (maps, h, w), the largest value first, NaN last, equal values row
@@ -69,11 +69,11 @@ def faithfulness(
         x, gone, first = (picture.to(network.device) for picture in (inputs, deleted, start))
         clean = network(x)[0]
         if any(not 0 <= index < len(clean) for index in targets):
-            raise UsageMistake(f"classes {tuple(targets)}: {network.name} has {len(clean)}, counted from 0")
+            raise InvalidRequest(f"classes {tuple(targets)}: {network.name} has {len(clean)}, counted from 0")
         done, passes, found = 0, len(maps) * (1 + randoms) * 2 * len(counts), []
         for values, target in zip(maps.cpu(), targets, strict=True):
-            for order in (values, *moved(values, randoms, seed)):
-                rank = ranking(order).to(network.device)
+            for order in (values, *shifted(values, randoms, seed)):
+                rank = pixel_order(order).to(network.device)
                 for before, after in ((x, gone), (first, x)):
                     for part in torch.split(counts, batch_size(x)):
                         changed = torch.where(rank < part.view(-1, 1, 1, 1), after, before)
@@ -85,7 +85,7 @@ def faithfulness(
     if not (torch.isfinite(curves).all() and torch.isfinite(clean).all()):
         raise MethodError(f"{network.name} gave logits that are not finite numbers: are these its weights?")
     clean = clean.cpu()
-    return Faithfulness(
+    return DeletionInsertion(
         counts.cpu().double() / pixels, curves[:, 0, 0], curves[:, 0, 1], curves[:, 1:, 0], curves[:, 1:, 1],
         clean, clean.double().softmax(0)[[*targets]],
     )  # fmt: skip
@@ -93,17 +93,17 @@ def faithfulness(
 
 def _check(inputs: Tensor, maps: Tensor, targets: Sequence[int], steps: int, randoms: int) -> None:
     if inputs.dim() != 4 or len(inputs) != 1:
-        raise UsageMistake(f"faithfulness takes one input (1, 3, h, w), not {tuple(inputs.shape)}")
+        raise InvalidRequest(f"faithfulness takes one input (1, 3, h, w), not {tuple(inputs.shape)}")
     if maps.dim() != 3 or maps.shape[-2:] != inputs.shape[-2:] or len(maps) != len(targets) or not len(maps):
-        raise UsageMistake(f"maps {tuple(maps.shape)}: one (h, w) of the input for each of {len(targets)} classes")
+        raise InvalidRequest(f"maps {tuple(maps.shape)}: one (h, w) of the input for each of {len(targets)} classes")
     if min(steps, randoms) < 1:
-        raise UsageMistake("steps and randoms are at least 1")
+        raise InvalidRequest("steps and randoms are at least 1")
     height, width = inputs.shape[-2:]
     if steps > height * width:
         raise MethodError(f"{steps} steps are more than the {width}x{height} pixels of the network's input")
 
 
-def ranking(values: Tensor) -> Tensor:
+def pixel_order(values: Tensor) -> Tensor:
     """Return the place (h, w) of each pixel in the order of a map (h, w): 0 the most important.
 
     Equal values keep their order row by row, top left first; NaN comes last.
@@ -114,7 +114,7 @@ def ranking(values: Tensor) -> Tensor:
     return ranks.view(values.shape)
 
 
-def moved(values: Tensor, count: int, seed: int) -> Tensor:
+def shifted(values: Tensor, count: int, seed: int) -> Tensor:
     """Return a map (h, w) moved ``count`` times, (count, h, w): by a quarter to three quarters of each side.
 
     What leaves at one border comes in at the opposite one.
@@ -126,7 +126,7 @@ def moved(values: Tensor, count: int, seed: int) -> Tensor:
     return torch.stack([values.roll((y, x), (0, 1)) for y, x in shifts.tolist()])
 
 
-def area(shares: Tensor, curves: Tensor) -> Tensor:
+def auc(shares: Tensor, curves: Tensor) -> Tensor:
     """Return the areas (...,) under curves (..., steps + 1) over shares 0 to 1, by the trapezoid rule."""
     return torch.trapezoid(curves, shares)
 

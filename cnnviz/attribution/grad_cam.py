@@ -4,8 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from cnnviz.attribution.gradients import Question
-from cnnviz.errors import UsageMistake
+from cnnviz.attribution.gradients import ClassScore
+from cnnviz.errors import InvalidRequest
 from cnnviz.models.catalog import did_you_mean
 from cnnviz.models.network import Network
 
@@ -16,12 +16,12 @@ def layer_of(network: Network, x: Tensor, layer: str | None) -> str:
     if layer is None or layer in known:
         return layer or known[-1]
     if layer in network.layers():
-        raise UsageMistake(f"layer {layer} of {network.name} gives no feature maps")
+        raise InvalidRequest(f"layer {layer} of {network.name} gives no feature maps")
     near = did_you_mean(layer, known, "; see cnnviz layers")
-    raise UsageMistake(f"{network.name} has no layer {layer!r}{near}")
+    raise InvalidRequest(f"{network.name} has no layer {layer!r}{near}")
 
 
-def grad_cam(question: Question, layer: str) -> Tensor:
+def grad_cam(question: ClassScore, layer: str) -> Tensor:
     """Return the positive part of the weighted sum, carried to the input bilinearly: (targets, 1, h, w).
 
     captum keeps what the layer gave before anything changes it in place.

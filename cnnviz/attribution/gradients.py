@@ -19,7 +19,7 @@ PIXELS = 5 * 224 * 224  # in one batch: about 1 GB of VGG16's activations
 
 
 @dataclass(frozen=True)
-class Question:
+class ClassScore:
     """What a method is asked: the score of ``targets`` at an input ``x`` (1, 3, h, w); ``tick`` is told of passes."""
 
     network: Network
@@ -50,7 +50,7 @@ class Question:
         return self.x.clone().requires_grad_()
 
 
-def gradient(question: Question) -> Tensor:
+def gradient(question: ClassScore) -> Tensor:
     """Return the derivatives of the scores, (targets, 3, h, w)."""
     from captum.attr import Saliency
 
@@ -58,7 +58,7 @@ def gradient(question: Question) -> Tensor:
     return torch.cat([method.attribute(question.leaf(), target=target, abs=False) for target in question.targets])
 
 
-def gradient_x_input(question: Question) -> Tensor:
+def gradient_x_input(question: ClassScore) -> Tensor:
     """Return the derivatives times the input, RGB in [0, 1]: (targets, 3, h, w)."""
     from captum.attr import InputXGradient
 
@@ -66,7 +66,7 @@ def gradient_x_input(question: Question) -> Tensor:
     return torch.cat([method.attribute(question.leaf(), target=target) for target in question.targets])
 
 
-def integrated(question: Question, steps: int) -> Tensor:
+def integrated_gradients(question: ClassScore, steps: int) -> Tensor:
     """Return the mean derivative on the straight way from black to the input, times the input: (targets, 3, h, w).
 
     The mean is by Gauss and Legendre's rule of ``steps`` points.
@@ -74,18 +74,18 @@ def integrated(question: Question, steps: int) -> Tensor:
     from captum.attr import IntegratedGradients
 
     method, black = IntegratedGradients(question.counted(steps)), torch.zeros_like(question.x)
-    settings = {"n_steps": steps, "internal_batch_size": batch(question.x)}
+    settings = {"n_steps": steps, "internal_batch_size": batch_size(question.x)}
     found = [method.attribute(question.leaf(), black, target=target, **settings) for target in question.targets]
     return torch.cat(found).to(question.x.dtype)
 
 
-def smooth(question: Question, samples: int, noise: float, seed: int) -> Tensor:
+def smoothgrad(question: ClassScore, samples: int, noise: float, seed: int) -> Tensor:
     """Return the mean derivative at inputs with Gaussian noise, the same noise for each class: (targets, 3, h, w)."""
     from captum.attr import NoiseTunnel, Saliency
 
     x, found = question.x, []
     method = NoiseTunnel(Saliency(question.counted(samples)))
-    settings = {"nt_type": "smoothgrad", "nt_samples": samples, "nt_samples_batch_size": min(batch(x), samples),
+    settings = {"nt_type": "smoothgrad", "nt_samples": samples, "nt_samples_batch_size": min(batch_size(x), samples),
                 "stdevs": noise * float(x.max() - x.min()), "abs": False}  # fmt: skip
     for target in question.targets:
         with torch.random.fork_rng([x.device] if x.is_cuda else []):
@@ -94,6 +94,6 @@ def smooth(question: Question, samples: int, noise: float, seed: int) -> Tensor:
     return torch.cat(found)
 
 
-def batch(x: Tensor) -> int:
+def batch_size(x: Tensor) -> int:
     """Return how many inputs to differentiate at a time: by their size alone, so that the bytes are the same."""
     return max(1, PIXELS // (x.shape[-2] * x.shape[-1]))

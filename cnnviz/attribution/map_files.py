@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cnnviz.app.jobs import Job
-from cnnviz.app.session import Source
-from cnnviz.errors import MethodError, PhotoError, UsageMistake, shown
+from cnnviz.app.session import InputRecord
+from cnnviz.errors import InvalidRequest, MethodError, PhotoError, printable
 from cnnviz.models import catalog
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ VIEW = ("model", "fit", "size", "resize")  # options that say which part of a ph
 
 
 @dataclass(frozen=True)
-class Subject:
+class ScoredMap:
     """A map to be judged: ``values`` (h, w) on the network's input, the class that it is of, its name in the legend."""
 
     label: str
@@ -36,34 +36,34 @@ class Subject:
 
 
 @dataclass(frozen=True)
-class Files:
+class EvaluationFiles:
     """The files of one photo: those of --map, and that of --mask."""
 
     maps: list[Path]
     mask: Path | None
 
 
-def refuse(jobs: Sequence[Job], targets: tuple[str, ...], options: Mapping[str, Any]) -> None:
+def check_evaluation_options(jobs: Sequence[Job], targets: tuple[str, ...], options: Mapping[str, Any]) -> None:
     """Refuse, before any work, options that do not go together. Raises UsageMistake."""
     maps, labels, mask = options["map_files"], options["labels"], options["mask_file"]
     if options["randomize"] and maps:
-        raise UsageMistake("--randomize makes the map again, and only cnnviz's own can be: leave --map out")
+        raise InvalidRequest("--randomize makes the map again, and only cnnviz's own can be: leave --map out")
     if len(labels) not in (0, len(maps)):
-        raise UsageMistake(f"{len(labels)} --label for {len(maps)} --map: give one for each, or none")
+        raise InvalidRequest(f"{len(labels)} --label for {len(maps)} --map: give one for each, or none")
     if max(1, len(maps)) * max(1, len(targets)) > MOST:
-        raise UsageMistake(f"more than {MOST} maps in one picture: give fewer --map or --class")
+        raise InvalidRequest(f"more than {MOST} maps in one picture: give fewer --map or --class")
     for flag, given in [*(("--map", path) for path in maps), *([("--mask", mask)] if mask else [])]:
         if len(jobs) > 1 and not os.path.isdir(given):
-            raise UsageMistake(f"{flag} {shown(given)}: {len(jobs)} photos need a folder of them")
+            raise InvalidRequest(f"{flag} {printable(given)}: {len(jobs)} photos need a folder of them")
         if any(job.output and os.path.realpath(job.output) == os.path.realpath(given) for job in jobs):
-            raise UsageMistake(f"{shown(given)}: is an input, and an input is never written to")
+            raise InvalidRequest(f"{printable(given)}: is an input, and an input is never written to")
 
 
-def files_of(job: Job, options: Mapping[str, Any]) -> Files:
+def files_for(job: Job, options: Mapping[str, Any]) -> EvaluationFiles:
     """Return the files for a photo. Raises MethodError where a folder holds none of its stem."""
     mask = options["mask_file"]
     maps = [_chosen(given, job, MAP_ENDINGS) for given in options["map_files"]]
-    return Files(maps, _chosen(mask, job, MASK_ENDINGS) if mask else None)
+    return EvaluationFiles(maps, _chosen(mask, job, MASK_ENDINGS) if mask else None)
 
 
 def _chosen(given: str, job: Job, endings: Sequence[str]) -> Path:
@@ -73,10 +73,10 @@ def _chosen(given: str, job: Job, endings: Sequence[str]) -> Path:
     for ending in endings:
         if os.path.isfile(path := Path(given) / job.folder / (job.stem + ending)):
             return path
-    raise MethodError(f"{shown(given)}: holds no {shown(job.stem)}{endings[0]}")
+    raise MethodError(f"{printable(given)}: holds no {printable(job.stem)}{endings[0]}")
 
 
-def mask_of(photo: "Photo", path: Path | None, options: Mapping[str, Any]) -> "NDArray[Any] | None":
+def read_object_mask(photo: "Photo", path: Path | None, options: Mapping[str, Any]) -> "NDArray[Any] | None":
     """Return where the thing is, booleans (H, W) on the photo; None where nobody said. Raises MethodError."""
     import numpy as np
 
@@ -93,11 +93,11 @@ def mask_of(photo: "Photo", path: Path | None, options: Mapping[str, Any]) -> "N
 
 def _drawn(path: Path, photo: "Photo", max_pixels: int) -> "NDArray[Any]":
     """Return where a mask's picture is light, (H, W): half of full, in any of its channels."""
-    from cnnviz.io.photo import read
+    from cnnviz.io.photo import read_photo
 
-    name = shown(str(path))
+    name = printable(str(path))
     try:
-        picture = read(path, max_pixels=max_pixels, background="black")
+        picture = read_photo(path, max_pixels=max_pixels, background="black")
     except PhotoError as error:
         raise MethodError(f"{name}: {error}") from error
     if picture.shape != photo.shape:
@@ -109,10 +109,10 @@ def _drawn(path: Path, photo: "Photo", max_pixels: int) -> "NDArray[Any]":
     return light
 
 
-def given(
+def read_scored_maps(
     network: "Network", x: "Tensor", geometry: "Geometry", held: "Sequence[MapFile]", chosen: list[int] | None,
-    source: Source, options: Mapping[str, Any],
-) -> list[Subject]:  # fmt: skip
+    source: InputRecord, options: Mapping[str, Any],
+) -> list[ScoredMap]:  # fmt: skip
     """Return the maps of files on the network's input, with their classes and labels. Raises MethodError."""
     import torch
 
@@ -133,7 +133,7 @@ def given(
             method = catalog.ATTRIBUTIONS.get(file.methods[index], file.methods[index]) if file.methods else ""
             several = len({target for _, target in found}) > 1
             words = [label, method, network.class_name(target) if several else ""]
-            subjects.append(Subject(", ".join(filter(None, words)), target, values[index]))
+            subjects.append(ScoredMap(", ".join(filter(None, words)), target, values[index]))
     if len(subjects) > MOST:
         raise MethodError(f"{len(subjects)} maps, and {MOST} go into one picture: choose with --class")
     return subjects
@@ -167,7 +167,7 @@ def _of_classes(file: "MapFile", chosen: list[int] | None, first: list[int]) -> 
     return [(index, target) for target in wanted for index, own in enumerate(file.targets) if own == target]
 
 
-def _same_photo(file: "MapFile", source: Source) -> None:
+def _same_photo(file: "MapFile", source: InputRecord) -> None:
     made_from = file.recipe.get("input") if file.recipe else None
     if isinstance(made_from, dict) and made_from.get("sha256") != source.sha256:
         raise MethodError(f"{file.name}: was made from another photo")

@@ -7,14 +7,14 @@ of the network is played again, operator by operator.
 import torch
 from torch import Tensor
 
-from cnnviz.attribution.gradients import Question, Score
-from cnnviz.errors import MethodError, UsageMistake
-from cnnviz.graph.backward_rules import UndefinedError, play
-from cnnviz.graph.deeplift import differences
+from cnnviz.attribution.gradients import ClassScore, Score
+from cnnviz.errors import InvalidRequest, MethodError
+from cnnviz.graph.backward_rules import UndefinedError, replay
+from cnnviz.graph.deeplift import deeplift_rules
 from cnnviz.graph.tape import UntraceableError, record
 
 
-def signals(question: Question, method: str) -> Tensor:
+def modified_backprop(question: ClassScore, method: str) -> Tensor:
     """Return what the score of each class becomes at the input, (targets, 3, h, w).
 
     "deeplift" multiplies it with the input's difference from black. Raises UsageMistake where there is no rule.
@@ -24,11 +24,11 @@ def signals(question: Question, method: str) -> Tensor:
         tape = record(network, x, network.module, whole=True)
         if method == "deeplift":
             reference = record(network, torch.zeros_like(x), network.module, whole=True)
-            back = differences(tape, reference, tape.output)
+            back = deeplift_rules(tape, reference, tape.output)
         else:
-            back = play(tape, tape.output, "guided" if method == "guided" else "deconvnet").back
+            back = replay(tape, tape.output, "guided" if method == "guided" else "deconvnet").back
     except UndefinedError as error:
-        raise UsageMistake(f"{method} has no rule for these layers of {network.name}: {error}") from error
+        raise InvalidRequest(f"{method} has no rule for these layers of {network.name}: {error}") from error
     except UntraceableError as error:
         raise MethodError(f"{network.name} cannot be taken apart: {error}") from error
     logits = tape.clean[tape.output.index]

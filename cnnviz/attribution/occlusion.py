@@ -14,9 +14,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from cnnviz.attribution import occlusion_engines
-from cnnviz.attribution.occlusion_engines import Answers
-from cnnviz.attribution.windows import Border, Grid
-from cnnviz.errors import MethodError, UsageMistake
+from cnnviz.attribution.occlusion_engines import OccludedLogits
+from cnnviz.attribution.windows import Border, WindowGrid
+from cnnviz.errors import InvalidRequest, MethodError
 from cnnviz.models.network import Network
 
 Fill = Literal["grey", "mean", "black", "white", "blur", "noise"]
@@ -24,7 +24,7 @@ Score = Literal["probability", "logit"]
 
 
 @dataclass(frozen=True)
-class Activation:
+class StrongestMap:
     """The strongest feature map of a layer: its ``channel``, and its sums.
 
     Strongest is the one whose sum on the uncovered input is largest. ``map`` (h, w) of the layer is that one;
@@ -53,12 +53,12 @@ class Occlusion:
     positions: Tensor
     maps: Tensor
     targets: tuple[int, ...]
-    grid: Grid
+    grid: WindowGrid
     engine: str
     engine_reason: str
     batch: int
-    answers: Answers
-    activation: Activation | None = None
+    answers: OccludedLogits
+    activation: StrongestMap | None = None
 
     @property
     def window(self) -> int:
@@ -89,7 +89,7 @@ def occlusion(
     engine: occlusion_engines.Kind = "auto",
     layer: str | None = None,
     seed: int = 0,
-    known: Answers | None = None,
+    known: OccludedLogits | None = None,
     stop: Callable[[], bool] | None = None,
     progress: Callable[[int, int], None] | None = None,
     note: Callable[[str], None] | None = None,
@@ -118,7 +118,7 @@ def occlusion(
         border=(border, Border),
         engine=(engine, occlusion_engines.Kind),
     )
-    grid = Grid.over((inputs.shape[-2], inputs.shape[-1]), window, stride, border)
+    grid = WindowGrid.over((inputs.shape[-2], inputs.shape[-1]), window, stride, border)
     with torch.inference_mode():
         x = inputs.to(network.device)
         clean = network(x)[0].cpu()
@@ -126,15 +126,15 @@ def occlusion(
             raise MethodError(f"{network.name} gave logits that are not finite numbers: are these its weights?")
         chosen = tuple(targets) if targets is not None else (int(clean.argmax()),)
         if any(not 0 <= index < len(clean) for index in chosen):
-            raise UsageMistake(f"classes {chosen}: {network.name} has {len(clean)}, counted from 0")
-        cover = filling(x, fill, network, seed)
-        answering = occlusion_engines.choose(engine, network.folded, x, cover, grid, layer)
-        found = known or Answers.none(len(grid.positions), len(clean))
+            raise InvalidRequest(f"classes {chosen}: {network.name} has {len(clean)}, counted from 0")
+        cover = occluder(x, fill, network, seed)
+        answering = occlusion_engines.choose_engine(engine, network.folded, x, cover, grid, layer)
+        found = known or OccludedLogits.none(len(grid.positions), len(clean))
         if (found.logits.shape, found.totals.shape) != ((len(grid.positions), len(clean)), (len(grid.positions),)):
             raise MethodError("the answers to go on from are of another grid or network")
-        batch = occlusion_engines.collect(answering, grid, found, stop=stop, progress=progress, note=note)
+        batch = occlusion_engines.occluded_logits(answering, grid, found, stop=stop, progress=progress, note=note)
     drops = _scores(clean[None], chosen, score) - _scores(found.logits, chosen, score)
-    activation = Activation(layer, *answering.strongest, found.totals) if layer and answering.strongest else None
+    activation = StrongestMap(layer, *answering.strongest, found.totals) if layer and answering.strongest else None
     return Occlusion(
         found.logits, clean, torch.tensor(grid.positions), grid.mean(drops.T), chosen, grid,
         answering.name, answering.reason, batch, found, activation,
@@ -143,13 +143,13 @@ def occlusion(
 
 def _check(inputs: Tensor, **choices: tuple[str, object]) -> None:
     if inputs.dim() != 4 or len(inputs) != 1:
-        raise UsageMistake(f"occlusion takes one input (1, 3, h, w), not {tuple(inputs.shape)}")
+        raise InvalidRequest(f"occlusion takes one input (1, 3, h, w), not {tuple(inputs.shape)}")
     for name, (value, kinds) in choices.items():
         if value not in get_args(kinds):
-            raise UsageMistake(f"{name} {value!r}: take one of {', '.join(get_args(kinds))}")
+            raise InvalidRequest(f"{name} {value!r}: take one of {', '.join(get_args(kinds))}")
 
 
-def filling(x: Tensor, fill: Fill, network: Network, seed: int = 0) -> Tensor:
+def occluder(x: Tensor, fill: Fill, network: Network, seed: int = 0) -> Tensor:
     """Return what shows under the window, (1, 3, h, w): the window is cut out of this picture."""
     if fill == "blur":
         return _blur(x)

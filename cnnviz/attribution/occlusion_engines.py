@@ -12,13 +12,13 @@ from typing import Literal, Protocol
 import torch
 from torch import Tensor
 
-from cnnviz.attribution.windows import Grid, parts
+from cnnviz.attribution.windows import WindowGrid, parts
 from cnnviz.errors import MethodError
 from cnnviz.graph.incremental import Incremental
 from cnnviz.graph.region import Box
 from cnnviz.graph.tape import UntraceableError
-from cnnviz.models.hooks import feature_maps, watching
-from cnnviz.models.network import Network, give_back, memory_errors
+from cnnviz.models.hooks import capture, feature_maps
+from cnnviz.models.network import Network, memory_errors, release_memory
 
 Kind = Literal["auto", "incremental", "plain"]
 
@@ -32,14 +32,14 @@ AGREES = {torch.float64: 1e-9, torch.float32: 1e-4}  # of the largest logit; hal
 
 
 @dataclass(frozen=True)
-class Answers:
+class OccludedLogits:
     """Logits (positions, classes) and, of a layer, sums ``totals`` (positions,); NaN where not done."""
 
     logits: Tensor
     totals: Tensor
 
     @classmethod
-    def none(cls, positions: int, classes: int) -> "Answers":
+    def none(cls, positions: int, classes: int) -> "OccludedLogits":
         """Return a place for answers, none of them there yet."""
         return cls(
             torch.full((positions, classes), torch.nan), torch.full((positions,), torch.nan, dtype=torch.float64)
@@ -70,18 +70,20 @@ class Engine(Protocol):
         """Return logits (boxes, classes), and the sums (boxes,) over the strongest feature map of the layer."""
 
 
-class Plain:
+class FullPassEngine:
     """A full forward pass for each position."""
 
     name = "plain"
     side_by_side = 1  # a module may keep something from one operator to the next
 
-    def __init__(self, network: Network, x: Tensor, cover: Tensor, grid: Grid, layer: str | None, reason: str) -> None:
+    def __init__(
+        self, network: Network, x: Tensor, cover: Tensor, grid: WindowGrid, layer: str | None, reason: str
+    ) -> None:
         self.network, self.x, self.cover, self.layer, self.reason = network, x, cover, layer, reason
         self.zones = parts([index for level in grid.levels() for index in level], batch_size(x))
         self.strongest: tuple[int, Tensor] | None = None
         if layer:
-            with watching(network, layer) as seen:
+            with capture(network, layer) as seen:
                 network(x)
             self.strongest = _strongest(seen, layer)
 
@@ -92,7 +94,7 @@ class Plain:
             row[:, top:bottom, left:right] = self.cover[0, :, top:bottom, left:right]
         if self.layer is None or self.strongest is None:
             return self.network(covered), None
-        with watching(self.network, self.layer, self.strongest[0]) as seen:
+        with capture(self.network, self.layer, self.strongest[0]) as seen:
             logits = self.network(covered)
         return logits, seen[-1].double().sum((-2, -1))
 
@@ -104,13 +106,13 @@ def _strongest(seen: list[Tensor], layer: str) -> tuple[int, Tensor]:
     return channel, maps[channel].float().cpu().clone()
 
 
-class OnlyChanges:
+class IncrementalEngine:
     """The incremental engine: what a window changes is computed alone."""
 
     name = "incremental"
     reason = "only what a window changes is computed"
 
-    def __init__(self, network: Network, x: Tensor, cover: Tensor, grid: Grid, layer: str | None) -> None:
+    def __init__(self, network: Network, x: Tensor, cover: Tensor, grid: WindowGrid, layer: str | None) -> None:
         self.cover, self.grid = cover, grid
         self.evaluate = Incremental(network, x, network.module, layer)
         self.limit = batch_size(x, incremental=True)
@@ -137,7 +139,9 @@ class OnlyChanges:
         return sum(costs) / sum(map(len, some))
 
 
-def choose(kind: Kind, network: Network, x: Tensor, cover: Tensor, grid: Grid, layer: str | None = None) -> Engine:
+def choose_engine(
+    kind: Kind, network: Network, x: Tensor, cover: Tensor, grid: WindowGrid, layer: str | None = None
+) -> Engine:
     """Return what is to compute the answers; its reason says why.
 
     The incremental engine is checked, on the first and the middle position, against whole passes.
@@ -145,22 +149,22 @@ def choose(kind: Kind, network: Network, x: Tensor, cover: Tensor, grid: Grid, l
     if layer is not None:
         network.layer(layer)  # told at once where there is none
     if kind == "plain":
-        return Plain(network, x, cover, grid, layer, "as asked")
+        return FullPassEngine(network, x, cover, grid, layer, "as asked")
     try:
         with memory_errors():
-            made = OnlyChanges(network, x, cover, grid, layer)
+            made = IncrementalEngine(network, x, cover, grid, layer)
             reason = "" if kind == "incremental" else _no_gain(made, grid)
-            if not reason and not _agrees(made, Plain(network, x, cover, grid, None, ""), network):
+            if not reason and not _agrees(made, FullPassEngine(network, x, cover, grid, None, ""), network):
                 raise UntraceableError("its answers differ from those of whole passes")
     except (UntraceableError, RuntimeError, MemoryError) as error:
         first = "memory ran short" if isinstance(error, MemoryError) else (str(error).splitlines() or [""])[0]
         reason = f"the network cannot be evaluated incrementally: {first}"
         if kind == "incremental":
             raise MethodError(f"{network.name}: {reason}") from error
-    return Plain(network, x, cover, grid, layer, reason) if reason else made
+    return FullPassEngine(network, x, cover, grid, layer, reason) if reason else made
 
 
-def _no_gain(made: OnlyChanges, grid: Grid) -> str:
+def _no_gain(made: IncrementalEngine, grid: WindowGrid) -> str:
     least = made.evaluate.cost([grid.boxes[0]])  # in a corner a window changes least; asked before all is planned
     if least <= GAIN and made.share <= GAIN:
         return ""
@@ -168,7 +172,7 @@ def _no_gain(made: OnlyChanges, grid: Grid) -> str:
     return "little would be saved" + (f": {obstacle} changes whole maps" if obstacle else "")
 
 
-def _agrees(made: OnlyChanges, plain: Plain, network: Network) -> bool:
+def _agrees(made: IncrementalEngine, plain: FullPassEngine, network: Network) -> bool:
     some = [made.grid.boxes[0], made.grid.boxes[len(made.grid.boxes) // 2]]
     ours, whole = made(some)[0], plain(some)[0]
     # what is not finite is told by whoever asked, in words that fit
@@ -183,10 +187,10 @@ def batch_size(x: Tensor, *, incremental: bool = False) -> int:
     return max(1, pixels // (x.shape[-2] * x.shape[-1]))
 
 
-def collect(
+def occluded_logits(
     engine: Engine,
-    grid: Grid,
-    answers: Answers,
+    grid: WindowGrid,
+    answers: OccludedLogits,
     *,
     stop: Callable[[], bool] | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -239,11 +243,11 @@ def collect(
 def _let_go() -> None:
     """Give the memory of a pass that failed back to the system."""
     gc.collect()  # its tensors hang on in the frames of its error
-    give_back()
+    release_memory()
 
 
 @contextmanager
-def _asking(engine: Engine, grid: Grid) -> Iterator[Callable[[list[int]], Asked]]:
+def _asking(engine: Engine, grid: WindowGrid) -> Iterator[Callable[[list[int]], Asked]]:
     """Yield what has a batch begun; what that gives returns the answers, in whatever order batches come to an end.
 
     Side by side, torch's threads are shared among the batches: the bytes depend on their number, never on who is first.

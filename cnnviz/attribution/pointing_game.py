@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from cnnviz.errors import MethodError, UsageMistake
+from cnnviz.errors import InvalidRequest, MethodError
 
 
 @dataclass(frozen=True)
-class Pointing:
+class PointingGame:
     """Where a map points.
 
     ``hit`` whether its highest point lies in the mask or within the tolerance of it; ``peak`` that point, y and x in
@@ -30,14 +30,14 @@ class Pointing:
     covered: float
 
 
-def pointing(values: Tensor, mask: Tensor, *, tolerance: int = 15) -> Pointing:
+def pointing_game(values: Tensor, mask: Tensor, *, tolerance: int = 15) -> PointingGame:
     """Compare a map (h, w) with a mask (h, w) of booleans; NaN in the map is not looked at, and not counted.
 
     ``tolerance`` in pixels, as near as counts as a hit; the paper's 15 are pixels of photographs of 500.
     Raises UsageMistake for shapes that differ, MethodError for a map of NaN and a mask that misses all of the map.
     """
     if values.dim() != 2 or values.shape != mask.shape or tolerance < 0:
-        raise UsageMistake(f"a map {tuple(values.shape)} and a mask {tuple(mask.shape)}: both are (h, w)")
+        raise InvalidRequest(f"a map {tuple(values.shape)} and a mask {tuple(mask.shape)}: both are (h, w)")
     seen = ~values.isnan()
     inside = mask & seen
     if not inside.any():
@@ -49,7 +49,7 @@ def pointing(values: Tensor, mask: Tensor, *, tolerance: int = 15) -> Pointing:
     positive = torch.where(seen, values.double().clamp(min=0), 0)
     whole = float(positive.sum())
     energy = float(positive[inside].sum()) / whole if whole > 0 else 0.0
-    return Pointing(distance <= tolerance, top, distance, energy, int(inside.sum()) / int(seen.sum()))
+    return PointingGame(distance <= tolerance, top, distance, energy, int(inside.sum()) / int(seen.sum()))
 
 
 def peak(values: Tensor) -> tuple[int, int]:

@@ -14,12 +14,12 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from cnnviz.errors import MethodError, UsageMistake
+from cnnviz.errors import InvalidRequest, MethodError
 from cnnviz.models.network import Network
 
 
 @dataclass(frozen=True)
-class Randomization:
+class SanityCheck:
     """How like the first maps those of ever less trained networks are.
 
     ``down_to`` the name of the lowest layer randomised at each stage; ``signed`` and ``absolute`` (stages, maps)
@@ -31,7 +31,7 @@ class Randomization:
     absolute: Tensor
 
 
-def randomization(
+def sanity_check(
     network: Network,
     make: Callable[[Network], Tensor],
     maps: Tensor,
@@ -39,7 +39,7 @@ def randomization(
     stages: int = 5,
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
-) -> Randomization:
+) -> SanityCheck:
     """Randomise a network from the logits down and make its maps again at each stage.
 
     ``make`` gives the maps (maps, h, w) of a network; ``maps`` are those of the trained one. The first of ``stages``
@@ -48,14 +48,14 @@ def randomization(
     stages). Raises MethodError for a network without parameters.
     """
     if stages < 1:
-        raise UsageMistake("at least 1 stage is needed")
+        raise InvalidRequest("at least 1 stage is needed")
     module = copy.deepcopy(network.module)
     generator = torch.Generator().manual_seed(seed)
     parts = cascade(module, stages)
     signed, absolute = [], []
     for done, part in enumerate(parts, 1):
         for _, layer in part:
-            shuffle(layer, generator)
+            randomize_layer(layer, generator)
         again = make(replace(network, module=module))
         pairs = list(zip(maps, again, strict=True))
         signed.append([spearman(one, other) for one, other in pairs])
@@ -63,7 +63,7 @@ def randomization(
         if progress:
             progress(done, len(parts))
     names = tuple(part[-1][0] for part in parts)
-    return Randomization(names, torch.tensor(signed, dtype=torch.float64), torch.tensor(absolute, dtype=torch.float64))
+    return SanityCheck(names, torch.tensor(signed, dtype=torch.float64), torch.tensor(absolute, dtype=torch.float64))
 
 
 def cascade(module: nn.Module, stages: int) -> list[list[tuple[str, nn.Module]]]:
@@ -77,7 +77,7 @@ def cascade(module: nn.Module, stages: int) -> list[list[tuple[str, nn.Module]]]
     return [[last], *(rest[low:high] for low, high in pairwise(edges))]
 
 
-def shuffle(layer: nn.Module, generator: torch.Generator) -> None:
+def randomize_layer(layer: nn.Module, generator: torch.Generator) -> None:
     """Shuffle the values of each parameter tensor of a layer, in place."""
     with torch.no_grad():
         for tensor in layer.parameters(recurse=False):

@@ -10,7 +10,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from cnnviz.errors import MethodError, UsageMistake
+from cnnviz.errors import InvalidRequest, MethodError
 from cnnviz.graph.region import Box
 
 Border = Literal["inside", "overhang"]
@@ -18,7 +18,7 @@ FEWEST = 3  # places along a side that the coarsest level has
 
 
 @dataclass(frozen=True)
-class Grid:
+class WindowGrid:
     """Places of a square window on an input of ``size`` (h, w): ``tops`` and ``lefts`` of its corner, in pixels."""
 
     tops: range
@@ -27,10 +27,10 @@ class Grid:
     size: tuple[int, int]
 
     @classmethod
-    def over(cls, size: tuple[int, int], window: int, stride: int, border: Border = "inside") -> "Grid":
+    def over(cls, size: tuple[int, int], window: int, stride: int, border: Border = "inside") -> "WindowGrid":
         """Return the places a window takes. Raises MethodError where it is larger than the input."""
         if window < 1 or stride < 1:
-            raise UsageMistake("window and stride are at least 1 pixel")
+            raise InvalidRequest("window and stride are at least 1 pixel")
         if window > min(size):
             raise MethodError(
                 f"the window of {window} pixels is larger than the network's input of {size[1]}x{size[0]}"

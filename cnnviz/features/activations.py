@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from cnnviz.errors import MethodError, UsageMistake
-from cnnviz.models.hooks import feature_maps, refuse_channels_last, watching
+from cnnviz.errors import InvalidRequest, MethodError
+from cnnviz.models.hooks import capture, feature_maps, refuse_channels_last
 from cnnviz.models.network import Network
 
 
@@ -38,8 +38,8 @@ def activations(network: Network, inputs: Tensor, *, layer: str) -> Activations:
     Raises UsageMistake for a layer that is not there or gives no maps.
     """
     if len(inputs) != 1:
-        raise UsageMistake(f"activations takes one input at a time, not {len(inputs)}")
-    with torch.inference_mode(), watching(network, layer) as seen:
+        raise InvalidRequest(f"activations takes one input at a time, not {len(inputs)}")
+    with torch.inference_mode(), capture(network, layer) as seen:
         logits = network(inputs)
     maps = feature_maps(seen, layer)
     refuse_channels_last(maps, inputs, layer)

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from cnnviz.errors import MethodError, UsageMistake
-from cnnviz.graph.backward_rules import Method, Rule, UndefinedError, play
+from cnnviz.errors import InvalidRequest, MethodError
+from cnnviz.graph.backward_rules import Method, Rule, UndefinedError, replay
 from cnnviz.graph.region import Box
 from cnnviz.graph.tape import Tape, UntraceableError, Value, record
 from cnnviz.models.hooks import refuse_channels_last
@@ -51,14 +51,14 @@ class Deconvnet:
         self, network: Network, inputs: Tensor, layer: str, method: Method = "deconvnet", rule: Rule | None = None
     ) -> None:
         if inputs.dim() != 4 or len(inputs) != 1:
-            raise UsageMistake(f"deconvnet takes one input (1, 3, h, w), not {tuple(inputs.shape)}")
+            raise InvalidRequest(f"deconvnet takes one input (1, 3, h, w), not {tuple(inputs.shape)}")
         network.layer(layer)  # refused here where there is none
         self.layer = layer
         try:
             tape = record(network, inputs.to(network.device, network.dtype), network.module, whole=True)
-            self._played = play(tape, _value(tape, layer), method, rule)
+            self._played = replay(tape, _value(tape, layer), method, rule)
         except UndefinedError as error:
-            raise UsageMistake(
+            raise InvalidRequest(
                 f"{network.name} has layers for which {method} has no rule: {error}; "
                 "--rule gradient or --rule rectify gives them one"
             ) from error
@@ -66,7 +66,7 @@ class Deconvnet:
             raise MethodError(f"{network.name} cannot be taken apart: {error}") from error
         out = self._played.out.detach()
         if out.dim() not in (2, 4):
-            raise UsageMistake(f"layer {layer} gives no feature maps (channels, rows, columns)")
+            raise InvalidRequest(f"layer {layer} gives no feature maps (channels, rows, columns)")
         if out.dim() == 4:
             refuse_channels_last(out[0], inputs, layer)
         if not torch.isfinite(out).all():
@@ -82,11 +82,11 @@ class Deconvnet:
     def project(self, channel: int, position: tuple[int, int] | None = None) -> Projection:
         """Project a unit back: by default the strongest of its map, the first of equal ones."""
         if not 0 <= channel < len(self.maps):
-            raise UsageMistake(f"channel {channel}: {self.layer} has {len(self.maps)}, counted from 0")
+            raise InvalidRequest(f"channel {channel}: {self.layer} has {len(self.maps)}, counted from 0")
         height, width = self.maps.shape[1:]
         y, x = position or divmod(int(self.maps[channel].argmax()), width)
         if not (0 <= y < height and 0 <= x < width):
-            raise UsageMistake(f"position {y}, {x}: the maps of {self.layer} have {height} rows and {width} columns")
+            raise InvalidRequest(f"position {y}, {x}: the maps of {self.layer} have {height} rows and {width} columns")
         value = self.maps[channel, y, x].clamp(min=0)
         seed = torch.zeros_like(self.maps)
         seed[channel, y, x] = value
@@ -118,7 +118,7 @@ def deconvnet(
     return Deconvnet(network, inputs, layer, method, rule).project(channel, position)
 
 
-def effective(projection: Tensor, share: float = 0.95) -> Box:
+def effective_receptive_box(projection: Tensor, share: float = 0.95) -> Box:
     """Return the box (top, left, bottom, right) that holds at least ``share`` of a projection's energy (1, 3, h, w).
 
     Energy is the squared projection. A quarter of the rest is cut off at each of the four sides. All of it where
@@ -138,5 +138,5 @@ def effective(projection: Tensor, share: float = 0.95) -> Box:
 
 def _value(tape: Tape, layer: str) -> Value:
     if layer not in tape.modules:
-        raise UsageMistake(f"layer {layer} has no part in the answer, or gives no tensor")
+        raise InvalidRequest(f"layer {layer} has no part in the answer, or gives no tensor")
     return tape.modules[layer]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from cnnviz.errors import MethodError, UsageMistake
+from cnnviz.errors import InvalidRequest, MethodError
 from cnnviz.models.network import Network
 
 NAMES_TOLD = 6
@@ -57,7 +57,7 @@ def _first(network: Network) -> str:
     names = (name for name, module in network.layers().items() if isinstance(module, nn.Conv2d))
     if name := next(names, None):
         return name
-    raise UsageMistake(f"{network.name} has no convolution, so that there are no filters to show")
+    raise InvalidRequest(f"{network.name} has no convolution, so that there are no filters to show")
 
 
 def _convolution(network: Network, name: str) -> nn.Conv2d:
@@ -67,7 +67,7 @@ def _convolution(network: Network, name: str) -> nn.Conv2d:
     inner = [f"{name}.{part}" for part, child in module.named_modules() if isinstance(child, nn.Conv2d)]
     more = f" and {len(inner) - NAMES_TOLD} more" if len(inner) > NAMES_TOLD else ""
     hint = f"; in it are {', '.join(inner[:NAMES_TOLD])}{more}" if inner else "; name a convolution"
-    raise UsageMistake(f"layer {name} is a {type(module).__name__}, which has no filters of its own{hint}")
+    raise InvalidRequest(f"layer {name} is a {type(module).__name__}, which has no filters of its own{hint}")
 
 
 class _Enough(Exception):  # noqa: N818 - no error: what was to be seen has been seen

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 
     from cnnviz.features.deconvnet import Deconvnet, Projection
     from cnnviz.features.figures.projections import Pair
-    from cnnviz.graph.receptive_field import Layer
+    from cnnviz.graph.receptive_field import LayerInfo
     from cnnviz.graph.region import Box
     from cnnviz.models.network import Network
 
@@ -16,32 +16,32 @@ MOST = 0.8  # of the input: a field larger than that is no part of it
 
 
 @dataclass(frozen=True)
-class Seen:
+class UnitRegion:
     """The part of the input that a unit is shown with: ``box``, and whether it is the effective one."""
 
     box: "Box"
     effective: bool
 
 
-def layer_of(network: "Network", name: str, size: tuple[int, int]) -> "Layer | None":
+def receptive_layer(network: "Network", name: str, size: tuple[int, int]) -> "LayerInfo | None":
     """Return what is known of a layer's receptive field on an input of ``size`` (h, w)."""
-    from cnnviz.graph.receptive_field import layers
+    from cnnviz.graph.receptive_field import layer_table
 
-    return next((layer for layer in layers(network.module, size) if layer.name == name), None)
+    return next((layer for layer in layer_table(network.module, size) if layer.name == name), None)
 
 
-def seen(layer: "Layer | None", found: "Projection", field: str) -> Seen:
+def unit_region(layer: "LayerInfo | None", found: "Projection", field: str) -> UnitRegion:
     """Return a unit's receptive field; where that is most of the input, or unknown, where its projection lies.
 
     So too with the ``field`` "effective".
     """
-    from cnnviz.features.deconvnet import effective
+    from cnnviz.features.deconvnet import effective_receptive_box
 
     height, width = found.projection.shape[-2:]
     box = layer.box(found.position, (height, width)) if layer else None
     if field == "exact" and box and (box[2] - box[0]) * (box[3] - box[1]) <= MOST * height * width:
-        return Seen(box, effective=False)
-    return Seen(_square(effective(found.projection), (height, width)), effective=True)
+        return UnitRegion(box, effective=False)
+    return UnitRegion(_square(effective_receptive_box(found.projection), (height, width)), effective=True)
 
 
 def _square(box: "Box", size: tuple[int, int]) -> "Box":
@@ -55,12 +55,12 @@ def _square(box: "Box", size: tuple[int, int]) -> "Box":
     return edges[0][0], edges[1][0], edges[0][1], edges[1][1]
 
 
-def pair(x: "Tensor", found: "Projection", part: Seen, title: str) -> "Pair":
+def pair(x: "Tensor", found: "Projection", part: UnitRegion, title: str) -> "Pair":
     """Return patch and projection for ``figure2``: ``x`` (1, 3, h, w)."""
     from cnnviz.features.figures import projections
 
-    patch = projections.cut(x[0].float().cpu().numpy(), part.box, 0.5)
-    projection = projections.cut(found.projection[0].float().cpu().numpy(), part.box, 0.0)
+    patch = projections.crop_box(x[0].float().cpu().numpy(), part.box, 0.5)
+    projection = projections.crop_box(found.projection[0].float().cpu().numpy(), part.box, 0.0)
     y, column = found.position
     return projections.Pair(patch, projection, title, f"{found.seed:.3g} at {column}, {y}")
 

@@ -13,14 +13,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from cnnviz.errors import MethodError, UsageMistake
+from cnnviz.errors import InvalidRequest, MethodError
 from cnnviz.models.network import Network
 
 BATCH = 4  # pictures at a time: few are fastest on a processor (benchmarks/forward.py), and one size repeats
 
 
 @dataclass(frozen=True)
-class Strongest:
+class TopActivations:
     """For each feature map its largest activations so far, the largest first; of equal ones the lower number first.
 
     ``values`` (channels, top), -inf where there are fewer pictures; ``numbers`` (channels, top) of the pictures, -1
@@ -36,12 +36,12 @@ class Strongest:
     last: int = -1
 
     @classmethod
-    def none(cls, channels: int, top: int) -> "Strongest":
+    def none(cls, channels: int, top: int) -> "TopActivations":
         """Return a place for the best, nothing seen yet."""
         empty = torch.full((channels, top), -1)
         return cls(torch.full((channels, top), -torch.inf), empty, empty.clone(), empty.clone())
 
-    def after(self, maps: Tensor, numbers: Tensor) -> "Strongest":
+    def after(self, maps: Tensor, numbers: Tensor) -> "TopActivations":
         """Return the best with pictures of ``numbers`` (N,) and maps (N, channels, h, w) taken in."""
         flat = maps.flatten(2).float()
         places = flat.argmax(2)
@@ -56,7 +56,7 @@ class Strongest:
         best = order[:, : self.values.shape[1]]
         last = max(self.last, int(numbers.max()))
         values, known, places, widths = (one.gather(1, best) for one in both)
-        return Strongest(values, known, places, widths, self.done + count, last)
+        return TopActivations(values, known, places, widths, self.done + count, last)
 
     def hits(self, channel: int) -> list[tuple[int, tuple[int, int], float]]:
         """Return a map's best as picture's number, position (y, x), activation; the largest first."""
@@ -64,17 +64,17 @@ class Strongest:
         return [(number, divmod(place, width), value) for number, place, width, value in found if number >= 0]
 
 
-def strongest(
+def top_activations(
     network: Network,
     pictures: Iterable[tuple[int, Tensor]],
     *,
     layer: str,
     top: int,
-    known: Strongest | None = None,
+    known: TopActivations | None = None,
     stop: Callable[[], bool] | None = None,
-    progress: Callable[[Strongest], None] | None = None,
+    progress: Callable[[TopActivations], None] | None = None,
     failed: Callable[[int, MethodError], None] | None = None,
-) -> Strongest | None:
+) -> TopActivations | None:
     """Find the ``top`` largest activations of each map of a layer over pictures, given as (number, (1, 3, h, w)).
 
     Numbers say which is first among equals, so that the order of the pictures does not matter. The network is run
@@ -90,7 +90,7 @@ def strongest(
                 raise MethodError(
                     f"{network.name} gave activations that are not finite numbers: are these its weights?"
                 )
-            found = (found or Strongest.none(maps.shape[1], top)).after(maps, torch.tensor(numbers))
+            found = (found or TopActivations.none(maps.shape[1], top)).after(maps, torch.tensor(numbers))
             if progress:
                 progress(found)
             if stop and stop():
@@ -144,7 +144,7 @@ def _until(network: Network, layer: str) -> Iterator[Callable[[Tensor], Tensor]]
 
     def see(_module: Any, _inputs: Any, out: Any) -> None:
         if not isinstance(out, Tensor) or out.dim() not in (2, 4):
-            raise UsageMistake(f"layer {layer} gives no feature maps (channels, rows, columns)")
+            raise InvalidRequest(f"layer {layer} gives no feature maps (channels, rows, columns)")
         seen.append(out.clone())  # what follows may change it in place
         if len(seen) == uses[0]:
             raise _Reached
@@ -154,7 +154,7 @@ def _until(network: Network, layer: str) -> Iterator[Callable[[Tensor], Tensor]]
         with suppress(_Reached):
             network(inputs)
         if not seen:
-            raise UsageMistake(f"layer {layer} has no part in the answer")
+            raise InvalidRequest(f"layer {layer} has no part in the answer")
         uses[0] = len(seen)
         out = seen[-1]
         return out.reshape(*out.shape, *(1,) * (4 - out.dim()))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw
 
-from cnnviz.figures.overlay import FAINT, INK, PAPER, shorten, typeface
+from cnnviz.figures.overlay import FAINT, INK, PAPER, ellipsize, load_font
 from cnnviz.io.color import Photo
 
 FINE = 3
@@ -54,7 +54,7 @@ class Axes:
         return [curve for curve in self.curves if curve.label]
 
 
-def paler(colour: Colour) -> Colour:
+def lighten(colour: Colour) -> Colour:
     """Return a colour half way to white."""
     red, green, blue = ((part + 255) // 2 for part in colour)
     return red, green, blue
@@ -84,7 +84,7 @@ class _Frame:
 
     def __init__(self, plot: Axes, box: tuple[int, int, int, int], unit: int, rows: int) -> None:
         self.plot, self.box, self.unit = plot, box, unit
-        self.small, self.bold = typeface(round(0.9 * unit)), typeface(round(1.15 * unit))
+        self.small, self.bold = load_font(round(0.9 * unit)), load_font(round(1.15 * unit))
         widest = max(self.small.getlength(text) for _, text in plot.y_ticks)
         self.left: int = box[0] + round(2.0 * unit + widest)
         self.right: int = box[2] - round(1.2 * unit)
@@ -114,8 +114,8 @@ class _Frame:
 
     def _words(self, image: Image.Image, pen: ImageDraw.ImageDraw) -> None:
         unit, room = self.unit, self.box[2] - self.left
-        pen.text((self.left, 0.55 * unit), shorten(self.plot.title, self.bold, room), INK, self.bold)
-        pen.text((self.left, 2.0 * unit), shorten(self.plot.subtitle, self.small, room), FAINT, self.small)
+        pen.text((self.left, 0.55 * unit), ellipsize(self.plot.title, self.bold, room), INK, self.bold)
+        pen.text((self.left, 2.0 * unit), ellipsize(self.plot.subtitle, self.small, room), FAINT, self.small)
         middle = (self.left + self.right) / 2
         pen.text((middle, self.bottom + 1.75 * unit), self.plot.x_label, FAINT, self.small, anchor="ma")
         strip = Image.new("RGB", (self.bottom - self.top, round(1.2 * unit)), PAPER)
@@ -151,7 +151,7 @@ class _Frame:
         self._line(pen, [(self.left, y), (self.left + 1.6 * unit, y)], curve)
         left = self.left + round(2.1 * unit)
         room = self.right - left - round(self.small.getlength(curve.value) + 0.5 * unit)
-        pen.text((left, y), shorten(curve.label, self.small, room), INK, self.small, anchor="lm")
+        pen.text((left, y), ellipsize(curve.label, self.small, room), INK, self.small, anchor="lm")
         pen.text((self.right, y), curve.value, INK, self.small, anchor="rm")
 
 

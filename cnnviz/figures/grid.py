@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from cnnviz.figures.overlay import FAINT, INK, PAPER, caption, colour_bar, pen_on, shades, shorten, typeface
+from cnnviz.figures.overlay import FAINT, INK, PAPER, caption, colorize, colour_bar, drawing, ellipsize, load_font
 from cnnviz.io.color import Photo
 
 WIDE = 1120  # pixels of all tiles of a row together, about
@@ -45,10 +45,10 @@ def columns(count: int, wider: float = 2.2) -> int:
 
 def enlarge(picture: Photo, across: int) -> Photo:
     """Return a picture (h, w, 3) enlarged so that ``across`` of them fill a row: whole square pixels, as they are."""
-    return scaled(picture, min(max(WIDE // across, LEAST), LARGEST))
+    return enlarge_nearest(picture, min(max(WIDE // across, LEAST), LARGEST))
 
 
-def scaled(values: NDArray[Any], wanted: int) -> NDArray[Any]:
+def enlarge_nearest(values: NDArray[Any], wanted: int) -> NDArray[Any]:
     """Return values (h, w, ...) about ``wanted`` wide or high: pixels repeated as they are, or means of them."""
     largest = max(values.shape[:2])
     if largest >= 2 * wanted:
@@ -65,7 +65,7 @@ def _means(values: NDArray[Any], every: int) -> NDArray[Any]:
     return np.moveaxis(np.add.reduceat(values, starts, 0) / sizes.reshape(-1, *[1] * (values.ndim - 1)), 0, 1)
 
 
-def grid(
+def draw_grid(
     tiles: Sequence[Tile], across: int, title: str, subtitle: str, *, rows: Sequence[str] = (), bar: Bar | None = None
 ) -> Photo:
     """Return tiles of one size, ``across`` in a row, below a title and a line; ``rows`` are words left of each row."""
@@ -74,7 +74,7 @@ def grid(
     lines = [tiles[first : first + across] for first in range(0, len(tiles), across)]
     heads = [round(1.45 * size) if any(tile.label for tile in line) else 0 for line in lines]
     unit = max(16, round((across * (wide + gap)) / 64))
-    left = unit + math.ceil(max((typeface(size).getlength(text) + unit / 2 for text in rows), default=0))
+    left = unit + math.ceil(max((load_font(size).getlength(text) + unit / 2 for text in rows), default=0))
     top, body = round(3.6 * unit), sum(heads) + len(lines) * (high + gap)
     right = left + across * (wide + gap)
     canvas = np.full((top + body + unit // 2, max(right + (7 * unit if bar else unit), 36 * unit), 3), 255, np.uint8)
@@ -84,8 +84,8 @@ def grid(
         for index, tile in enumerate(line):
             _set(place[:, index * (wide + gap) :][:, :wide], tile, head, size)
         if rows:
-            with pen_on(canvas[top + head : top + head + high, unit:left]) as pen:
-                pen.text((left - 1.5 * unit, high / 2), rows[number], FAINT, typeface(size), anchor="rm")
+            with drawing(canvas[top + head : top + head + high, unit:left]) as pen:
+                pen.text((left - 1.5 * unit, high / 2), rows[number], FAINT, load_font(size), anchor="rm")
         top += head + high + gap
     if bar:
         tall = canvas[top - body + heads[0] : top - gap, right + unit // 2 :]
@@ -98,11 +98,11 @@ def _set(place: NDArray[np.uint8], tile: Tile, head: int, size: int) -> None:
     place[head:] = tile.picture
     if not head:
         return
-    font, width = typeface(size), place.shape[1]
-    with pen_on(place[:head]) as pen:
+    font, width = load_font(size), place.shape[1]
+    with drawing(place[:head]) as pen:
         pen.text((0, head - 3), tile.label, INK if tile.value else FAINT, font, anchor="ls")
         room = width - round(font.getlength(tile.label)) - size // 2
-        pen.text((width, head - 3), shorten(tile.value, font, room), FAINT, font, anchor="rs")
+        pen.text((width, head - 3), ellipsize(tile.value, font, room), FAINT, font, anchor="rs")
 
 
 def matrix(values: NDArray[np.floating], scale: float, down: str, across: str, numbers: Sequence[int]) -> Photo:
@@ -115,12 +115,12 @@ def matrix(values: NDArray[np.floating], scale: float, down: str, across: str, n
         values, down, across = values.T, across, down
     rows, places = (range(len(values)), numbers) if tall else (numbers, range(values.shape[1]))
     factor = max(1, min(math.ceil(0.9 * WIDE / values.shape[1]), 60, WIDE // len(values)))
-    picture = shades(values, -scale, scale).repeat(factor, 0).repeat(factor, 1)
-    font, size = typeface(LETTERS[1]), LETTERS[1]
+    picture = colorize(values, -scale, scale).repeat(factor, 0).repeat(factor, 1)
+    font, size = load_font(LETTERS[1]), LETTERS[1]
     left, top = math.ceil(2.2 * size + max(font.getlength(str(number)) for number in rows)), 3 * size
     canvas = np.full((top + len(picture), left + picture.shape[1] + size, 3), 255, np.uint8)
     canvas[top:, left:-size] = picture
-    with pen_on(canvas) as pen:
+    with drawing(canvas) as pen:
         pen.text((left, 0), across, FAINT, font)
         for index in range(0, len(places), _step(3 * size / factor)):
             pen.text((left + (index + 0.5) * factor, top - 5), str(places[index]), FAINT, font, anchor="ms")
@@ -140,5 +140,5 @@ def _upright(canvas: NDArray[np.uint8], text: str, font: Any) -> None:
     """Write from bottom to top, beginning at the top's end."""
     high, wide = canvas.shape[:2]
     strip = Image.new("RGB", (high, wide), PAPER)
-    ImageDraw.Draw(strip).text((high, 0), shorten(text, font, high), FAINT, font, anchor="ra")
+    ImageDraw.Draw(strip).text((high, 0), ellipsize(text, font, high), FAINT, font, anchor="ra")
     canvas[:] = np.asarray(strip.transpose(Image.Transpose.ROTATE_90))

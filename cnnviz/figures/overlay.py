@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from cnnviz.errors import UsageMistake
+from cnnviz.errors import InvalidRequest
 from cnnviz.io.color import Photo
 from cnnviz.models.preprocess import Geometry
 
@@ -35,7 +35,7 @@ class Marks:
 
 
 @dataclass(frozen=True)
-class Panel:
+class MapPanel:
     """One map of a figure: ``values`` (h, w) on the network's input, a title and a line below it.
 
     ``veil``, 0 to 1: how pale the photograph is beneath, so that single pixels of a map can be seen.
@@ -54,11 +54,11 @@ def colour_table(name: str) -> NDArray[np.uint8]:
     if name == "signed":
         return np.concatenate([_ramp(BLUES), _ramp(REDS)])
     if name not in COLORMAPS:
-        raise UsageMistake(f"no colour map is named {name!r}; take one of {', '.join(COLORMAPS)}")
+        raise InvalidRequest(f"no colour map is named {name!r}; take one of {', '.join(COLORMAPS)}")
     try:
         import cv2
     except ImportError as error:  # a bare server lacks libraries of the system that OpenCV needs
-        raise UsageMistake(f"--colormap {name} needs OpenCV, which does not load here ({error})") from error
+        raise InvalidRequest(f"--colormap {name} needs OpenCV, which does not load here ({error})") from error
     ramp = np.arange(256, dtype=np.uint8)[:, None]
     table = cv2.applyColorMap(ramp, getattr(cv2, f"COLORMAP_{name.upper()}"))[:, 0, ::-1]
     return np.ascontiguousarray(table, dtype=np.uint8)
@@ -76,7 +76,7 @@ def _opacity(part: NDArray[Any], colormap: str) -> NDArray[Any]:
     return 0.85 * np.abs(part) ** 0.8 if colormap == "signed" else np.full_like(part, 0.7)
 
 
-def overlay(
+def draw_overlay(
     photo: Photo, values: NDArray[np.float32], scale: float, colormap: str = "signed", low: int = -1, veil: float = 0.0
 ) -> Photo:
     """Lay a signed map (H, W) over a photograph (H, W, 3); ``scale`` is the value of the strongest colour, and
@@ -108,20 +108,20 @@ def grey(photo: Photo) -> NDArray[Any]:
     return light[..., None]
 
 
-def robust_end(values: NDArray[np.floating], share: float = 0.99) -> float:
+def percentile_scale(values: NDArray[np.floating], share: float = 0.99) -> float:
     """Return the magnitude below which a share of all values (...) lie: an end of the scale that no lone pixel sets."""
     known = np.abs(values[np.isfinite(values)])
     return float(np.quantile(known, share) or known.max() or 1.0) if known.size else 1.0
 
 
-def slide(photo: Photo, geometry: Geometry, side: int = SMALL) -> tuple[Photo, Geometry]:
+def at_figure_size(photo: Photo, geometry: Geometry, side: int = SMALL) -> tuple[Photo, Geometry]:
     """Return the photograph with a shorter side of ``side`` pixels, whatever its own, and the geometry to match."""
     height, width = (max(1, round(length * side / min(photo.shape[:2]))) for length in photo.shape[:2])
     scaled = np.asarray(Image.fromarray(photo).resize((width, height), Image.Resampling.BICUBIC))
     return scaled, replace(geometry, photo=(height, width))
 
 
-def stacked(pictures: Sequence[Photo]) -> Photo:
+def stack(pictures: Sequence[Photo]) -> Photo:
     """Return pictures one below the other, white where one is narrower."""
     width = max(picture.shape[1] for picture in pictures)
     canvas = np.full((sum(map(len, pictures)), width, 3), 255, np.uint8)
@@ -132,14 +132,14 @@ def stacked(pictures: Sequence[Photo]) -> Photo:
     return canvas
 
 
-def common_scale(panels: Sequence[Panel]) -> float:
+def common_scale(panels: Sequence[MapPanel]) -> float:
     """Return the largest magnitude in all maps; a very small number where all are zero."""
     largest = [float(np.nanmax(np.abs(p.values))) for p in panels if np.isfinite(p.values).any()]
     return max([*largest, 1e-12])
 
 
-def figure(
-    photo: Photo, geometry: Geometry, panels: Sequence[Panel], *, label: str, colormap: str, bare: bool,
+def draw_figure(
+    photo: Photo, geometry: Geometry, panels: Sequence[MapPanel], *, label: str, colormap: str, bare: bool,
     scale: float | None = None, signed: bool = True,
 ) -> Photo:  # fmt: skip
     """Return the panels side by side over a photograph, on one scale, with captions and a colour bar.
@@ -153,7 +153,7 @@ def figure(
     if not bare:
         photo, geometry = enlarge(photo, geometry)
     height, width = photo.shape[:2]
-    unit = 0 if bare else letter_size(height, width)
+    unit = 0 if bare else font_size(height, width)
     gap, head, tail = unit, round(3.4 * unit), round(1.2 * unit)
     side = 0 if bare else round(7.2 * unit)
     total = len(panels) * width + (len(panels) - 1) * gap
@@ -170,7 +170,7 @@ def figure(
     return canvas
 
 
-def letter_size(height: int, width: int) -> int:
+def font_size(height: int, width: int) -> int:
     """Return the size of letters in pixels: in proportion, and less than that on very large pictures."""
     size = max(11.0, min(height, width * 1.3) / 26)
     return round(min(size, 40 * math.pow(size / 40, 0.7)))
@@ -187,13 +187,13 @@ def enlarge(photo: Photo, geometry: Geometry) -> tuple[Photo, Geometry]:
 
 
 def paint(
-    target: NDArray[np.uint8], photo: Photo, geometry: Geometry, panel: Panel, scale: float, colormap: str, low: int
+    target: NDArray[np.uint8], photo: Photo, geometry: Geometry, panel: MapPanel, scale: float, colormap: str, low: int
 ) -> None:
     """Paint one overlay into ``target`` (H, W, 3) by strips: a large photograph costs one strip of floats."""
     for top in range(0, len(photo), STRIP):
         rows = slice(top, min(top + STRIP, len(photo)))
         values = geometry.to_photo(panel.values, rows)
-        target[rows] = overlay(photo[rows], values, scale, colormap, low, panel.veil)
+        target[rows] = draw_overlay(photo[rows], values, scale, colormap, low, panel.veil)
 
 
 def _mark(canvas: NDArray[np.uint8], marks: Marks) -> None:
@@ -208,7 +208,7 @@ def _mark(canvas: NDArray[np.uint8], marks: Marks) -> None:
         return
     y, x, arm = marks.peak[0] * height, marks.peak[1] * width, 5 * thick
 
-    with pen_on(canvas) as pen:
+    with drawing(canvas) as pen:
         for wide, colour in ((3 * thick, INK), (thick, PAPER)):
             pen.line((x - arm, y, x + arm, y), colour, wide)
             pen.line((x, y - arm, x, y + arm), colour, wide)
@@ -225,13 +225,13 @@ def _border(mask: NDArray[np.bool_], reach: int) -> NDArray[np.bool_]:
 
 def caption(canvas: NDArray[np.uint8], title: str, subtitle: str, unit: int) -> None:
     """Write a title and a line below it, in letters of ``unit`` pixels."""
-    width, bold, small = canvas.shape[1], typeface(round(1.15 * unit)), typeface(round(0.8 * unit))
-    with pen_on(canvas) as pen:
-        pen.text((0, 0.55 * unit), shorten(title, bold, width), INK, bold)
-        pen.text((0, 2.0 * unit), shorten(subtitle, small, width), FAINT, small)
+    width, bold, small = canvas.shape[1], load_font(round(1.15 * unit)), load_font(round(0.8 * unit))
+    with drawing(canvas) as pen:
+        pen.text((0, 0.55 * unit), ellipsize(title, bold, width), INK, bold)
+        pen.text((0, 2.0 * unit), ellipsize(subtitle, small, width), FAINT, small)
 
 
-def shades(values: NDArray[Any], low: float, high: float, colormap: str = "signed") -> Photo:
+def colorize(values: NDArray[Any], low: float, high: float, colormap: str = "signed") -> Photo:
     """Return values (...) as colours (..., 3), those of a colour bar from ``low`` to ``high``; signed ones have zero in
     the middle of the table, whatever the ends.
     """
@@ -247,11 +247,11 @@ def shades(values: NDArray[Any], low: float, high: float, colormap: str = "signe
 def colour_bar(canvas: NDArray[np.uint8], low: float, high: float, label: str, colormap: str, unit: int) -> None:
     """Draw a bar with its ends and its middle as numbers and ``label`` along it, in letters of ``unit`` pixels."""
     height = len(canvas)
-    canvas[:, : round(0.9 * unit)] = shades(np.linspace(high, low, height), low, high, colormap)[:, None]
+    canvas[:, : round(0.9 * unit)] = colorize(np.linspace(high, low, height), low, high, colormap)[:, None]
 
-    font, left = typeface(round(0.8 * unit)), round(1.3 * unit)
+    font, left = load_font(round(0.8 * unit)), round(1.3 * unit)
     sign = "+" if low < 0 else ""
-    with pen_on(canvas) as pen:
+    with drawing(canvas) as pen:
         for place, value in ((0.0, high), (0.5, (low + high) / 2), (1.0, low)):
             y = min(max(place * height, 0.5 * unit), height - 0.5 * unit)
             pen.text((left, y), f"{value:{sign}.2g}" if value else "0", INK, font, anchor="lm")
@@ -260,9 +260,9 @@ def colour_bar(canvas: NDArray[np.uint8], low: float, high: float, label: str, c
 
 def _draw_upright(canvas: NDArray[np.uint8], label: str, unit: int) -> None:
     """Write the bar's label along it, from bottom to top, right of its numbers."""
-    font = typeface(round(0.8 * unit))
+    font = load_font(round(0.8 * unit))
     strip = Image.new("RGB", (len(canvas), round(1.4 * unit)), PAPER)
-    text = shorten(label, font, len(canvas))
+    text = ellipsize(label, font, len(canvas))
     ImageDraw.Draw(strip).text((len(canvas) / 2, 0), text, FAINT, font, anchor="ma")
     upright = np.asarray(strip.transpose(Image.Transpose.ROTATE_90))
     left = round(4.4 * unit)
@@ -271,7 +271,7 @@ def _draw_upright(canvas: NDArray[np.uint8], label: str, unit: int) -> None:
 
 
 @contextmanager
-def pen_on(canvas: NDArray[np.uint8]) -> Iterator[ImageDraw.ImageDraw]:
+def drawing(canvas: NDArray[np.uint8]) -> Iterator[ImageDraw.ImageDraw]:
     """Yield Pillow's pen for a part of a picture; what it drew is there at the end."""
     image = Image.fromarray(canvas)
     yield ImageDraw.Draw(image)
@@ -279,12 +279,12 @@ def pen_on(canvas: NDArray[np.uint8]) -> Iterator[ImageDraw.ImageDraw]:
 
 
 @cache
-def typeface(size: int) -> Any:
+def load_font(size: int) -> Any:
     """Return Pillow's own typeface at a size in pixels, at least 8."""
     return ImageFont.load_default(max(size, 8))
 
 
-def shorten(text: str, font: Any, width: int) -> str:
+def ellipsize(text: str, font: Any, width: int) -> str:
     """Return a text cut to a width in pixels, with dots where something is missing."""
     if font.getlength(text) <= width:
         return text

@@ -36,7 +36,7 @@ ACTIVATIONS = {
 
 
 @dataclass(frozen=True)
-class Played:
+class Replay:
     """What a layer gives, hanging on ``x`` in torch's graph: (N, ...), float.
 
     ``gates`` are the modules whose factors were held constant, ``skipped`` those whose normalisation the signal
@@ -63,7 +63,7 @@ class UndefinedError(Exception):
         self.where = list(where)
 
 
-def play(tape: Tape, until: Value, method: Method, rule: Rule | None = None) -> Played:
+def replay(tape: Tape, until: Value, method: Method, rule: Rule | None = None) -> Replay:
     """Run a recording again up to a value, so that its derivative follows a method.
 
     "gradient" is the derivative itself, 0 where a rectifier's input is not between its bounds; "deconvnet" clips
@@ -81,13 +81,13 @@ def play(tape: Tape, until: Value, method: Method, rule: Rule | None = None) -> 
         if kind := marks.get(plan.get(id(step))):  # type: ignore[arg-type]
             named[kind].append(step.module)
     switches = sum("max_pool" in step.name for step in needed)
-    return Played(*again(tape, until, needed, plan), named["gates"], named["skipped"], switches)
+    return Replay(*repeat(tape, until, needed, plan), named["gates"], named["skipped"], switches)
 
 
 Change = Callable[[Step, dict[Value, Any], Tape], Any]
 
 
-def again(tape: Tape, until: Value, needed: Sequence[Step], plan: Mapping[int, Change]) -> tuple[Tensor, Tensor]:
+def repeat(tape: Tape, until: Value, needed: Sequence[Step], plan: Mapping[int, Change]) -> tuple[Tensor, Tensor]:
     """Run steps again under autograd, those in ``plan`` (by id) changed; return the input and the value reached."""
     with torch.inference_mode(False), torch.enable_grad():
         x = tape.clean[0].detach().clone().requires_grad_()

@@ -13,14 +13,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from cnnviz.graph.backward_rules import ACTIVATIONS, Change, again, bounds
+from cnnviz.graph.backward_rules import ACTIVATIONS, Change, bounds, repeat
 from cnnviz.graph.tape import Step, Tape, UntraceableError, Value
 
 NEAR = 1e-7  # an input's difference below which the derivative stands for the quotient
 POOLS = ("max_pool2d_with_indices", "adaptive_max_pool2d")
 
 
-def differences(tape: Tape, reference: Tape, until: Value) -> Callable[[Tensor], Tensor]:
+def deeplift_rules(tape: Tape, reference: Tape, until: Value) -> Callable[[Tensor], Tensor]:
     """Return what a signal (N, ...) at a value becomes at the input, (N, 3, h, w), by differences from a reference.
 
     Both are of one network, recorded ``whole``. Other operators that are not linear keep their derivative; whether the
@@ -38,7 +38,7 @@ def differences(tape: Tape, reference: Tape, until: Value) -> Callable[[Tensor],
             plan[id(step)] = _pool(reference)
         elif bounds(step) or step.name in ACTIVATIONS:
             plan[id(step)] = _place_by_place(reference)
-    x, out = again(tape, until, needed[::-1], plan)
+    x, out = repeat(tape, until, needed[::-1], plan)
     return lambda signal: torch.autograd.grad(out, x, signal, retain_graph=True)[0]
 
 

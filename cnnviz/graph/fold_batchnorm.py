@@ -17,7 +17,7 @@ class _Tracer(fx.Tracer):
         return isinstance(m, (nn.Conv2d, nn.BatchNorm2d)) or super().is_leaf_module(m, module_qualified_name)
 
 
-def twin(module: nn.Module, device: str | None = None) -> nn.Module:
+def clone_structure(module: nn.Module, device: str | None = None) -> nn.Module:
     """Return a copy of a network whose modules are its own and whose tensors are those of the network given.
 
     On another device ("meta": shapes alone, at no cost) they are copies.
@@ -34,7 +34,7 @@ def _nodes(module: nn.Module) -> list[fx.Node]:
         return []
 
 
-def fold(module: nn.Module, keep: Collection[str] = ()) -> nn.Module:
+def fold_batchnorm(module: nn.Module, keep: Collection[str] = ()) -> nn.Module:
     """Return a network with each batch normalisation folded into the convolution before it.
 
     The same function up to rounding, with fewer operators; the tensors that do not change are shared, the network
@@ -45,7 +45,7 @@ def fold(module: nn.Module, keep: Collection[str] = ()) -> nn.Module:
     nodes = _nodes(module)
     if not nodes:
         return module
-    module = twin(module)
+    module = clone_structure(module)
     uses = Counter(str(node.target) for node in nodes if node.op == "call_module")
     for node in nodes:
         before = node.args[0] if node.op == "call_module" and node.args else None
@@ -61,7 +61,7 @@ def fold(module: nn.Module, keep: Collection[str] = ()) -> nn.Module:
     return module
 
 
-def sole_readers(module: nn.Module, keep: Collection[str] = ()) -> dict[str, str]:
+def single_consumers(module: nn.Module, keep: Collection[str] = ()) -> dict[str, str]:
     """Return by a module's name that of the one module that reads what it gives, where both run once and no more.
 
     Identities between them do not count; there is no pair where a layer named in ``keep`` ends between the two.

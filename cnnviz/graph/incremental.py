@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from cnnviz.graph.region import Box, Ints, Region
-from cnnviz.graph.region_rules import IN_PLACE, Aligned, Averaged, Patch, Regrouped, Windowed
-from cnnviz.graph.rule_table import aten, rule
+from cnnviz.graph.region_rules import IN_PLACE, ChannelView, Elementwise, GlobalMean, Patch, WindowRule
+from cnnviz.graph.rule_table import aten, region_rule
 from cnnviz.graph.tape import Step, Value, record
 
 NO_MARGIN = (0, 0, 0, 0)
@@ -33,7 +33,7 @@ class Incremental:
     ) -> None:
         self.tape = record(function, x, module, layer)
         self.watched = self.tape.modules.get(layer) if layer else None
-        self.rules = [rule(step, self.tape.clean) for step in self.tape.steps]
+        self.rules = [region_rule(step, self.tape.clean) for step in self.tape.steps]
         self._uses = Counter(v for step in self.tape.steps for v in set(step.inputs))
         self._uses[self.tape.output] += 1
         self._work_in_place()
@@ -42,7 +42,7 @@ class Incremental:
         self._rows: dict[Any, Tensor] = {}
         self._covered: tuple[Tensor, Tensor] | None = None
         for step, known in zip(self.tape.steps, self.rules, strict=True):
-            if isinstance(known, (Aligned, Regrouped)) and len(step.inputs) == 1:
+            if isinstance(known, (Elementwise, ChannelView)) and len(step.inputs) == 1:
                 self._forget(step.inputs[0])
         self._forget(self.tape.output)
 
@@ -51,7 +51,7 @@ class Incremental:
         for step, known in zip(self.tape.steps, self.rules, strict=True):
             first = step.args[0]
             alone = isinstance(first, Value) and self._uses[first] == 1 and first in made and made[first].fresh
-            if isinstance(known, Aligned) and alone and step.name in IN_PLACE and step.inputs.count(first) == 1:
+            if isinstance(known, Elementwise) and alone and step.name in IN_PLACE and step.inputs.count(first) == 1:
                 all_of = [self.tape.clean[v.index] for v in (*step.inputs, *step.outputs) if v]
                 known.in_place = len({(t.shape, t.dtype) for t in all_of}) == 1 and getattr(aten, step.name + "_", True)
 
@@ -60,7 +60,7 @@ class Incremental:
         others = [
             s
             for s, r in zip(self.tape.steps, self.rules, strict=True)
-            if value in s.inputs and not (isinstance(r, (Aligned, Regrouped)) and len(s.inputs) == 1)
+            if value in s.inputs and not (isinstance(r, (Elementwise, ChannelView)) and len(s.inputs) == 1)
         ]
         if not others and value not in (Value(0), self.watched):
             self.tape.clean[value.index] = self.tape.clean[value.index].to("meta")
@@ -133,7 +133,7 @@ class Incremental:
             given = [regions[v.index] for v in step.inputs]
             found = regions[step.output.index]
             spread = any(r.whole and r.shape == found.shape for r in given)
-            if found.whole and found.shape != (1, 1) and not spread and not isinstance(known, (Windowed, Averaged)):
+            if found.whole and found.shape != (1, 1) and not spread and not isinstance(known, (WindowRule, GlobalMean)):
                 return f"{step.name} in {step.module}"
         return ""
 

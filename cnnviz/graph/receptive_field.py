@@ -18,7 +18,7 @@ from cnnviz.graph.region import Box
 
 
 @dataclass(frozen=True)
-class Field:
+class ReceptiveField:
     """A receptive field along one axis: output i sees input pixels i * jump + start to i * jump + stop, inclusive."""
 
     jump: float
@@ -30,28 +30,30 @@ class Field:
         """Pixels of the input that one output pixel sees."""
         return round(self.stop - self.start) + 1
 
-    def under(self, kernel: int, stride: int, padding: int, dilation: int) -> "Field":
+    def under(self, kernel: int, stride: int, padding: int, dilation: int) -> "ReceptiveField":
         """Return the field of an operator's output whose input has this field."""
         before, after = -padding, (kernel - 1) * dilation - padding
-        return Field(self.jump * stride, self.start + before * self.jump, self.stop + after * self.jump)
+        return ReceptiveField(self.jump * stride, self.start + before * self.jump, self.stop + after * self.jump)
 
-    def over(self, kernel: int, stride: int, padding: int, dilation: int) -> "Field":
+    def over(self, kernel: int, stride: int, padding: int, dilation: int) -> "ReceptiveField":
         """Return the field after the transposed operator: output o sees inputs i with o = i * stride + k - padding."""
         jump, reach = self.jump / stride, (kernel - 1) * dilation
-        return Field(jump, self.start + (padding - reach) * jump, self.stop + padding * jump)
+        return ReceptiveField(jump, self.start + (padding - reach) * jump, self.stop + padding * jump)
 
-    def join(self, other: "Field") -> "Field":
+    def join(self, other: "ReceptiveField") -> "ReceptiveField":
         """Return the field of a sum or concatenation of two."""
-        return Field(self.jump, min(self.start, other.start), max(self.stop, other.stop))
+        return ReceptiveField(self.jump, min(self.start, other.start), max(self.stop, other.stop))
 
 
 ALL, UNKNOWN = "all", "?"
-Fields = tuple[Field, Field] | str  # down and across; ALL: the whole input; UNKNOWN: not followed further
-PIXEL = Field(1, 0, 0)
+Fields = (
+    tuple[ReceptiveField, ReceptiveField] | str
+)  # down and across; ALL: the whole input; UNKNOWN: not followed further
+PIXEL = ReceptiveField(1, 0, 0)
 
 
 @dataclass(frozen=True)
-class Layer:
+class LayerInfo:
     """A layer by name: its kind, its output's shape without the batch, its receptive field (h, w) in pixels.
 
     ``field`` is "all" where an output sees the whole input whatever its size, "?" behind operators that are not
@@ -62,7 +64,7 @@ class Layer:
     kind: str
     shape: tuple[int, ...]
     field: tuple[int, int] | str
-    axes: tuple[Field, Field] | None
+    axes: tuple[ReceptiveField, ReceptiveField] | None
 
     @property
     def stride(self) -> tuple[float, float] | None:
@@ -82,21 +84,21 @@ class Layer:
         return ends[0][0], ends[1][0], ends[0][1], ends[1][1]
 
 
-def layers(module: nn.Module, size: tuple[int, int]) -> list[Layer]:
+def layer_table(module: nn.Module, size: tuple[int, int]) -> list[LayerInfo]:
     """Return the layers of a network in the order in which they answer, for an input of ``size`` (h, w).
 
     ``module`` may be on the meta device. A module used twice is listed at its last use.
     """
     x = next(module.parameters()).new_zeros(1, 3, *size)
-    found: dict[str, Layer] = {}
+    found: dict[str, LayerInfo] = {}
     names = {child: name for name, child in module.named_modules() if name}
-    with watch(x) as fields, _hooks(names, found, fields), torch.no_grad():
+    with record_shapes(x) as fields, _hooks(names, found, fields), torch.no_grad():
         module.eval()(x)
     return list(found.values())
 
 
 @contextmanager
-def _hooks(names: dict[nn.Module, str], found: dict[str, Layer], fields: "_Fields") -> Iterator[None]:
+def _hooks(names: dict[nn.Module, str], found: dict[str, LayerInfo], fields: "_Fields") -> Iterator[None]:
     def record(child: nn.Module, _: Any, out: Any) -> None:
         if isinstance(out, Tensor):
             name = names[child]
@@ -104,7 +106,7 @@ def _hooks(names: dict[nn.Module, str], found: dict[str, Layer], fields: "_Field
             seen = fields.of(out)
             size = seen if isinstance(seen, str) else (seen[0].size, seen[1].size)
             axes = None if isinstance(seen, str) else seen
-            found[name] = Layer(name, type(child).__name__, tuple(out.shape[1:]), size, axes)
+            found[name] = LayerInfo(name, type(child).__name__, tuple(out.shape[1:]), size, axes)
 
     handles = [child.register_forward_hook(record) for child in names]
     try:
@@ -115,7 +117,7 @@ def _hooks(names: dict[nn.Module, str], found: dict[str, Layer], fields: "_Field
 
 
 @contextmanager
-def watch(x: Tensor) -> Iterator["_Fields"]:
+def record_shapes(x: Tensor) -> Iterator["_Fields"]:
     """Follow the receptive fields of everything computed from an input (1, 3, h, w)."""
     fields = _Fields()
     fields.put(x, (PIXEL, PIXEL))
@@ -183,7 +185,7 @@ def _tensors(values: Any) -> Iterator[Tensor]:
 
 # Operators that mix all places, whatever the shape they leave.
 _MIXING = {"_softmax", "bmm", "mm", "addmm", "mean", "sum", "native_group_norm", "native_layer_norm"}
-Two = Iterator[Field] | str
+Two = Iterator[ReceptiveField] | str
 
 
 def _pair(values: Any, default: int) -> tuple[int, int]:
@@ -192,7 +194,7 @@ def _pair(values: Any, default: int) -> tuple[int, int]:
     return (values[0], values[-1]) if len(values) else (default, default)
 
 
-def _convolution(args: tuple[Any, ...], fields: tuple[Field, Field], _: Tensor, out: Tensor) -> Two:
+def _convolution(args: tuple[Any, ...], fields: tuple[ReceptiveField, ReceptiveField], _: Tensor, out: Tensor) -> Two:
     kernel, stride, padding, dilation = args[1].shape[-2:], _pair(args[3], 1), _pair(args[4], 0), _pair(args[5], 1)
     steps = zip(fields, kernel, stride, padding, dilation, strict=True)
     if args[6]:
@@ -200,7 +202,7 @@ def _convolution(args: tuple[Any, ...], fields: tuple[Field, Field], _: Tensor, 
     return (f.under(k, s, p, d) for f, k, s, p, d in steps)
 
 
-def _pool(args: tuple[Any, ...], fields: tuple[Field, Field], _: Tensor, out: Tensor) -> Two:
+def _pool(args: tuple[Any, ...], fields: tuple[ReceptiveField, ReceptiveField], _: Tensor, out: Tensor) -> Two:
     kernel = _pair(args[1], 1)
     stride = _pair(args[2], 1) if len(args) > 2 and args[2] else kernel
     padding = _pair(args[3], 0) if len(args) > 3 else (0, 0)
@@ -210,20 +212,20 @@ def _pool(args: tuple[Any, ...], fields: tuple[Field, Field], _: Tensor, out: Te
     return (f.under(k, s, p, d) for f, k, s, p, d in steps)
 
 
-def _adaptive(args: tuple[Any, ...], fields: tuple[Field, Field], source: Tensor, out: Tensor) -> Two:
+def _adaptive(args: tuple[Any, ...], fields: tuple[ReceptiveField, ReceptiveField], source: Tensor, out: Tensor) -> Two:
     sizes = list(zip(source.shape[-2:], out.shape[-2:], strict=True))
     if any((o == 1 and i > 1) or i % o for i, o in sizes):
         return ALL
     return (f.under(i // o, i // o, 0, 1) for f, (i, o) in zip(fields, sizes, strict=True))
 
 
-def _pad(args: tuple[Any, ...], fields: tuple[Field, Field], _: Tensor, out: Tensor) -> Two:
+def _pad(args: tuple[Any, ...], fields: tuple[ReceptiveField, ReceptiveField], _: Tensor, out: Tensor) -> Two:
     left, _, top = (*args[1], 0, 0, 0)[:3]
     pads = zip(fields, (top, left), strict=True)
-    return (Field(f.jump, f.start - p * f.jump, f.stop - p * f.jump) for f, p in pads)
+    return (ReceptiveField(f.jump, f.start - p * f.jump, f.stop - p * f.jump) for f, p in pads)
 
 
-def _view(args: tuple[Any, ...], fields: tuple[Field, Field], source: Tensor, out: Tensor) -> Two:
+def _view(args: tuple[Any, ...], fields: tuple[ReceptiveField, ReceptiveField], source: Tensor, out: Tensor) -> Two:
     if out.dim() >= 4 and out.shape[-2:] == source.shape[-2:]:
         return iter(fields)
     return ALL if out.dim() < 3 else UNKNOWN

@@ -65,7 +65,7 @@ class Region:
 
 
 @dataclass(frozen=True)
-class Sliding:
+class SlidingWindow:
     """A window that slides over a map: kernel, stride, padding before and dilation, each (down, across)."""
 
     kernel: tuple[int, int]

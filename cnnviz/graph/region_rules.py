@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from cnnviz.graph.region import Region, Sliding
+from cnnviz.graph.region import Region, SlidingWindow
 from cnnviz.graph.tape import Step, Value, replace
 
 # From this part of a map on it is computed whole: no gathering of halos, no update of the rest.
@@ -52,7 +52,7 @@ class Maps(Protocol):
         """Return the clean tensor of a value, (1, ...)."""
 
 
-class Rule:
+class RegionRule:
     """An operator that mixes everything, or that nothing is known of: it is run on whole maps."""
 
     fresh = False  # whether it gives a tensor that nothing else looks at
@@ -85,7 +85,7 @@ class Rule:
         return list(out) if isinstance(out, (tuple, list)) else [out]
 
 
-class Aligned(Rule):
+class Elementwise(RegionRule):
     """An operator that works place by place, on one map or on several of one size."""
 
     def __init__(self, in_place: Any = None, fresh: bool = True) -> None:
@@ -108,7 +108,7 @@ class Aligned(Rule):
         return (self.in_place or step.function)(*args, **kwargs)
 
 
-class Scaled(Aligned):
+class BatchNormRule(Elementwise):
     """Batch normalisation by what was learned: a factor and a term for each channel."""
 
     def __init__(
@@ -125,7 +125,7 @@ class Scaled(Aligned):
         return torch.addcmul(self.term, data, self.factor, out=data if self.in_place else None)
 
 
-class Regrouped(Rule):
+class ChannelView(RegionRule):
     """A view that leaves rows and columns as they are: channels split, shuffled, sliced."""
 
     def region(self, step: Step, regions: Sequence[Region], shape: tuple[int, int]) -> Region:
@@ -143,12 +143,14 @@ class Regrouped(Rule):
         return step.function(*replace(step.args, {patches[0].value: data}), **step.kwargs)
 
 
-class Windowed(Rule):
+class WindowRule(RegionRule):
     """A convolution or a pool: each output sees a window."""
 
     fresh = True
 
-    def __init__(self, sliding: Sliding, shape: tuple[int, int], compute: Callable[..., Tensor], fill: float) -> None:
+    def __init__(
+        self, sliding: SlidingWindow, shape: tuple[int, int], compute: Callable[..., Tensor], fill: float
+    ) -> None:
         self.sliding, self.shape, self.compute, self.fill = sliding, shape, compute, fill
 
     def region(self, step: Step, regions: Sequence[Region], shape: tuple[int, int]) -> Region:
@@ -168,7 +170,7 @@ class Windowed(Rule):
         return self.compute(maps.cut(patch, starts, size, margin, self.fill), region)
 
 
-class Averaged(Rule):
+class GlobalMean(RegionRule):
     """The mean over a whole map: brought up to date by what changed."""
 
     fresh = True

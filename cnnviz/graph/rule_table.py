@@ -7,37 +7,46 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from cnnviz.graph.region import Region, Sliding
-from cnnviz.graph.region_rules import PLACE_BY_PLACE, RESHAPING, Aligned, Averaged, Regrouped, Rule, Scaled, Windowed
+from cnnviz.graph.region import Region, SlidingWindow
+from cnnviz.graph.region_rules import (
+    PLACE_BY_PLACE,
+    RESHAPING,
+    BatchNormRule,
+    ChannelView,
+    Elementwise,
+    GlobalMean,
+    RegionRule,
+    WindowRule,
+)
 from cnnviz.graph.tape import Step, UntraceableError, Value
 
 aten = torch.ops.aten
 BY_CHANNEL = {"_native_batch_norm_legit_no_training", "prelu", "_prelu_kernel"}
 
 
-def rule(step: Step, clean: Sequence[Tensor]) -> Rule:
+def region_rule(step: Step, clean: Sequence[Tensor]) -> RegionRule:
     """Return how an operator carries a change on. Raises UntraceableError where even whole maps would be wrong."""
     source, out = clean[step.inputs[0].index], clean[step.output.index]
     if any(t.shape[:1] != (1,) for t in (out, *(clean[v.index] for v in step.inputs))):
-        return Rule()
+        return RegionRule()
     maker = _MAKERS.get(step.name)
     if maker and source.dim() == 4:
-        made: Rule | None = maker(step, source, out)
+        made: RegionRule | None = maker(step, source, out)
         if made:
             return made
     if step.name == "native_batch_norm" and source.dim() == 4 and step.args[5] is False:
         _, weight, bias, mean, variance, _, _, epsilon = step.args
-        return Scaled(weight, bias, mean, variance, epsilon)
+        return BatchNormRule(weight, bias, mean, variance, epsilon)
     if (step.name in PLACE_BY_PLACE and _constants_fit(step)) or step.name in BY_CHANNEL:
-        return Aligned(fresh=step.name not in ("clone", "_to_copy"))
+        return Elementwise(fresh=step.name not in ("clone", "_to_copy"))
     channels = step.name == "cat" and source.dim() == 4 and step.args[1:] in ((1,), (-3,))
     if channels and len(step.inputs) == len(step.args[0]):
-        return Aligned()
+        return Elementwise()
     if source.dim() > 2 and _transparent(step, source, out):
-        return Regrouped()
+        return ChannelView()
     if step.name == "as_strided":
         raise UntraceableError("as_strided takes a tensor's memory apart")
-    return Rule()
+    return RegionRule()
 
 
 def _constants_fit(step: Step) -> bool:
@@ -76,33 +85,33 @@ def _pair(values: Any) -> tuple[int, int]:
     return values[0], values[-1]
 
 
-def _convolution(step: Step, source: Tensor, out: Tensor) -> Rule | None:
+def _convolution(step: Step, source: Tensor, out: Tensor) -> RegionRule | None:
     _, weight, bias, stride, padding, dilation, transposed, _, groups = step.args
     if transposed or not isinstance(weight, Tensor) or isinstance(bias, Value):
         return None
-    sliding = Sliding((weight.shape[-2], weight.shape[-1]), _pair(stride), _pair(padding), _pair(dilation))
+    sliding = SlidingWindow((weight.shape[-2], weight.shape[-1]), _pair(stride), _pair(padding), _pair(dilation))
 
     def compute(seen: Tensor, _: Region) -> Any:
         return aten.convolution(seen, weight, bias, stride, [0, 0], dilation, False, [0, 0], groups)
 
-    return Windowed(sliding, (out.shape[-2], out.shape[-1]), compute, 0.0)
+    return WindowRule(sliding, (out.shape[-2], out.shape[-1]), compute, 0.0)
 
 
 def _arguments(step: Step, *defaults: Any) -> list[Any]:
     return [*step.args[1:], *defaults[len(step.args) - 1 :]]
 
 
-def _max_pool(step: Step, source: Tensor, out: Tensor) -> Rule | None:
+def _max_pool(step: Step, source: Tensor, out: Tensor) -> RegionRule | None:
     kernel, stride, padding, dilation, _ = _arguments(step, None, [], 0, 1, False)
     kernel, stride, dilation = _pair(kernel), _pair(stride or kernel), _pair(dilation)
-    sliding = Sliding(kernel, stride, _pair(padding), dilation)
+    sliding = SlidingWindow(kernel, stride, _pair(padding), dilation)
 
     def compute(seen: Tensor, _: Region) -> Tensor:
         if stride == (1, 1) and min(kernel) > 1:  # by rows, then by columns, is half the work of torch's own
             return _largest(_largest(seen, -1, kernel[1], dilation[1]), -2, kernel[0], dilation[0])
         return torch.max_pool2d(seen, kernel, stride, 0, dilation)
 
-    return Windowed(sliding, (out.shape[-2], out.shape[-1]), compute, -torch.inf)
+    return WindowRule(sliding, (out.shape[-2], out.shape[-1]), compute, -torch.inf)
 
 
 def _largest(seen: Tensor, dim: int, kernel: int, dilation: int) -> Tensor:
@@ -112,21 +121,21 @@ def _largest(seen: Tensor, dim: int, kernel: int, dilation: int) -> Tensor:
     return reduce(lambda most, view: torch.maximum(most, view, out=most), views[2:], torch.maximum(*views[:2]))
 
 
-def _avg_pool(step: Step, source: Tensor, out: Tensor) -> Rule | None:
+def _avg_pool(step: Step, source: Tensor, out: Tensor) -> RegionRule | None:
     kernel, stride, padding = _arguments(step, None, [], 0)[:3]
-    sliding = Sliding(_pair(kernel), _pair(stride or kernel), _pair(padding), (1, 1))
+    sliding = SlidingWindow(_pair(kernel), _pair(stride or kernel), _pair(padding), (1, 1))
     return _mean_pool(step, sliding, source, out)
 
 
-def _adaptive(step: Step, source: Tensor, out: Tensor) -> Rule | None:
+def _adaptive(step: Step, source: Tensor, out: Tensor) -> RegionRule | None:
     sizes = list(zip(source.shape[-2:], out.shape[-2:], strict=True))
     if any(i % o or o == 1 for i, o in sizes):
         return None
     kernel = _pair([i // o for i, o in sizes])
-    return _mean_pool(step, Sliding(kernel, kernel, (0, 0), (1, 1)), source, out)
+    return _mean_pool(step, SlidingWindow(kernel, kernel, (0, 0), (1, 1)), source, out)
 
 
-def _mean_pool(step: Step, sliding: Sliding, source: Tensor, out: Tensor) -> Rule:
+def _mean_pool(step: Step, sliding: SlidingWindow, source: Tensor, out: Tensor) -> RegionRule:
     """Sum over windows, times one over the divisor that the operator's own rule for borders gives at each place."""
     shape, ones = (out.shape[-2], out.shape[-1]), source.new_ones(1, 1, *source.shape[-2:])
     padded = torch.nn.functional.pad(ones, sliding.margin(source.shape[-2:], shape))
@@ -148,10 +157,10 @@ def _mean_pool(step: Step, sliding: Sliding, source: Tensor, out: Tensor) -> Rul
         here: Tensor = factors[0, 0][rows[:, :, None], columns[:, None, :]]
         return total(seen) * here[:, None]
 
-    return Windowed(sliding, shape, compute, 0.0)
+    return WindowRule(sliding, shape, compute, 0.0)
 
 
-def _pad(step: Step, source: Tensor, out: Tensor) -> Rule | None:
+def _pad(step: Step, source: Tensor, out: Tensor) -> RegionRule | None:
     left, _, top, _ = (*step.args[1], 0, 0, 0, 0)[:4]
     if min(step.args[1]) < 0 or any(step.args[1][4:]) or not any(step.args[1]):
         return None
@@ -160,17 +169,17 @@ def _pad(step: Step, source: Tensor, out: Tensor) -> Rule | None:
         return seen
 
     fill = float(step.args[2]) if len(step.args) > 2 else 0.0
-    made = Windowed(Sliding((1, 1), (1, 1), (top, left), (1, 1)), (out.shape[-2], out.shape[-1]), compute, fill)
+    made = WindowRule(SlidingWindow((1, 1), (1, 1), (top, left), (1, 1)), (out.shape[-2], out.shape[-1]), compute, fill)
     made.fresh = False  # a part without margin is the patch itself
     return made
 
 
-def _mean(step: Step, source: Tensor, out: Tensor) -> Rule | None:
+def _mean(step: Step, source: Tensor, out: Tensor) -> RegionRule | None:
     dims = {dim % 4 for dim in step.args[1] or ()}
-    return Averaged() if dims == {2, 3} and not step.kwargs else None
+    return GlobalMean() if dims == {2, 3} and not step.kwargs else None
 
 
-_MAKERS: dict[str, Callable[[Step, Tensor, Tensor], Rule | None]] = {
+_MAKERS: dict[str, Callable[[Step, Tensor, Tensor], RegionRule | None]] = {
     "convolution": _convolution,
     "max_pool2d_with_indices": _max_pool,
     "max_pool2d": _max_pool,

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from cnnviz.errors import MethodError, shown
-from cnnviz.io import recipe as recipes
+from cnnviz.errors import MethodError, printable
+from cnnviz.io.recipe import Recipe, read_recipe
 from cnnviz.models.preprocess import Geometry
 
 MAX_BYTES = 1 << 29
@@ -37,7 +37,7 @@ class MapFile:
     name: str
     arrays: Arrays
     targets: tuple[int, ...] | None = None
-    recipe: recipes.Recipe | None = None
+    recipe: Recipe | None = None
     methods: tuple[str, ...] | None = None
 
     def on_input(self, geometry: Geometry, *, same_view: bool = False) -> NDArray[np.float32]:
@@ -62,7 +62,7 @@ class MapFile:
 
 def read_maps(path: Path) -> MapFile:
     """Return the maps in a .npy or .npz file. Raises MethodError for whatever is not numbers (h, w) or (n, h, w)."""
-    name = shown(str(path))
+    name = printable(str(path))
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):
             raise MethodError(f"{name}: is not a file")
@@ -79,7 +79,7 @@ def read_maps(path: Path) -> MapFile:
 
 def read_arrays(path: Path, keys: Sequence[str]) -> Arrays:
     """Return those of the named arrays that a .npz file holds. Raises MethodError for what is not numbers."""
-    name, found = shown(str(path)), {}
+    name, found = printable(str(path)), {}
     try:
         with zipfile.ZipFile(path) as archive:
             for key in keys:
@@ -104,7 +104,7 @@ def _archive(path: Path, name: str) -> MapFile:
     count = len(arrays["maps"])
     if targets.dtype.kind not in "iu" or targets.shape != (count,) or (targets < 0).any():
         raise MethodError(f"{name}: its targets are not the indices of {count} classes")
-    chosen, recipe = tuple(int(index) for index in targets), recipes.read(path)
+    chosen, recipe = tuple(int(index) for index in targets), read_recipe(path)
     return MapFile(name, arrays, chosen, recipe, _names(path, name, count))
 
 
@@ -127,7 +127,7 @@ def _array(file: IO[bytes], name: str, kinds: str = "fiub") -> NDArray[Any]:
     shape, _, dtype = read(file)
     if dtype.kind not in kinds:
         wanted = "names" if kinds == "U" else "numbers"
-        raise MethodError(f"{name}: holds values of type {shown(str(dtype))}, not {wanted}")
+        raise MethodError(f"{name}: holds values of type {printable(str(dtype))}, not {wanted}")
     if dtype.itemsize * _product(shape) > MAX_BYTES:
         raise MethodError(f"{name}: is larger than {MAX_BYTES >> 20} MiB")
     file.seek(0)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageColor
 
-from cnnviz.errors import PhotoError, UsageMistake, shown
+from cnnviz.errors import InvalidRequest, PhotoError, printable
 
 Photo = NDArray[np.uint8]
 Note = Callable[[str], None]
@@ -27,7 +27,7 @@ def parse_colour(name: str) -> tuple[int, ...]:
     try:
         return ImageColor.getrgb(name)[:3]
     except ValueError:
-        raise UsageMistake(f"no colour is named {name!r}; take a CSS name or #rrggbb") from None
+        raise InvalidRequest(f"no colour is named {name!r}; take a CSS name or #rrggbb") from None
 
 
 def to_rgb(image: Image.Image, background: tuple[int, ...], note: Note) -> Photo:
@@ -56,7 +56,7 @@ def upright(image: Image.Image, note: Note) -> Image.Image:
     try:
         turn = TURNS.get(image.getexif().get(ORIENTATION, 1))
     except Exception as error:  # noqa: BLE001 - Pillow's parser raises anything
-        note(f"its EXIF data cannot be read ({shown(str(error)) or type(error).__name__}): taken as upright")
+        note(f"its EXIF data cannot be read ({printable(str(error)) or type(error).__name__}): taken as upright")
         return image
     return image.transpose(turn) if turn is not None else image
 
@@ -94,7 +94,7 @@ def _to_srgb(image: Image.Image, icc: bytes | None, note: Note) -> Image.Image:
             return image
         result = _apply(image.convert(space), transform)
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError) as error:
-        note(f"its colour profile cannot be used ({shown(str(error).strip()) or type(error).__name__}): left out")
+        note(f"its colour profile cannot be used ({printable(str(error).strip()) or type(error).__name__}): left out")
         return image
     if image.mode in ("LA", "RGBA"):
         result.putalpha(image.getchannel("A"))

@@ -9,7 +9,7 @@ from typing import IO
 
 from PIL import Image, ImageFile, UnidentifiedImageError
 
-from cnnviz.errors import CnnvizError, PhotoError, shown
+from cnnviz.errors import CnnvizError, PhotoError, printable
 
 logging.getLogger("PIL").addHandler(logging.NullHandler())  # else it writes on standard error of its own accord
 
@@ -33,7 +33,7 @@ def may_be_picture(start: bytes) -> bool:
 
 
 @contextmanager
-def opened(file: IO[bytes], max_pixels: int) -> Iterator[ImageFile.ImageFile]:
+def open_image(file: IO[bytes], max_pixels: int) -> Iterator[ImageFile.ImageFile]:
     """Yield a picture whose header has been judged; whatever goes wrong while it is open becomes a PhotoError."""
     start = file.read(START + 256)
     file.seek(0)
@@ -56,7 +56,7 @@ def opened(file: IO[bytes], max_pixels: int) -> Iterator[ImageFile.ImageFile]:
     except MemoryError:
         raise PhotoError("does not fit into memory") from None
     except Exception as error:  # a decoder that meets a broken file raises anything
-        text = shown((str(error).strip().splitlines() or [type(error).__name__])[0])
+        text = printable((str(error).strip().splitlines() or [type(error).__name__])[0])
         raise PhotoError(f"is broken or cut short ({text})") from error
     finally:
         Image.MAX_IMAGE_PIXELS = limit

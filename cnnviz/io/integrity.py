@@ -12,7 +12,7 @@ MAX_SCANS = 100  # an encoder writes about ten; each costs a pass over all pixel
 SLICE = 1 << 14  # bytes of a PNG's pixels unpacked at once: at most 16 MB of them
 
 
-def check_whole(kind: str, data: bytes) -> None:
+def check_integrity(kind: str, data: bytes) -> None:
     """Raise PhotoError for a file of a kind, by Pillow's name, that lacks its end or whose parts are damaged."""
     checks = {"JPEG": _jpeg, "MPO": _jpeg, "PNG": _png, "GIF": _gif, "PPM": _ppm}
     try:

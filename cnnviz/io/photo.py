@@ -11,8 +11,8 @@ from PIL import ImageFile
 
 from cnnviz.errors import PhotoError
 from cnnviz.io.color import Note, Photo, parse_colour, to_rgb
-from cnnviz.io.header import MAX_PIXELS, opened
-from cnnviz.io.integrity import check_whole
+from cnnviz.io.header import MAX_PIXELS, open_image
+from cnnviz.io.integrity import check_integrity
 from cnnviz.io.source import read_bytes
 
 
@@ -20,12 +20,12 @@ def silent(note: str) -> None:
     """Take a note and drop it."""
 
 
-def read(path: str | Path, **options: Any) -> Photo:
+def read_photo(path: str | Path, **options: Any) -> Photo:
     """Return the photograph in a file, "-" for standard input; options are those of ``decode``."""
-    return decode(read_bytes(path, options.get("max_pixels", MAX_PIXELS)), **options)
+    return decode_photo(read_bytes(path, options.get("max_pixels", MAX_PIXELS)), **options)
 
 
-def decode(
+def decode_photo(
     data: bytes,
     *,
     frame: int | None = None,
@@ -40,15 +40,15 @@ def decode(
     Raises PhotoError for anything but a whole picture of at most ``max_pixels`` pixels.
     """
     below = parse_colour(background)
-    with loaded(data, frame, max_pixels, note) as image:
+    with load_pixels(data, frame, max_pixels, note) as image:
         return to_rgb(image, below, note)
 
 
 @contextmanager
-def loaded(data: bytes, frame: int | None, max_pixels: int, note: Note) -> Iterator[ImageFile.ImageFile]:
+def load_pixels(data: bytes, frame: int | None, max_pixels: int, note: Note) -> Iterator[ImageFile.ImageFile]:
     """Open a file's bytes as Pillow does, judged, whole, with its pixels loaded; for the rest see ``decode``."""
-    with opened(io.BytesIO(data), max_pixels) as image:
-        check_whole(image.format or "", data)
+    with open_image(io.BytesIO(data), max_pixels) as image:
+        check_integrity(image.format or "", data)
         _choose_frame(image, frame, note)
         _check_size(image, max_pixels)
         _mend_transparency(image, data)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from cnnviz.errors import CnnvizError, shown
+from cnnviz.errors import CnnvizError, printable
 
 KEY = "cnnviz"
 VERSION = 1
@@ -17,7 +17,7 @@ Recipe = Mapping[str, Any]
 _XMP = re.compile(rf"<cnnviz:recipe xmlns:cnnviz='{NAMESPACE}'>(.*?)</cnnviz:recipe>".encode(), re.DOTALL)
 
 
-def dump(recipe: Recipe) -> str:
+def dump_recipe(recipe: Recipe) -> str:
     """Return a recipe as JSON: ASCII, keys sorted, the same text for the same recipe."""
     return json.dumps(recipe, sort_keys=True, ensure_ascii=True, allow_nan=False)
 
@@ -26,7 +26,7 @@ def to_xmp(recipe: Recipe) -> bytes:
     """Return a recipe as an XMP packet, for JPEG and WebP."""
     import html
 
-    inner = f"<cnnviz:recipe xmlns:cnnviz='{NAMESPACE}'>{html.escape(dump(recipe), quote=False)}</cnnviz:recipe>"
+    inner = f"<cnnviz:recipe xmlns:cnnviz='{NAMESPACE}'>{html.escape(dump_recipe(recipe), quote=False)}</cnnviz:recipe>"
     rdf = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
     packet = (
         "<?xpacket begin='\ufeff' id='W5M0MpCehiHzreSzNTczkc9d'?><x:xmpmeta xmlns:x='adobe:ns:meta/'>"
@@ -38,10 +38,10 @@ def to_xmp(recipe: Recipe) -> bytes:
 
 def to_comment(recipe: Recipe) -> bytes:
     """Return a recipe as a comment that says whose it is, for GIF."""
-    return f"{KEY} {dump(recipe)}".encode()
+    return f"{KEY} {dump_recipe(recipe)}".encode()
 
 
-def read(path: Path) -> dict[str, Any] | None:
+def read_recipe(path: Path) -> dict[str, Any] | None:
     """Return the recipe inside a file; None where there is none, or the file cannot be read."""
     if not os.path.isfile(path):
         return None
@@ -54,14 +54,14 @@ def read(path: Path) -> dict[str, Any] | None:
     return recipe if known else None
 
 
-def demand(path: Path) -> dict[str, Any]:
+def read_required(path: Path) -> dict[str, Any]:
     """Return the recipe inside a file. Raises CnnvizError where there is none."""
-    name = shown(str(path))
+    name = printable(str(path))
     if not os.path.isfile(path):
         raise CnnvizError(f"{name}: {'is not a file' if os.path.exists(path) else 'no such file'}")
     if not os.access(path, os.R_OK):
         raise CnnvizError(f"{name}: permission denied")
-    recipe = read(path)
+    recipe = read_recipe(path)
     if recipe is None:
         raise CnnvizError(f"{name}: holds no recipe; cnnviz did not write it, or it was saved again since")
     return recipe

@@ -7,7 +7,7 @@ import stat
 from pathlib import Path
 
 from cnnviz.errors import PhotoError
-from cnnviz.io.header import MAX_PIXELS, READABLE, START, may_be_picture, opened
+from cnnviz.io.header import MAX_PIXELS, READABLE, START, may_be_picture, open_image
 
 DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/([0-9]{1,9})")
 
@@ -39,7 +39,7 @@ def _read_file(name: str, limit: int, max_pixels: int) -> bytes:
     # O_NONBLOCK: should the file be swapped for a FIFO in between, the read must not hang.
     with os.fdopen(os.open(name, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
         _check_length(os.fstat(file.fileno()).st_size, limit)
-        with opened(file, max_pixels):
+        with open_image(file, max_pixels):
             file.seek(0)
             return file.read(limit)
 

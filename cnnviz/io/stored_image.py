@@ -12,13 +12,13 @@ from PIL.TiffImagePlugin import BITSPERSAMPLE, TiffImageFile
 
 from cnnviz.io.color import Note, Photo, parse_colour, to_rgb, upright
 from cnnviz.io.header import MAX_PIXELS
-from cnnviz.io.photo import loaded, silent
+from cnnviz.io.photo import load_pixels, silent
 
 KEPT = ("L", "LA", "RGB", "RGBA")  # modes whose values are levels of 8 bits as they are
 
 
 @dataclass(frozen=True)
-class Original:
+class StoredImage:
     """What a file stores, upright.
 
     ``values`` (H, W, C), uint8: C = 1 for grey, 3 for RGB; ``alpha`` (H, W), uint8, the ``icc`` profile, and the
@@ -60,29 +60,29 @@ class Original:
         return slope if self.values.shape[2] == 3 else slope.sum(2, keepdims=True)
 
 
-def original(
+def decode_stored(
     data: bytes,
     *,
     frame: int | None = None,
     max_pixels: int = MAX_PIXELS,
     background: str = "white",
     note: Note = silent,
-) -> Original:
+) -> StoredImage:
     """Return what a file's bytes store, in 8 bits; the options and errors are those of ``decode``.
 
     Grey, RGB and alpha stay. What else there is (palettes, CMYK, 16 bits, 1 bit) becomes RGB of 8 bits in sRGB; a
     note says so.
     """
     below = parse_colour(background)
-    with loaded(data, frame, max_pixels, note) as image:
+    with load_pixels(data, frame, max_pixels, note) as image:
         if image.mode not in KEPT or "transparency" in image.info or _depth(image, data) > 8:
             note("its palette, its depth or its colours cannot be kept: it becomes RGB of 8 bits")
-            return Original(to_rgb(image, below, note), None, None, below)
+            return StoredImage(to_rgb(image, below, note), None, None, below)
         icc = image.info.get("icc_profile")
         turned = upright(image, note)
         alpha = np.array(turned.getchannel("A")) if turned.mode.endswith("A") else None
         values = np.array(turned.convert(turned.mode.removesuffix("A")) if alpha is not None else turned)
-    return Original(values.reshape(*values.shape[:2], -1), alpha, icc, below)
+    return StoredImage(values.reshape(*values.shape[:2], -1), alpha, icc, below)
 
 
 def _depth(image: ImageFile, data: bytes) -> int:

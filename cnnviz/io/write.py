@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from cnnviz.errors import OutputError, UsageMistake, shown
-from cnnviz.io.recipe import KEY, dump, read, to_xmp
+from cnnviz.errors import InvalidRequest, OutputError, printable
+from cnnviz.io.recipe import KEY, dump_recipe, read_recipe, to_xmp
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,35 +30,35 @@ def picture_format(path: str) -> str:
         return "PNG"
     suffix = Path(path).suffix.lower()
     if suffix not in FORMATS:
-        raise UsageMistake(f"-o {shown(path)}: write to a name that ends in {', '.join(FORMATS)}")
+        raise InvalidRequest(f"-o {printable(path)}: write to a name that ends in {', '.join(FORMATS)}")
     return FORMATS[suffix]
 
 
-def check(path: str, *, overwrite: bool) -> None:
+def check_output(path: str, *, overwrite: bool) -> None:
     """Raise, before any work is done, where ``path`` could not or must not be written.
 
     A file that holds no recipe of cnnviz is replaced only with ``overwrite``; a device, a FIFO, a socket never.
     """
     if path in STDOUT:
         if sys.stdout is not None and sys.stdout.isatty():
-            raise UsageMistake("a picture is not written to a terminal: redirect it, or name a file with -o")
+            raise InvalidRequest("a picture is not written to a terminal: redirect it, or name a file with -o")
         return
     target = Path(os.path.realpath(path))
     if not os.path.isdir(target.parent):
-        raise OutputError(f"{shown(path)}: there is no folder {shown(str(target.parent))}")
+        raise OutputError(f"{printable(path)}: there is no folder {printable(str(target.parent))}")
     if not os.access(target.parent, os.W_OK | os.X_OK):
-        raise OutputError(f"{shown(path)}: {os.strerror(errno.EACCES).lower()}")
+        raise OutputError(f"{printable(path)}: {os.strerror(errno.EACCES).lower()}")
     try:
         mode = target.stat().st_mode
     except FileNotFoundError:
         return
     except OSError as error:
-        raise OutputError(f"{shown(path)}: {(error.strerror or str(error)).lower()}") from error
+        raise OutputError(f"{printable(path)}: {(error.strerror or str(error)).lower()}") from error
     if not stat.S_ISREG(mode):
         what = "a folder" if stat.S_ISDIR(mode) else "a device, a FIFO or a socket"
-        raise OutputError(f"{shown(path)}: is {what}, and is not replaced")
-    if not overwrite and read(target) is None:
-        raise OutputError(f"{shown(path)}: exists and was not written by cnnviz; --overwrite replaces it")
+        raise OutputError(f"{printable(path)}: is {what}, and is not replaced")
+    if not overwrite and read_recipe(target) is None:
+        raise OutputError(f"{printable(path)}: exists and was not written by cnnviz; --overwrite replaces it")
 
 
 def write_picture(path: str, picture: "NDArray[np.uint8]", recipe: Mapping[str, Any]) -> None:
@@ -69,7 +69,7 @@ def write_picture(path: str, picture: "NDArray[np.uint8]", recipe: Mapping[str, 
     write(path, lambda file: _save(file, Image.fromarray(picture), kind, recipe))
 
 
-def encode(path: str, image: "Image.Image", recipe: Mapping[str, Any]) -> bytes:
+def encode_picture(path: str, image: "Image.Image", recipe: Mapping[str, Any]) -> bytes:
     """Return the file that a picture of Pillow's becomes at ``path``, with recipe, colour profile and dots per inch."""
     file = io.BytesIO()
     _save(file, image, _fitting(path, image.height, image.width), recipe)
@@ -89,7 +89,7 @@ def _fitting(path: str, height: int, width: int) -> str:
     """Return the format of a picture's file. Raises OutputError where so many pixels do not go into it."""
     kind = picture_format(path)
     if max(height, width) > SIDES[kind]:
-        raise OutputError(f"{shown(path)}: {width}x{height} pixels are too many for {kind}, PNG takes them")
+        raise OutputError(f"{printable(path)}: {width}x{height} pixels are too many for {kind}, PNG takes them")
     return kind
 
 
@@ -99,7 +99,7 @@ def _save(file: BinaryIO, image: "Image.Image", kind: str, recipe: Mapping[str, 
     keep = {key: image.info[key] for key in ("icc_profile", "dpi") if key in image.info}
     if kind == "PNG":
         text = PngImagePlugin.PngInfo()
-        text.add_itxt(KEY, dump(recipe))
+        text.add_itxt(KEY, dump_recipe(recipe))
         image.save(file, "PNG", pnginfo=text, **keep)
     elif kind == "JPEG":
         image.save(file, "JPEG", quality=95, subsampling=0, xmp=to_xmp(recipe), **keep)
@@ -111,7 +111,7 @@ def write_arrays(path: str, arrays: "Mapping[str, NDArray[Any]]", recipe: Mappin
     """Write named arrays and their recipe as .npz."""
     import numpy as np
 
-    write(path, lambda file: np.savez(file, recipe=np.array(dump(recipe)), **arrays))  # type: ignore[arg-type]
+    write(path, lambda file: np.savez(file, recipe=np.array(dump_recipe(recipe)), **arrays))  # type: ignore[arg-type]
 
 
 def write_text(path: str, text: str) -> None:
@@ -133,7 +133,7 @@ def write(path: str, save: Save) -> None:
     except BrokenPipeError:
         raise
     except (OSError, ValueError) as error:
-        name = "standard output" if path in STDOUT else shown(path)
+        name = "standard output" if path in STDOUT else printable(path)
         reason = getattr(error, "strerror", None) or str(error) or "cannot be written"
         raise OutputError(f"{name}: {reason.lower()}") from error
 
@@ -177,6 +177,6 @@ def make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"{shown(str(folder))}: {(error.strerror or str(error)).lower()}") from error
+        raise OutputError(f"{printable(str(folder))}: {(error.strerror or str(error)).lower()}") from error
     if not os.access(folder, os.W_OK):
-        raise OutputError(f"{shown(str(folder))}: {os.strerror(errno.EACCES).lower()}")
+        raise OutputError(f"{printable(str(folder))}: {os.strerror(errno.EACCES).lower()}")

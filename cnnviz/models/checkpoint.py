@@ -10,15 +10,15 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from cnnviz.errors import WeightsError, shown
-from cnnviz.models.weights import reason
+from cnnviz.errors import WeightsError, printable
+from cnnviz.models.weights import error_reason
 
 NAMES_TOLD = 3
 WRAPPERS = ("state_dict", "model_state_dict", "model", "state_dict_ema", "net")
 PREFIX = re.compile(r"^(module\.|_orig_mod\.)+")  # DataParallel's and torch.compile's
 
 
-class Hollow(TorchFunctionMode):
+class WithoutInit(TorchFunctionMode):
     """Inside ``with Hollow()`` networks are built without memory for their weights, which ``fill`` gives them.
 
     The meta device for what modules allocate alone: some (RegNet) compute their own sizes with tensors.
@@ -31,22 +31,22 @@ class Hollow(TorchFunctionMode):
         return func(*args, **((kwargs or {}) | ({"device": "meta"} if func is torch.empty else {})))
 
 
-def read(path: Path) -> dict[str, Tensor]:
+def read_checkpoint(path: Path) -> dict[str, Tensor]:
     """Return the tensors of a .safetensors or .pth file by name.
 
     Nothing in the file is executed: pickled code is refused (torch's ``weights_only``), never tried otherwise.
     Raises WeightsError.
     """
-    name, safe = shown(str(path)), path.suffix.lower() == ".safetensors"
+    name, safe = printable(str(path)), path.suffix.lower() == ".safetensors"
     try:
         state = _safetensors(path) if safe else _torch(path)
     except MemoryError:
         raise
     except (OSError, RuntimeError) as error:
-        raise WeightsError(f"{name}: cannot be read as weights ({reason(error)})") from error
+        raise WeightsError(f"{name}: cannot be read as weights ({error_reason(error)})") from error
     except Exception as error:  # there is nothing that a damaged pickle does not raise
         torch_or_not = "holds more than tensors, or is no torch file; it was not opened further"
-        why = f"is damaged, or no safetensors file ({reason(error)})" if safe else torch_or_not
+        why = f"is damaged, or no safetensors file ({error_reason(error)})" if safe else torch_or_not
         raise WeightsError(f"{name}: {why}") from error
     for wrapper in WRAPPERS:
         if isinstance(state, Mapping) and isinstance(state.get(wrapper), Mapping):
@@ -80,7 +80,7 @@ def outputs(build: Callable[[int], nn.Module], state: Mapping[str, Tensor]) -> i
     return rows[-1] if rows else None
 
 
-def fill(module: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
+def load_state(module: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
     """Put a state dict into a network built ``Hollow``, every key or none.
 
     Raises WeightsError naming how many keys are missing, unknown or of another shape, and three of each.

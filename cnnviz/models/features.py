@@ -11,11 +11,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from cnnviz.errors import MethodError, UsageMistake
-from cnnviz.graph.fold_batchnorm import fold, twin
-from cnnviz.models.frozen_ops import part, quicken
-from cnnviz.models.network import Network, give_back, memory_errors
-from cnnviz.models.weights import reason
+from cnnviz.errors import InvalidRequest, MethodError
+from cnnviz.graph.fold_batchnorm import clone_structure, fold_batchnorm
+from cnnviz.models.frozen_ops import fuse, unfuse
+from cnnviz.models.network import Network, memory_errors, release_memory
+from cnnviz.models.weights import error_reason
 
 LOGITS = "logits"
 
@@ -25,14 +25,14 @@ class _Answered(Exception):  # noqa: N818 - nothing failed
 
 
 @dataclass(frozen=True)
-class Expected:
+class BatchNormStatistics:
     """What photographs leave where a batch normalisation stands: ``mean`` and ``deviation`` of each channel, (C,)."""
 
     mean: Tensor
     deviation: Tensor
 
 
-class Trunk:
+class FeatureExtractor:
     """The part of a network that leads to some layers: RGB in [0, 1] to what each of them gives.
 
     ``layers`` are names of ``network.layers()``, or LOGITS for the class scores. Batch normalisations are folded,
@@ -46,18 +46,18 @@ class Trunk:
         named = [name for name in self.layers if name != LOGITS]
         for name in named:
             network.layer(name)
-        folded = fold(network.module, keep=named)
-        module = twin(folded) if folded is network.module else folded
+        folded = fold_batchnorm(network.module, keep=named)
+        module = clone_structure(folded) if folded is network.module else folded
         self._module = _own_weights(module).eval()
         if network.device.type == "cpu":
-            quicken(self._module, named)
+            fuse(self._module, named)
         self._seen: dict[str, list[Tensor]] = {}
         self._runs: dict[str, int] = {}
         for name in named:
             self._module.get_submodule(name).register_forward_hook(self._hook(name))
         if named:
             self._count(named)
-        give_back()
+        release_memory()
 
     def __call__(self, x: Tensor) -> dict[str, Tensor]:
         """Return what each layer gives for RGB (N, 3, h, w) in [0, 1], float: (N, channels, rows, columns) or others.
@@ -70,24 +70,24 @@ class Trunk:
         seen, self._seen = self._seen, {}
         return {name: logits if name == LOGITS else seen[name][-1] for name in self.layers}
 
-    def norms(self) -> list[tuple[nn.Module, Expected]]:
+    def norms(self) -> list[tuple[nn.Module, BatchNormStatistics]]:
         """Return the modules that stand where the network has batch normalisations, and what arrives there.
 
         Of photographs: the running statistics; where the normalisation is folded into what comes before, what it
         makes of them.
         """
-        part(self._module)  # so that it does arrive there
+        unfuse(self._module)  # so that it does arrive there
         found = []
         for name, norm in self.network.module.named_modules():
             if not isinstance(norm, nn.BatchNorm2d) or norm.running_mean is None or norm.running_var is None:
                 continue
             module = self._module.get_submodule(name)
             if isinstance(module, nn.BatchNorm2d):
-                expected = Expected(norm.running_mean, (norm.running_var + norm.eps).sqrt())
+                expected = BatchNormStatistics(norm.running_mean, (norm.running_var + norm.eps).sqrt())
             else:
                 ones = torch.ones_like(norm.running_mean)
                 bias, scale = (ones * 0, ones) if norm.weight is None else (norm.bias, norm.weight)
-                expected = Expected(bias.detach(), scale.detach().abs())
+                expected = BatchNormStatistics(bias.detach(), scale.detach().abs())
             found.append((module, expected))
         return found
 
@@ -108,7 +108,7 @@ class Trunk:
             self._run(blank)
         for name in named:
             if name not in self._seen:
-                raise UsageMistake(f"layer {name} of {self.network.name} gives no tensor: it has no maps to climb")
+                raise InvalidRequest(f"layer {name} of {self.network.name} gives no tensor: it has no maps to climb")
         self._runs = {name: len(outs) for name, outs in self._seen.items()}
 
     def _hook(self, name: str) -> Any:
@@ -135,7 +135,7 @@ class Trunk:
         except (RuntimeError, ValueError, AssertionError) as error:
             height, width = x.shape[-2:]
             name = self.network.name
-            raise MethodError(f"{name} cannot take {width}x{height} pixels: {reason(error)}") from error
+            raise MethodError(f"{name} cannot take {width}x{height} pixels: {error_reason(error)}") from error
 
 
 def _own_weights(module: nn.Module) -> nn.Module:

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from cnnviz.graph.fold_batchnorm import sole_readers
+from cnnviz.graph.fold_batchnorm import single_consumers
 from cnnviz.models.efficientnet_lite import SameConv2d
 
 Pair = tuple[int, int]
@@ -25,22 +25,22 @@ COLOURS = 4  # inputs of a convolution that sees colours, at most
 STRIP = 1 << 18  # values of a derivative at a time, 1 MB, so that they stay in the processor's cache
 
 
-def quicken(module: nn.Module, keep: Collection[str] = ()) -> None:
+def fuse(module: nn.Module, keep: Collection[str] = ()) -> None:
     """Replace what can be faster in a network with frozen weights, in place; the function stays the same.
 
     Layers named in ``keep`` give what they gave; others may leave their work to one behind them, until
     ``part``.
     """
-    readers = sole_readers(module, keep)
+    readers = single_consumers(module, keep)
     alone = set(readers.values())
     for name, child in list(module.named_modules()):
         if type(child) in (nn.Conv2d, SameConv2d) and _worthwhile(child):
             module.set_submodule(name, FrozenConv2d(child))
         elif type(child) is nn.ReLU6 and (child.inplace or name in alone):
-            module.set_submodule(name, Overwriting())
+            module.set_submodule(name, InplaceReLU6())
     for name, reader in readers.items():
         conv, clip = module.get_submodule(name), module.get_submodule(reader)
-        if isinstance(conv, FrozenConv2d) and isinstance(clip, Overwriting):
+        if isinstance(conv, FrozenConv2d) and isinstance(clip, InplaceReLU6):
             conv.clips, clip.idle = True, True
     for name in readers:
         conv = module.get_submodule(name)
@@ -50,12 +50,12 @@ def quicken(module: nn.Module, keep: Collection[str] = ()) -> None:
                 behind.before, conv.idle = [conv], True
 
 
-def part(module: nn.Module) -> None:
+def unfuse(module: nn.Module) -> None:
     """Take apart what ``quicken`` has joined: each layer of a network gives what it gave before."""
     for child in module.modules():
         if isinstance(child, FrozenConv2d):
             child.clips, child.idle, child.before = False, False, []
-        elif isinstance(child, Overwriting):
+        elif isinstance(child, InplaceReLU6):
             child.idle = False
 
 
@@ -74,7 +74,7 @@ def _first(conv: nn.Conv2d) -> bool:
     return conv.groups == 1 and conv.in_channels <= COLOURS and conv.dilation == ONE and not _pointwise(conv)
 
 
-class Overwriting(nn.Module):
+class InplaceReLU6(nn.Module):
     """ReLU6 in place of its input; ``idle`` where a convolution does it."""
 
     def __init__(self) -> None:

@@ -6,12 +6,12 @@ from typing import Any
 
 from torch import Tensor
 
-from cnnviz.errors import UsageMistake
+from cnnviz.errors import InvalidRequest
 from cnnviz.models.network import Network
 
 
 @contextmanager
-def watching(network: Network, layer: str, channel: int | None = None) -> Iterator[list[Tensor]]:
+def capture(network: Network, layer: str, channel: int | None = None) -> Iterator[list[Tensor]]:
     """Yield a list that gets what a layer gives, or one map of it, before anything changes it in place.
 
     One tensor, a copy, for every time that the layer runs. Raises UsageMistake for a layer that is not there.
@@ -32,7 +32,7 @@ def watching(network: Network, layer: str, channel: int | None = None) -> Iterat
 def feature_maps(seen: list[Tensor], layer: str) -> Tensor:
     """Return the maps (channels, h, w) that a layer gave for one input, at its last run."""
     if not seen or seen[-1].dim() != 4:
-        raise UsageMistake(f"layer {layer} gives no feature maps (channels, rows, columns)")
+        raise InvalidRequest(f"layer {layer} gives no feature maps (channels, rows, columns)")
     return seen[-1][0]
 
 
@@ -43,4 +43,4 @@ def refuse_channels_last(maps: Tensor, inputs: Tensor, layer: str) -> None:
     """
     first, second, third = maps.shape
     if inputs.shape[-2] == inputs.shape[-1] and first == second != third:
-        raise UsageMistake(f"layer {layer} gives its channels last (rows, columns, channels), which is not drawn")
+        raise InvalidRequest(f"layer {layer} gives its channels last (rows, columns, channels), which is not drawn")

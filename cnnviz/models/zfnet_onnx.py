@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from cnnviz.errors import WeightsError, shown
+from cnnviz.errors import WeightsError, printable
 from cnnviz.models import zfnet
 
 LARGEST = 1 << 29  # bytes; the public files of opset 6, 8 and 12 have 349,005,372 to 349,005,501 (Git LFS pointers)
@@ -62,7 +62,7 @@ def read_zfnet(path: Path) -> dict[str, Tensor]:
     network must be what ``ZFNet(zoo=True)`` computes, number by number. No other file is ever opened.
     Raises WeightsError, in one line.
     """
-    name = shown(str(path))
+    name = printable(str(path))
     try:
         import onnx
         from google.protobuf.message import DecodeError
@@ -75,7 +75,7 @@ def read_zfnet(path: Path) -> dict[str, Tensor]:
     except DecodeError as error:
         raise WeightsError(f"{name}: is damaged, or no ONNX file") from error
     except (OSError, ValueError) as error:
-        raise WeightsError(f"{name}: is not the public zfnet512 ({shown(str(error)[:TOLD])})") from error
+        raise WeightsError(f"{name}: is not the public zfnet512 ({printable(str(error)[:TOLD])})") from error
 
 
 def _bytes(path: Path) -> bytes:

@@ -27,7 +27,7 @@ Rule = Callable[[Tensor, Tensor, float], Tensor]
 
 
 @dataclass(frozen=True)
-class Climb:
+class AscentResult:
     """What came of an ascent: ``picture`` (N, 3, h, w), steps ``done``, the ``values`` (N,) before the last of them.
 
     ``values`` is None where no step was done.
@@ -38,12 +38,12 @@ class Climb:
     values: Tensor | None
 
 
-def never() -> bool:
+def never_stop() -> bool:
     """Do not stop."""
     return False
 
 
-def whole(trunk: Layers, objective: Objective) -> Gradient:
+def full_gradient(trunk: Layers, objective: Objective) -> Gradient:
     """Return the gradient of an objective by one pass over the whole picture."""
 
     def gradient(picture: Tensor) -> tuple[Tensor, Tensor]:
@@ -65,14 +65,14 @@ def octave_sizes(size: tuple[int, int], octaves: int, scale: float, least: int =
     return [small for small in sizes if min(small) >= least or small == size]
 
 
-def resized(picture: Tensor, size: tuple[int, int]) -> Tensor:
+def resize(picture: Tensor, size: tuple[int, int]) -> Tensor:
     """Return a picture (N, 3, h, w) at another size (h, w): bicubic, with antialiasing where it shrinks."""
     if tuple(picture.shape[-2:]) == size:
         return picture
     return F.interpolate(picture, size, mode="bicubic", antialias=True, align_corners=False)
 
 
-def jittered(gradient: Gradient, most: int, generator: torch.Generator) -> Gradient:
+def jitter_view(gradient: Gradient, most: int, generator: torch.Generator) -> Gradient:
     """Return the gradient as seen with the picture rolled by up to ``most`` pixels down or up and across, each anew.
 
     So that the network's own grid leaves no marks. A large picture is rolled in place, and back, without copies.
@@ -97,7 +97,7 @@ def _roll(picture: Tensor, down: int, across: int) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Glances:
+class RandomTransform:
     """The view of a random part of the picture: nearer or further, shifted within it, turned, with a little noise.
 
     What answers to all of them is a thing in the picture and no accident of its pixels. ``sizes`` (h, w) of what the
@@ -130,11 +130,11 @@ class Glances:
         grid = F.affine_grid(torch.stack(rows, 1), [count, 3, *size], align_corners=False)
         seen = F.grid_sample(picture, grid.to(picture), padding_mode="reflection", align_corners=False)
         if self.blur and torch.rand((), generator=generator) < 0.5:
-            seen = blurred(seen, self.blur * float(torch.rand((), generator=generator).clamp(min=0.1)))
+            seen = blur_view(seen, self.blur * float(torch.rand((), generator=generator).clamp(min=0.1)))
         return seen.add(torch.randn(seen.shape, generator=generator).to(seen), alpha=self.noise)
 
 
-def blurred(picture: Tensor, deviation: float) -> Tensor:
+def blur_view(picture: Tensor, deviation: float) -> Tensor:
     """Return a picture (N, 3, h, w) blurred with a Gaussian of ``deviation`` pixels, mirrored at its borders.
 
     By products with a matrix for each side, both ways: at sides of a few hundred pixels a third of convolutions' time.
@@ -156,7 +156,7 @@ def _blurring(side: int, deviation: float) -> Tensor:
     return matrix
 
 
-def climb(
+def ascend(
     picture: Tensor,
     gradient: Gradient,
     rule: Rule,
@@ -165,9 +165,9 @@ def climb(
     generator: torch.Generator,
     view: View | None = None,
     progress: Callable[[int, Tensor, Tensor], None] = lambda _step, _values, _picture: None,
-    stop: Callable[[], bool] = never,
+    stop: Callable[[], bool] = never_stop,
     inplace: bool = False,
-) -> Climb:
+) -> AscentResult:
     """Go ``steps`` steps up a gradient; what leaves [0, 1] is clamped. With ``inplace`` the picture itself changes.
 
     The gradient is taken at the ``view`` of the picture and carried back through it. ``progress`` is told each step
@@ -177,14 +177,14 @@ def climb(
     values, done = None, 0
     for done in range(steps):
         if stop():
-            return Climb(picture, done, values)
+            return AscentResult(picture, done, values)
         values, slope = _through(view, picture, done / steps, generator, gradient)
         if not torch.isfinite(values).all():
             raise MethodError("the objective is no finite number any more: are these the network's weights?")
         picture = torch.add(picture, rule(picture, slope, done / steps), out=picture if inplace else None).clamp_(0, 1)
         del slope  # a large picture's fills the memory
         progress(done + 1, values, picture)
-    return Climb(picture, steps, values)
+    return AscentResult(picture, steps, values)
 
 
 def _through(

@@ -12,13 +12,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from cnnviz.models.features import Expected, Trunk
+from cnnviz.models.features import BatchNormStatistics, FeatureExtractor
 
 LEAST = 0.05  # of a layer's mean deviation: channels that hardly vary are counted in this
 
 
 @contextmanager
-def pulled(trunk: Trunk, weight: float) -> Iterator[None]:
+def batchnorm_regularized(trunk: FeatureExtractor, weight: float) -> Iterator[None]:
     """Within, each way back through the trunk also goes down ``weight`` times the distance from the statistics.
 
     The distance is the sum over layers of the mean over channels of the squares of (mean - expected mean) and
@@ -34,7 +34,7 @@ def pulled(trunk: Trunk, weight: float) -> Iterator[None]:
             handle.remove()
 
 
-def slope(values: Tensor, expected: Expected) -> Tensor:
+def batchnorm_gradient(values: Tensor, expected: BatchNormStatistics) -> Tensor:
     """Return the gradient of one layer's distance in what arrives there, (N, C, h, w)."""
     mean = values.mean((2, 3), keepdim=True)
     # torch.var_mean takes ten times as long where channels lie last
@@ -47,11 +47,11 @@ def slope(values: Tensor, expected: Expected) -> Tensor:
     return torch.addcmul(share * above - steep * mean, steep, values)
 
 
-def _hook(expected: Expected, weight: float) -> Any:
+def _hook(expected: BatchNormStatistics, weight: float) -> Any:
     def see(_module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         (values,) = inputs
         if values.requires_grad:
-            pull = slope(values.detach(), expected).mul_(weight)
+            pull = batchnorm_gradient(values.detach(), expected).mul_(weight)
             # a class is climbed, the distance is gone down
             values.register_hook(lambda gradient: gradient - pull)  # type: ignore[no-untyped-call]
 

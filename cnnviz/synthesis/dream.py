@@ -15,12 +15,12 @@ import torch
 from torch import Tensor
 
 from cnnviz.errors import MethodError
-from cnnviz.models.features import Trunk
-from cnnviz.models.network import Network, give_back
+from cnnviz.models.features import FeatureExtractor
+from cnnviz.models.network import Network, release_memory
 from cnnviz.synthesis import ascent, priors
 from cnnviz.synthesis.objectives import Objective
-from cnnviz.synthesis.spec import Aim, Made, balanced_once, fitting, objective, small
-from cnnviz.video.coherence import Dream as FrameDream
+from cnnviz.synthesis.spec import Made, ObjectiveSpec, balance_once, build_objective, choose_gradient, fits_untiled
+from cnnviz.video.coherence import FrameStylizer as FrameDream
 
 BANDS, COARSER = 4, 1.4  # of the gradient: how many, and how much stronger each is than the next finer one
 RESIDUAL = 0.0  # of what is coarser still: the brightness of large areas stays as it is
@@ -44,7 +44,7 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class Dream:
+class DreamResult:
     """A ``picture`` (1, 3, H, W), RGB in [0, 1], after ``done`` of ``of`` steps.
 
     ``sizes`` (h, w) of the octaves; ``values`` of the objective before the last step of each octave that was begun.
@@ -57,7 +57,7 @@ class Dream:
     values: tuple[float, ...]
 
 
-def from_nothing(size: tuple[int, int], seed: int = 0) -> Tensor:
+def grey_noise(size: tuple[int, int], seed: int = 0) -> Tensor:
     """Return a grey picture (1, 3, h, w) with a little noise, for a dream that begins with nothing."""
     generator = torch.Generator().manual_seed(seed)
     return (0.5 + START * torch.randn(1, 3, *size, generator=generator)).clamp_(0, 1)
@@ -67,7 +67,7 @@ def dream(
     network: Network,
     inputs: Tensor,
     *,
-    aim: Aim,
+    aim: ObjectiveSpec,
     steps: int = 10,
     octaves: int = 4,
     octave_scale: float = 1.4,
@@ -78,12 +78,12 @@ def dream(
     original_colors: bool = False,
     seed: int = 0,
     mask: Tensor | None = None,
-    gradient: Callable[[Trunk, Objective], ascent.Gradient] | None = None,
+    gradient: Callable[[FeatureExtractor, Objective], ascent.Gradient] | None = None,
     approx: bool = False,
     made: Made | None = None,
     progress: Callable[[Progress], None] = lambda _: None,
-    stop: Callable[[], bool] = ascent.never,
-) -> Dream:
+    stop: Callable[[], bool] = ascent.never_stop,
+) -> DreamResult:
     """Dream over a picture (1, 3, H, W), RGB in [0, 1] or bytes, at its own size.
 
     From the smallest of ``octaves`` to the picture's size, each ``octave_scale`` times the one before, ``steps`` steps
@@ -94,10 +94,10 @@ def dream(
     ``approx`` is for. ``made`` is the aim's trunk and objectives where they are there already. ``stop`` is asked before
     every step. Raises MethodError where nothing in the picture moves the aim.
     """
-    base, gradient = inputs.to(network.device), gradient or partial(fitting, approx=approx)
+    base, gradient = inputs.to(network.device), gradient or partial(choose_gradient, approx=approx)
     if made is None:
-        own = Trunk(network, aim.names)
-        made = own, lambda seen: objective(own, aim, seen, gradient, approx)
+        own = FeatureExtractor(network, aim.names)
+        made = own, lambda seen: build_objective(own, aim, seen, gradient, approx)
     trunk, climbed_at = made
     generator = torch.Generator().manual_seed(seed)
     sizes = ascent.octave_sizes((base.shape[-2], base.shape[-1]), octaves, octave_scale, LEAST)
@@ -106,32 +106,32 @@ def dream(
 
     def laid(picture: Tensor) -> Tensor:
         detail = picture - _photo(base, (picture.shape[-2], picture.shape[-1]))
-        return lay(_photo(base, sizes[-1]), ascent.resized(detail, sizes[-1]), strength, original_colors, mask)
+        return composite(_photo(base, sizes[-1]), ascent.resize(detail, sizes[-1]), strength, original_colors, mask)
 
     for octave, size in enumerate(sizes):
         if stop():
             break
-        where = None if mask is None else (ascent.resized(mask.to(base.device), size) > 0).float()
+        where = None if mask is None else (ascent.resize(mask.to(base.device), size) > 0).float()
         slope = gradient(trunk, climbed_at(_photo(base, size)))
-        climbed = ascent.climb(
-            ascent.resized(dreamt, size).add_(_photo(base, size)).clamp_(0, 1),
-            ascent.jittered(slope, jitter, generator), _rule(step_size, tv_weight, where),
+        climbed = ascent.ascend(
+            ascent.resize(dreamt, size).add_(_photo(base, size)).clamp_(0, 1),
+            ascent.jitter_view(slope, jitter, generator), _rule(step_size, tv_weight, where),
             steps=steps, generator=generator, stop=stop, inplace=True,
             progress=_told(progress, laid, done, steps * len(sizes), octave),
         )  # fmt: skip
         dreamt, done = climbed.picture - _photo(base, size), done + climbed.done
         values += [] if climbed.values is None else [float(climbed.values[0])]
         del climbed
-    full = ascent.resized(dreamt, sizes[-1])
+    full = ascent.resize(dreamt, sizes[-1])
     del dreamt
-    picture = lay(_photo(base, sizes[-1]), full, strength, original_colors, mask)
-    return Dream(picture, done, steps * len(sizes), tuple(sizes), tuple(values))
+    picture = composite(_photo(base, sizes[-1]), full, strength, original_colors, mask)
+    return DreamResult(picture, done, steps * len(sizes), tuple(sizes), tuple(values))
 
 
 def _photo(base: Tensor, size: tuple[int, int]) -> Tensor:
     """Return the photo, bytes or in [0, 1], at a size, in [0, 1]; of a large one the bytes alone are kept."""
     values = base.float().div_(255) if base.dtype == torch.uint8 else base.float()
-    return values if size == tuple(base.shape[-2:]) else ascent.resized(values, size).clamp_(0, 1)
+    return values if size == tuple(base.shape[-2:]) else ascent.resize(values, size).clamp_(0, 1)
 
 
 def _told(
@@ -147,11 +147,11 @@ def _rule(step_size: float, tv_weight: float, where: Tensor | None) -> ascent.Ru
     def rule(picture: Tensor, slope: Tensor, _share: float) -> Tensor:
         if not slope.any():
             raise MethodError("nothing in this picture moves what is dreamt of: take another layer or channel")
-        if small(slope):
-            step = priors.unit(priors.natural_colours(priors.even(slope, BANDS, COARSER, RESIDUAL)))
+        if fits_untiled(slope):
+            step = priors.unit(priors.correlate_colors(priors.laplacian_normalize(slope, BANDS, COARSER, RESIDUAL)))
         else:
             step = priors.unit_(priors.natural_colours_(priors.even_(slope, BANDS, COARSER, RESIDUAL)))
-            give_back()
+            release_memory()
         if tv_weight:
             step.sub_(priors.variation_gradient(picture), alpha=tv_weight)
         return step.mul_(step_size if where is None else step_size * where)
@@ -159,7 +159,7 @@ def _rule(step_size: float, tv_weight: float, where: Tensor | None) -> ascent.Ru
     return rule
 
 
-def lay(base: Tensor, dreamt: Tensor, strength: float, original_colors: bool, mask: Tensor | None) -> Tensor:
+def composite(base: Tensor, dreamt: Tensor, strength: float, original_colors: bool, mask: Tensor | None) -> Tensor:
     """Return a picture (1, 3, H, W) with what was dreamt added, as ``dream`` says; where the mask is 0 it is itself."""
     if original_colors:
         luma = torch.tensor(LUMA, device=base.device).view(1, 3, 1, 1)
@@ -169,8 +169,8 @@ def lay(base: Tensor, dreamt: Tensor, strength: float, original_colors: bool, ma
     return torch.add(base, dreamt, alpha=strength).clamp_(0, 1)
 
 
-def of_frames(
-    network: Network, first: Tensor, aim_at: Callable[[int], Aim], *, seed: int = 0, **settings: Any
+def frame_stylizer(
+    network: Network, first: Tensor, aim_at: Callable[[int], ObjectiveSpec], *, seed: int = 0, **settings: Any
 ) -> FrameDream:
     """Return the dream of a clip's frames, for ``film`` and ``zoom``; it goes on from the picture it is given.
 
@@ -184,8 +184,8 @@ def of_frames(
         aim = aim_at(number)
         key = tuple(aim.layers)
         if key not in known:
-            own = Trunk(network, aim.names)
-            known[key] = own, balanced_once(own, aim, first)
+            own = FeatureExtractor(network, aim.names)
+            known[key] = own, balance_once(own, aim, first)
         trunk, even = known[key]
         weights = [*aim.layers.values(), *aim.channels.values(), *aim.classes.values()]
 

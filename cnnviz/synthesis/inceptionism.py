@@ -16,10 +16,10 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from cnnviz.models.features import LOGITS, Trunk
+from cnnviz.models.features import LOGITS, FeatureExtractor
 from cnnviz.models.network import Network
 from cnnviz.synthesis import ascent, objectives, priors
-from cnnviz.synthesis.batchnorm_prior import pulled
+from cnnviz.synthesis.batchnorm_prior import batchnorm_regularized
 from cnnviz.synthesis.objectives import Objective
 
 Method = Literal["robust", "lecture"]
@@ -45,7 +45,7 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class Inception:
+class ClassVisualization:
     """A ``picture`` (1, 3, size, size), RGB in [0, 1], of class ``target`` after ``done`` of ``of`` steps.
 
     ``logits`` (classes,) that the network gives it at its own size, ``before`` those of the noise it began as.
@@ -77,8 +77,8 @@ def inceptionism(
     blur: float = 3.0,
     seed: int = 0,
     progress: Callable[[Progress], None] = lambda _: None,
-    stop: Callable[[], bool] = ascent.never,
-) -> Inception:
+    stop: Callable[[], bool] = ascent.never_stop,
+) -> ClassVisualization:
     """Climb the logit of class ``target`` from grey noise, a picture of ``size`` pixels a side.
 
     By default that is 3/2 of the network's own, for the lecture the network's own. ``steps`` of ``step_size`` of the
@@ -93,24 +93,25 @@ def inceptionism(
     lecture = method == "lecture"
     size = size or round(max(network.size) * (1 if lecture else SIDE))
     tv_weight = (LECTURE_TV if lecture else 0.0) if tv_weight is None else tv_weight
-    trunk, generator = Trunk(network, [LOGITS]), torch.Generator().manual_seed(seed)
+    trunk, generator = FeatureExtractor(network, [LOGITS]), torch.Generator().manual_seed(seed)
     start = (0.5 + START * torch.randn(1, 3, size, size, generator=generator)).clamp_(0, 1).to(network.device)
     shown = tuple((round(network.size[0] * share), round(network.size[1] * share)) for share in GROWTH)
-    glances = ascent.Glances(shown, zoom, rotate, NOISE, flip=True, blur=blur, jitter=jitter)
+    glances = ascent.RandomTransform(shown, zoom, rotate, NOISE, flip=True, blur=blur, jitter=jitter)
     rule = _lecture(step_size, tv_weight) if lecture else _robust(prior, step_size, tv_weight, decorrelation)
 
     def tell(step: int, values: Tensor, picture: Tensor) -> None:
         progress(Progress(step, steps, float(values[0]), lambda: picture))
 
-    with pulled(trunk, 0.0 if lecture else statistics_weight):
-        climbed = ascent.climb(
-            start, ascent.whole(trunk, Objective((objectives.logit(target),))), rule, steps=steps, generator=generator,
+    with batchnorm_regularized(trunk, 0.0 if lecture else statistics_weight):
+        climbed = ascent.ascend(
+            start, ascent.full_gradient(trunk, Objective((objectives.logit(target),))), rule, steps=steps,
+            generator=generator,
             view=None if lecture else glances, progress=tell, stop=stop,
         )  # fmt: skip
     with torch.no_grad():
-        before, after = (trunk(ascent.resized(picture, network.size).clamp(0, 1))[LOGITS][0].float().cpu()
+        before, after = (trunk(ascent.resize(picture, network.size).clamp(0, 1))[LOGITS][0].float().cpu()
                          for picture in (start, climbed.picture))  # fmt: skip
-    return Inception(climbed.picture, target, after, before, climbed.done, steps)
+    return ClassVisualization(climbed.picture, target, after, before, climbed.done, steps)
 
 
 def _lecture(step_size: float, tv_weight: float) -> ascent.Rule:
@@ -122,14 +123,14 @@ def _lecture(step_size: float, tv_weight: float) -> ascent.Rule:
 
 def _robust(prior: Prior, step_size: float, tv_weight: float, decorrelation: float) -> ascent.Rule:
     shape: dict[str, Callable[[Tensor], Tensor]] = {
-        "laplacian": lambda slope: priors.even(slope, BANDS, COARSER),
-        "fourier": priors.smooth,
+        "laplacian": lambda slope: priors.laplacian_normalize(slope, BANDS, COARSER),
+        "fourier": priors.spectral_precondition,
         "pixels": lambda slope: slope,
     }
 
     def rule(picture: Tensor, slope: Tensor, share: float) -> Tensor:
         step = shape[prior](slope)
-        step = priors.slow_colours(step, decorrelation) if decorrelation else step
+        step = priors.correlate_chroma(step, decorrelation) if decorrelation else step
         length = step_size * (1 - (1 - LAST) * share)
         pull = GREY * (0.5 - picture.mean((2, 3), keepdim=True))
         if tv_weight:

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from cnnviz.errors import UsageMistake
+from cnnviz.errors import InvalidRequest
 from cnnviz.models.features import LOGITS
 
 CHUNK = 1 << 22  # products of a map's cells with a guide's at a time, so that large maps cost no more memory
 
 
 @dataclass(frozen=True)
-class Cells:
+class MapWindow:
     """Where a part of a map begins, ``top`` and ``left``, and the size of the whole map, ``height`` and ``width``."""
 
     top: int
@@ -27,7 +27,7 @@ class Cells:
 
 
 # Values of every cell (N, h, w) of what a layer gives (N, channels, h, w); of a term without cells (N,) of anything.
-Rule = Callable[[Tensor, Cells], Tensor]
+Rule = Callable[[Tensor, MapWindow], Tensor]
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Objective:
         """Whether it is a sum over cells, so that tiles can be added up."""
         return all(term.cellwise for term in self.terms)
 
-    def __call__(self, given: Mapping[str, Tensor], places: Mapping[str, Cells] | None = None) -> Tensor:
+    def __call__(self, given: Mapping[str, Tensor], places: Mapping[str, MapWindow] | None = None) -> Tensor:
         """Return the values (N,) for what the layers give, (N, channels, h, w) each, logits (N, classes).
 
         ``places``: what is given is a part of each layer's map, and lies there; the values are the part's share in
@@ -64,14 +64,14 @@ class Objective:
         """
         return torch.stack([self._term(term, given[term.layer], places) for term in self.terms]).sum(0)
 
-    def _term(self, term: Term, out: Tensor, places: Mapping[str, Cells] | None) -> Tensor:
+    def _term(self, term: Term, out: Tensor, places: Mapping[str, MapWindow] | None) -> Tensor:
         if not term.cellwise:
             if places is not None:
                 raise ValueError(f"a term of {term.layer} is no sum over cells and has no parts")
-            return term.weight * term.rule(out, Cells(0, 0, 1, 1))
+            return term.weight * term.rule(out, MapWindow(0, 0, 1, 1))
         if out.dim() != 4:
-            raise UsageMistake(f"layer {term.layer} gives no feature maps (channels, rows, columns)")
-        at = places[term.layer] if places is not None else Cells(0, 0, *out.shape[-2:])
+            raise InvalidRequest(f"layer {term.layer} gives no feature maps (channels, rows, columns)")
+        at = places[term.layer] if places is not None else MapWindow(0, 0, *out.shape[-2:])
         return term.weight * term.rule(out, at).sum((1, 2)) / (at.height * at.width)
 
 
@@ -91,7 +91,7 @@ def channel(name: str, number: int, weight: float = 1.0) -> Term:
 def neuron(name: str, number: int, position: tuple[int, int] | None = None, weight: float = 1.0) -> Term:
     """Climb one unit of a feature map, at ``position`` (y, x), by default in its middle."""
 
-    def rule(out: Tensor, at: Cells) -> Tensor:
+    def rule(out: Tensor, at: MapWindow) -> Tensor:
         y, x = position or (at.height // 2, at.width // 2)
         alone = torch.zeros_like(out[:1, 0])
         if 0 <= y - at.top < out.shape[-2] and 0 <= x - at.left < out.shape[-1]:
@@ -115,7 +115,7 @@ def caricature(name: str, features: Tensor, power: float = 1.0, weight: float = 
     Times the cosine to ``power``, as in ``direction``.
     """
 
-    def rule(out: Tensor, at: Cells) -> Tensor:
+    def rule(out: Tensor, at: MapWindow) -> Tensor:
         high, wide = out.shape[-2:]
         there = features[..., at.top : at.top + high, at.left : at.left + wide].to(out)
         return _alike(out, there, power) / out.shape[1]
@@ -139,7 +139,7 @@ def guide(name: str, features: Sequence[Tensor], weight: float = 1.0) -> Term:
     """
     cells = torch.cat([maps.flatten(2)[0] for maps in features], 1)  # (channels, cells of all guides)
 
-    def rule(out: Tensor, _: Cells) -> Tensor:
+    def rule(out: Tensor, _: MapWindow) -> Tensor:
         flat = out.flatten(2)
         best = cells.to(out)[:, _nearest(flat.detach(), cells.to(out))].transpose(0, 1)
         return (flat * best).mean(1).view(len(out), *out.shape[-2:])
@@ -161,7 +161,7 @@ def diversity(name: str, weight: float = 1.0) -> Term:
     Olah, Mordvintsev & Schubert 2017 ("Feature Visualization", Distill, section "Diversity"). Has no parts.
     """
 
-    def rule(out: Tensor, _: Cells) -> Tensor:
+    def rule(out: Tensor, _: MapWindow) -> Tensor:
         flat = out.flatten(2)
         grams = torch.nn.functional.normalize((flat @ flat.transpose(1, 2)).flatten(1), dim=1)
         alike = grams @ grams.T - torch.eye(len(out), device=out.device, dtype=out.dtype)

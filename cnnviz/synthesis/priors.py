@@ -76,7 +76,7 @@ def rms(values: Tensor) -> Tensor:
     return norms / math.sqrt(max(values[0].numel(), 1))
 
 
-def even(gradient: Tensor, count: int = 4, coarser: float = 1.0, residual: float = 1.0) -> Tensor:
+def laplacian_normalize(gradient: Tensor, count: int = 4, coarser: float = 1.0, residual: float = 1.0) -> Tensor:
     """Return a gradient (N, 3, h, w) whose bands all have one strength: each divided by its root mean square.
 
     ``count`` bands and the residual, each weighted ``coarser`` times the one before, the residual ``residual`` times
@@ -90,7 +90,7 @@ def even(gradient: Tensor, count: int = 4, coarser: float = 1.0, residual: float
     return unit(collapse([band * (weight / rms(band).clamp(min=1e-30)) for weight, band in parts]))
 
 
-def smooth(gradient: Tensor) -> Tensor:
+def spectral_precondition(gradient: Tensor) -> Tensor:
     """Return a gradient (N, 3, h, w) whose spectrum is divided by the square of the frequency, the mean left out.
 
     Steepest ascent in Fourier coefficients that are scaled by 1 / frequency, as in lucid (Olah et al. 2017, section
@@ -126,7 +126,7 @@ def unit_(values: Tensor) -> Tensor:
 def natural_colours_(gradient: Tensor, power: float = 1.0) -> Tensor:
     """Do what ``natural_colours`` does in place, some rows at a time."""
     for rows in torch.split(gradient, ROWS, 2):
-        rows.copy_(natural_colours(rows, power))
+        rows.copy_(correlate_colors(rows, power))
     return gradient
 
 
@@ -136,7 +136,7 @@ def unit(values: Tensor) -> Tensor:
 
 
 @cache
-def colour_root(power: float = 1.0) -> Tensor:
+def color_correlation_root(power: float = 1.0) -> Tensor:
     """Return the symmetric root (3, 3) of the covariance of ImageNet's colours, to ``power``; its largest value is 1.
 
     A gradient multiplied by it moves the colours as they go together in photographs: brightness most, then blue
@@ -149,20 +149,20 @@ def colour_root(power: float = 1.0) -> Tensor:
     return powered.float()
 
 
-def natural_colours(gradient: Tensor, power: float = 1.0) -> Tensor:
+def correlate_colors(gradient: Tensor, power: float = 1.0) -> Tensor:
     """Return a gradient (N, 3, h, w) with each pixel multiplied by ``colour_root(power)``."""
-    root: Tensor = colour_root(power).to(gradient)
+    root: Tensor = color_correlation_root(power).to(gradient)
     return torch.einsum("ij,njhw->nihw", root, gradient)
 
 
-def slow_colours(gradient: Tensor, power: float = 1.0, by: int = 4) -> Tensor:
+def correlate_chroma(gradient: Tensor, power: float = 1.0, by: int = 4) -> Tensor:
     """Return ``natural_colours`` of a gradient (N, 3, h, w), colours as means over ``by`` x ``by`` pixels.
 
     The brightness stays as it is: as in photographs, and in JPEG's halved colour planes, colours change more slowly.
     """
-    low = natural_colours(F.avg_pool2d(gradient, by, ceil_mode=True, count_include_pad=False), power)
+    low = correlate_colors(F.avg_pool2d(gradient, by, ceil_mode=True, count_include_pad=False), power)
     colours = _enlarged(low - low.mean(1, keepdim=True), gradient)
-    shares = colour_root(power).mean(0).to(gradient)
+    shares = color_correlation_root(power).mean(0).to(gradient)
     return colours.add_(torch.einsum("j,njhw->nhw", shares, gradient)[:, None])
 
 

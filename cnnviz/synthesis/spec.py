@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from cnnviz.errors import MethodError, UsageMistake
-from cnnviz.models.features import LOGITS, Trunk
+from cnnviz.errors import InvalidRequest, MethodError
+from cnnviz.models.features import LOGITS, FeatureExtractor
 from cnnviz.synthesis import ascent, objectives, priors, tiled_gradient
 from cnnviz.synthesis.objectives import Objective, Term
 
@@ -15,7 +15,7 @@ WHOLE = 1 << 20  # pixels: larger pictures are seen tile by tile, so that memory
 
 
 @dataclass(frozen=True)
-class Aim:
+class ObjectiveSpec:
     """What to dream of: layers, channels and classes with their weights.
 
     ``layers`` by name, as a whole; ``channels`` of layers as (layer, number); ``classes`` by index. With ``guides``
@@ -36,31 +36,31 @@ class Aim:
 
 
 # A trunk, and what gives the objective for a picture (1, 3, h, w): made once for the many frames of a clip.
-Made = tuple[Trunk, Callable[[Tensor], Objective]]
+Made = tuple[FeatureExtractor, Callable[[Tensor], Objective]]
 
 
-def fitting(trunk: Trunk, objective: Objective, approx: bool = False) -> ascent.Gradient:
+def choose_gradient(trunk: FeatureExtractor, objective: Objective, approx: bool = False) -> ascent.Gradient:
     """Return the gradient that takes small pictures whole, larger ones in tiles; classes, which have none, whole.
 
     ``approx`` as in ``tiling.tiled``.
     """
-    plain = ascent.whole(trunk, objective)
+    plain = ascent.full_gradient(trunk, objective)
     if LOGITS in objective.layers:
         return plain
-    tiled = tiled_gradient.tiled(trunk, objective, approx=approx)
-    return lambda picture: (plain if small(picture) else tiled)(picture)
+    tiled = tiled_gradient.tiled_gradient(trunk, objective, approx=approx)
+    return lambda picture: (plain if fits_untiled(picture) else tiled)(picture)
 
 
-def small(picture: Tensor) -> bool:
+def fits_untiled(picture: Tensor) -> bool:
     """Tell whether a picture (..., h, w) is seen whole."""
     return picture.shape[-2] * picture.shape[-1] <= WHOLE
 
 
-def objective(
-    trunk: Trunk,
-    aim: Aim,
+def build_objective(
+    trunk: FeatureExtractor,
+    aim: ObjectiveSpec,
     picture: Tensor,
-    gradient: Callable[[Trunk, Objective], ascent.Gradient] = fitting,
+    gradient: Callable[[FeatureExtractor, Objective], ascent.Gradient] = choose_gradient,
     approx: bool = False,
 ) -> Objective:
     """Return what to climb from a picture (1, 3, h, w).
@@ -71,17 +71,17 @@ def objective(
     with torch.no_grad():
         seen = [trunk(guide.to(picture)) for guide in aim.guides]
         own = _maps(trunk, picture, approx) if aim.caricature else {}
-        few = trunk(ascent.resized(picture, trunk.network.size)) if aim.channels else {}
+        few = trunk(ascent.resize(picture, trunk.network.size)) if aim.channels else {}
     terms = [_of_layer(name, weight, own, [given[name] for given in seen], aim) for name, weight in aim.layers.items()]
     for (name, number), weight in aim.channels.items():
         if number >= (count := few[name].shape[1]):
-            raise UsageMistake(f"channel {number}: {name} has {count}, counted from 0")
+            raise InvalidRequest(f"channel {number}: {name} has {count}, counted from 0")
         terms.append(objectives.channel(name, number, weight))
     terms += [objectives.logit(target, weight) for target, weight in aim.classes.items()]
     return Objective(tuple(_balanced(trunk, picture, terms, gradient)))
 
 
-def _of_layer(name: str, weight: float, own: Mapping[str, Tensor], guides: list[Tensor], aim: Aim) -> Term:
+def _of_layer(name: str, weight: float, own: Mapping[str, Tensor], guides: list[Tensor], aim: ObjectiveSpec) -> Term:
     if guides:
         return objectives.guide(name, guides, weight)
     if aim.caricature:
@@ -89,12 +89,15 @@ def _of_layer(name: str, weight: float, own: Mapping[str, Tensor], guides: list[
     return objectives.layer(name, weight)
 
 
-def _maps(trunk: Trunk, picture: Tensor, approx: bool = False) -> Mapping[str, Tensor]:
-    return trunk(picture) if small(picture) else tiled_gradient.maps(trunk, picture, approx=approx)
+def _maps(trunk: FeatureExtractor, picture: Tensor, approx: bool = False) -> Mapping[str, Tensor]:
+    return trunk(picture) if fits_untiled(picture) else tiled_gradient.tiled_maps(trunk, picture, approx=approx)
 
 
 def _balanced(
-    trunk: Trunk, picture: Tensor, terms: list[Term], gradient: Callable[[Trunk, Objective], ascent.Gradient]
+    trunk: FeatureExtractor,
+    picture: Tensor,
+    terms: list[Term],
+    gradient: Callable[[FeatureExtractor, Objective], ascent.Gradient],
 ) -> list[Term]:
     if len(terms) == 1:
         return terms
@@ -105,7 +108,7 @@ def _balanced(
     return [replace(term, weight=term.weight / own) for term, own in zip(terms, strengths, strict=True)]
 
 
-def balanced_once(trunk: Trunk, aim: Aim, first: Tensor) -> Callable[[Tensor], Objective]:
+def balance_once(trunk: FeatureExtractor, aim: ObjectiveSpec, first: Tensor) -> Callable[[Tensor], Objective]:
     """Return what gives the objective whose terms all weigh 1, balanced on ``first`` at a picture's size."""
     even = replace(
         aim,
@@ -118,7 +121,9 @@ def balanced_once(trunk: Trunk, aim: Aim, first: Tensor) -> Callable[[Tensor], O
     def at(picture: Tensor) -> Objective:
         size = tuple(picture.shape[-2:])
         if size not in known:
-            known[size] = objective(trunk, even, ascent.resized(first.to(picture), (size[0], size[1])).clamp_(0, 1))
+            known[size] = build_objective(
+                trunk, even, ascent.resize(first.to(picture), (size[0], size[1])).clamp_(0, 1)
+            )
         return known[size]
 
     return at

@@ -15,12 +15,12 @@ from math import ceil, floor, lcm, log2
 import torch
 from torch import Tensor, nn
 
-from cnnviz.errors import UsageMistake
+from cnnviz.errors import InvalidRequest
 from cnnviz.graph import receptive_field
-from cnnviz.graph.fold_batchnorm import twin
-from cnnviz.models.features import LOGITS, Trunk
-from cnnviz.models.network import Network, give_back
-from cnnviz.synthesis.objectives import Cells, Objective
+from cnnviz.graph.fold_batchnorm import clone_structure
+from cnnviz.models.features import LOGITS, FeatureExtractor
+from cnnviz.models.network import Network, release_memory
+from cnnviz.synthesis.objectives import MapWindow, Objective
 
 TILE = 512  # pixels, with what is seen around the cells owned; larger: less is computed twice, more memory
 PHASES = 64  # pixels: a multiple of most networks' strides
@@ -30,7 +30,7 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
-class Owned:
+class TileCells:
     """Cells of a layer along one axis that a tile owns: ``first`` to ``last``, without it, of ``count`` in all.
 
     ``origin`` is the cell that the tile itself begins with.
@@ -48,25 +48,29 @@ class Owned:
 
 
 @dataclass(frozen=True)
-class Span:
+class TileSpan:
     """A tile along one axis: pixels ``start`` to ``stop``, and the cells it owns of each layer."""
 
     start: int
     stop: int
-    cells: dict[str, Owned]
+    cells: dict[str, TileCells]
 
 
 @dataclass(frozen=True)
-class Axis:
+class LayerAxis:
     """A layer's field along one axis, and its cells there."""
 
     name: str
-    field: receptive_field.Field
+    field: receptive_field.ReceptiveField
     count: int
 
 
-def tiled(
-    trunk: Trunk, objective: Objective, tile: int = TILE, progress: Progress | None = None, approx: bool = False
+def tiled_gradient(
+    trunk: FeatureExtractor,
+    objective: Objective,
+    tile: int = TILE,
+    progress: Progress | None = None,
+    approx: bool = False,
 ) -> Gradient:
     """Return the gradient of an objective tile by tile, each at most about ``tile`` pixels high and wide.
 
@@ -78,8 +82,8 @@ def tiled(
     refuse_parts(objective)
 
     @lru_cache(maxsize=8)
-    def tiles_of(size: tuple[int, int]) -> list[tuple[Span, Span]]:
-        return list(product(*plan(trunk.network, objective.layers, size, tile, approx)))
+    def tiles_of(size: tuple[int, int]) -> list[tuple[TileSpan, TileSpan]]:
+        return list(product(*plan_tiles(trunk.network, objective.layers, size, tile, approx)))
 
     def gradient(picture: Tensor) -> tuple[Tensor, Tensor]:
         high, wide = picture.shape[-2:]
@@ -91,7 +95,7 @@ def tiled(
             total[inside] += slope
             values += part
             del slope
-            give_back()  # tiles differ in shape: what one leaves the next cannot use
+            release_memory()  # tiles differ in shape: what one leaves the next cannot use
             if progress:
                 progress(done, len(tiles))
         return values, total
@@ -99,13 +103,13 @@ def tiled(
     return gradient
 
 
-def maps(trunk: Trunk, picture: Tensor, tile: int = TILE, approx: bool = False) -> dict[str, Tensor]:
+def tiled_maps(trunk: FeatureExtractor, picture: Tensor, tile: int = TILE, approx: bool = False) -> dict[str, Tensor]:
     """Return what each layer of a trunk gives for a picture (1, 3, h, w), (1, channels, rows, columns), by tiles.
 
     Raises UsageMistake as ``tiled`` does.
     """
     found: dict[str, Tensor] = {}
-    down, across = plan(trunk.network, trunk.layers, (picture.shape[-2], picture.shape[-1]), tile, approx)
+    down, across = plan_tiles(trunk.network, trunk.layers, (picture.shape[-2], picture.shape[-1]), tile, approx)
     for row, column in product(down, across):
         with torch.no_grad():
             given = trunk(picture[..., row.start : row.stop, column.start : column.stop])
@@ -120,12 +124,14 @@ def maps(trunk: Trunk, picture: Tensor, tile: int = TILE, approx: bool = False) 
 def refuse_parts(objective: Objective) -> None:
     """Raise UsageMistake for an objective that is no sum over cells."""
     if LOGITS in objective.layers:
-        raise UsageMistake("a class needs the whole picture at once: it has no tiles")
+        raise InvalidRequest("a class needs the whole picture at once: it has no tiles")
     if not objective.cellwise:
-        raise UsageMistake("this objective is no sum over a layer's cells: it has no tiles")
+        raise InvalidRequest("this objective is no sum over a layer's cells: it has no tiles")
 
 
-def _part(trunk: Trunk, objective: Objective, picture: Tensor, down: Span, across: Span) -> tuple[Tensor, Tensor]:
+def _part(
+    trunk: FeatureExtractor, objective: Objective, picture: Tensor, down: TileSpan, across: TileSpan
+) -> tuple[Tensor, Tensor]:
     """Return a tile's share in the values (N,), and its gradient."""
     with torch.enable_grad():
         x = picture.detach().requires_grad_()
@@ -134,15 +140,15 @@ def _part(trunk: Trunk, objective: Objective, picture: Tensor, down: Span, acros
             if name in down.cells:
                 rows, columns = down.cells[name], across.cells[name]
                 given[name] = out[..., rows.inside, columns.inside]
-                places[name] = Cells(rows.first, columns.first, rows.count, columns.count)
+                places[name] = MapWindow(rows.first, columns.first, rows.count, columns.count)
         values = objective(given, places)
         (slope,) = torch.autograd.grad(values.sum(), x)
     return values.detach(), slope
 
 
-def plan(
+def plan_tiles(
     network: Network, layers: Sequence[str], size: tuple[int, int], tile: int, approx: bool = False
-) -> tuple[list[Span], list[Span]]:
+) -> tuple[list[TileSpan], list[TileSpan]]:
     """Return the tiles down and across for a picture of ``size`` (h, w), ``tile`` pixels long if that can be.
 
     Raises UsageMistake for a layer without a known receptive field, or one that sees the whole picture.
@@ -157,7 +163,7 @@ def plan(
     return both[0], both[1]
 
 
-def _found(network: Network, layers: Sequence[str], size: tuple[int, int]) -> dict[str, receptive_field.Layer]:
+def _found(network: Network, layers: Sequence[str], size: tuple[int, int]) -> dict[str, receptive_field.LayerInfo]:
     """Return a network's layers, by name, for a picture of ``size`` (h, w); the shapes hold for those wanted.
 
     A picture that is longer by a multiple of the stride has the same fields, and so many more cells. So two small ones
@@ -173,18 +179,18 @@ def _found(network: Network, layers: Sequence[str], size: tuple[int, int]) -> di
     for name in layers:
         grown = _grown(small.get(name), larger.get(name), least, stride, size)
         if grown is None:
-            return _layers(twin(network.module, "meta"), size)
+            return _layers(clone_structure(network.module, "meta"), size)
         small[name] = grown
     return small
 
 
-def _layers(module: nn.Module, size: tuple[int, int]) -> dict[str, receptive_field.Layer]:
-    found = {layer.name: layer for layer in receptive_field.layers(module, size)}
-    give_back()
+def _layers(module: nn.Module, size: tuple[int, int]) -> dict[str, receptive_field.LayerInfo]:
+    found = {layer.name: layer for layer in receptive_field.layer_table(module, size)}
+    release_memory()
     return found
 
 
-def _stride(found: dict[str, receptive_field.Layer], layers: Sequence[str]) -> int:
+def _stride(found: dict[str, receptive_field.LayerInfo], layers: Sequence[str]) -> int:
     """Return the common stride of all that runs until the layers have answered."""
     stride, missing = 1, set(layers)
     for name, layer in found.items():
@@ -203,12 +209,12 @@ def _least(least: tuple[int, int], size: tuple[int, int], stride: int) -> tuple[
 
 
 def _grown(
-    small: receptive_field.Layer | None,
-    larger: receptive_field.Layer | None,
+    small: receptive_field.LayerInfo | None,
+    larger: receptive_field.LayerInfo | None,
     least: tuple[int, int],
     by: int,
     size: tuple[int, int],
-) -> receptive_field.Layer | None:
+) -> receptive_field.LayerInfo | None:
     """Return a layer for a picture of ``size`` from those for one of ``least`` and one larger ``by`` a stride.
 
     None where these two are not what a layer of known fields gives.
@@ -224,23 +230,23 @@ def _grown(
     )
 
 
-def _axis(found: dict[str, receptive_field.Layer], name: str, axis: int, length: int | None) -> Axis:
+def _axis(found: dict[str, receptive_field.LayerInfo], name: str, axis: int, length: int | None) -> LayerAxis:
     """Return a layer's field; one that is not known is assumed over ``length`` pixels, refused where that is None."""
     layer = found.get(name)
     if length and layer and layer.axes is None and len(layer.shape) == 3 and layer.shape[1 + axis] > 1:
         jump = 2 ** round(log2(length / layer.shape[1 + axis]))
-        return Axis(name, receptive_field.Field(jump, -HALO, HALO), layer.shape[1 + axis])
+        return LayerAxis(name, receptive_field.ReceptiveField(jump, -HALO, HALO), layer.shape[1 + axis])
     if layer is None or layer.axes is None or len(layer.shape) != 3:
         why = (
             "sees the whole picture"
             if layer and layer.field == receptive_field.ALL
             else "has no cells in rows and columns"
         )
-        raise UsageMistake(f"layer {name} {why}: it has no exact tiles (approximate ones: --approx)")
-    return Axis(name, layer.axes[axis], layer.shape[1 + axis])
+        raise InvalidRequest(f"layer {name} {why}: it has no exact tiles (approximate ones: --approx)")
+    return LayerAxis(name, layer.axes[axis], layer.shape[1 + axis])
 
 
-def spans(layers: Sequence[Axis], length: int, stride: int, tile: int) -> list[Span]:
+def spans(layers: Sequence[LayerAxis], length: int, stride: int, tile: int) -> list[TileSpan]:
     """Return the tiles along an axis of ``length`` pixels, for layers within a network of a ``stride``."""
     before = -min(axis.field.start for axis in layers)
     beyond = max(axis.field.stop for axis in layers)
@@ -253,7 +259,7 @@ def spans(layers: Sequence[Axis], length: int, stride: int, tile: int) -> list[S
     return [_span(layers, line, length, stride) for line in pairwise(sorted(set(lines)))]
 
 
-def _span(layers: Sequence[Axis], line: tuple[int, int], length: int, stride: int) -> Span:
+def _span(layers: Sequence[LayerAxis], line: tuple[int, int], length: int, stride: int) -> TileSpan:
     """Return the tile that owns the cells between two lines, in pixels."""
     cells = {}
     for axis in layers:
@@ -268,5 +274,5 @@ def _span(layers: Sequence[Axis], line: tuple[int, int], length: int, stride: in
     )
     begin = max(0, floor(start / stride) * stride)
     end = length - max(0, floor((length - stop) / stride) * stride)
-    owned = {axis.name: Owned(*cells[axis.name], axis.count, round(begin / axis.field.jump)) for axis in layers}
-    return Span(begin, end, owned)
+    owned = {axis.name: TileCells(*cells[axis.name], axis.count, round(begin / axis.field.jump)) for axis in layers}
+    return TileSpan(begin, end, owned)

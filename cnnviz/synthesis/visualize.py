@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from cnnviz.errors import UsageMistake
-from cnnviz.models.features import Trunk
+from cnnviz.errors import InvalidRequest
+from cnnviz.models.features import FeatureExtractor
 from cnnviz.models.network import Network
 from cnnviz.synthesis import ascent, objectives, priors
 from cnnviz.synthesis.objectives import Objective, Term
@@ -53,7 +53,7 @@ class Visualization:
     of: int
 
 
-def channels(layer: str, numbers: Sequence[int], position: tuple[int, int] | str | None = None) -> list[Term]:
+def channel_terms(layer: str, numbers: Sequence[int], position: tuple[int, int] | str | None = None) -> list[Term]:
     """Return what to climb for channels of a layer: their whole maps, or one unit of each.
 
     ``position`` (y, x) on the map of a glance, or "middle".
@@ -64,35 +64,35 @@ def channels(layer: str, numbers: Sequence[int], position: tuple[int, int] | str
     return [objectives.neuron(layer, number, place) for number in numbers]
 
 
-def direction(trunk: Trunk, layer: str, weights: Mapping[int, float]) -> Term:
+def direction_term(trunk: FeatureExtractor, layer: str, weights: Mapping[int, float]) -> Term:
     """Return what to climb for a direction in a layer's channels, given by its weights; all others are 0."""
-    vector = torch.zeros(count(trunk, layer))
+    vector = torch.zeros(channel_count(trunk, layer))
     for number, weight in weights.items():
-        check(number, len(vector), layer)
+        check_channel(number, len(vector), layer)
         vector[number] = weight
     return objectives.direction(layer, vector / vector.norm(), POWER)
 
 
-def count(trunk: Trunk, layer: str) -> int:
+def channel_count(trunk: FeatureExtractor, layer: str) -> int:
     """Return how many channels a layer has. Raises UsageMistake for one without feature maps."""
     with torch.no_grad():
         out = trunk(torch.full((1, 3, *trunk.network.size), 0.5))[layer]
     if out.dim() != 4:
-        raise UsageMistake(f"layer {layer} gives no feature maps (channels, rows, columns)")
+        raise InvalidRequest(f"layer {layer} gives no feature maps (channels, rows, columns)")
     return out.shape[1]
 
 
-def check(number: int, of: int, layer: str) -> None:
+def check_channel(number: int, of: int, layer: str) -> None:
     """Raise UsageMistake for a channel that a layer lacks."""
     if number >= of:
-        raise UsageMistake(f"channel {number}: {layer} has {of} channels, 0 to {of - 1}")
+        raise InvalidRequest(f"channel {number}: {layer} has {of} channels, 0 to {of - 1}")
 
 
 def visualize(
     network: Network,
     *,
     layer: str,
-    terms: Callable[[Trunk], Sequence[Term]],
+    terms: Callable[[FeatureExtractor], Sequence[Term]],
     diversity: int = 1,
     diversity_weight: float = 0.5,
     size: int = 224,
@@ -100,9 +100,9 @@ def visualize(
     step_size: float = 0.017,
     tv_weight: float = 0.0,
     seed: int = 0,
-    gradient: Callable[[Trunk, Objective], ascent.Gradient] = ascent.whole,
+    gradient: Callable[[FeatureExtractor, Objective], ascent.Gradient] = ascent.full_gradient,
     progress: Callable[[Progress], None] = lambda _: None,
-    stop: Callable[[], bool] = ascent.never,
+    stop: Callable[[], bool] = ascent.never_stop,
 ) -> Visualization:
     """Return pictures of ``size`` pixels a side that each of some terms of a layer is largest for.
 
@@ -111,10 +111,10 @@ def visualize(
     climb away from each other, by ``diversity_weight`` of the objective. ``tv_weight`` smooths: the strength of total
     variation's gradient beside the step's. A term's pictures do not depend on the other terms.
     """
-    trunk = Trunk(network, [layer])
+    trunk = FeatureExtractor(network, [layer])
     wanted = terms(trunk)
-    view = ascent.Glances(tuple((round(size * share),) * 2 for share in GROWTH))
-    found: list[ascent.Climb] = []
+    view = ascent.RandomTransform(tuple((round(size * share),) * 2 for share in GROWTH))
+    found: list[ascent.AscentResult] = []
     for number, term in enumerate(wanted):
         if found and stop():
             break
@@ -125,7 +125,7 @@ def visualize(
         def tell(step: int, values: Tensor, pictures: Tensor, before: int = number * steps) -> None:
             progress(Progress(before + step, len(wanted) * steps, float(values.mean()), pictures))
 
-        found.append(ascent.climb(
+        found.append(ascent.ascend(
             start.to(network.device), slope, _rule(step_size, tv_weight), steps=steps, generator=generator, view=view,
             progress=tell, stop=stop,
         ))  # fmt: skip
@@ -135,7 +135,10 @@ def visualize(
 
 
 def _apart(
-    gradient: Callable[[Trunk, Objective], ascent.Gradient], trunk: Trunk, term: Term, weight: float
+    gradient: Callable[[FeatureExtractor, Objective], ascent.Gradient],
+    trunk: FeatureExtractor,
+    term: Term,
+    weight: float,
 ) -> ascent.Gradient:
     """Return the gradient of a term with the batch's pictures climbing apart, whatever the sizes of the two values.
 
@@ -155,7 +158,7 @@ def _apart(
 
 def _rule(step_size: float, tv_weight: float) -> ascent.Rule:
     def rule(picture: Tensor, slope: Tensor, share: float) -> Tensor:
-        step = priors.unit(priors.natural_colours(priors.even(slope, BANDS, COARSER), COLOURS))
+        step = priors.unit(priors.correlate_colors(priors.laplacian_normalize(slope, BANDS, COARSER), COLOURS))
         if tv_weight:
             step = step - tv_weight * priors.variation_gradient(picture)
         pull = GREY * (0.5 - picture.mean((2, 3), keepdim=True))

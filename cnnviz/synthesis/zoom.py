@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from cnnviz.video.coherence import Dream
+from cnnviz.video.coherence import FrameStylizer
 
 REACH = 3  # pixels on either side of a place that its value is made of
 ROWS = 64  # resampled at once, so that memory stays small
@@ -33,7 +33,7 @@ class ZoomFrame:
 
 
 def zoom(
-    picture: Tensor, dream: Dream, frames: int, *, per_frame: float = 1.02, angle: float = 0.0, steps: int = 2,
+    picture: Tensor, dream: FrameStylizer, frames: int, *, per_frame: float = 1.02, angle: float = 0.0, steps: int = 2,
     start: int = 0,
 ) -> Iterator[ZoomFrame]:  # fmt: skip
     """Yield ``frames`` frames: ``picture``, RGB (1, 3, H, W) in [0, 1], then each the last one enlarged and dreamed on.
@@ -99,7 +99,7 @@ def _window(places: Tensor, side: int, dtype: torch.dtype) -> tuple[list[Tensor]
     return indices, [weight.to(dtype) for weight in weights]
 
 
-def steadied(dream: Dream, picture: Tensor) -> Dream:
+def match_color_statistics(dream: FrameStylizer, picture: Tensor) -> FrameStylizer:
     """Return a dream whose pictures have the mean colour of ``picture``, (1, 3, H, W), and its covariance of colours.
 
     Without it a zoom, which dreams on its own dreams, drifts to full contrast and garish colours. The map of colours is
@@ -132,7 +132,7 @@ def _power(matrix: Tensor, exponent: float) -> Tensor:
     return powered.to(matrix.dtype)
 
 
-def fade(count: int, at: float) -> Sequence[float]:
+def crossfade(count: int, at: float) -> Sequence[float]:
     """Return the weights of ``count`` things that follow each other, at a place 0 to 1 along the way; they sum to 1.
 
     Each has its peak at an equal step, the first at 0 and the last at 1, and gives way to the next in a straight line.

@@ -10,9 +10,9 @@ import numpy as np
 from PIL import Image, ImageFile, PngImagePlugin
 
 from cnnviz.io.color import to_rgb
-from cnnviz.io.header import MAX_PIXELS, opened
-from cnnviz.io.integrity import check_whole
-from cnnviz.io.recipe import KEY, Recipe, dump, to_comment, to_xmp
+from cnnviz.io.header import MAX_PIXELS, open_image
+from cnnviz.io.integrity import check_integrity
+from cnnviz.io.recipe import KEY, Recipe, dump_recipe, to_comment, to_xmp
 from cnnviz.io.source import read_bytes
 from cnnviz.video.clip import Clip, Frame
 
@@ -27,8 +27,8 @@ def open_animation(path: str | Path, max_pixels: int = MAX_PIXELS) -> Clip:
     import io
 
     data = read_bytes(path, max_pixels)
-    with opened(io.BytesIO(data), max_pixels) as image:
-        check_whole(image.format or "", data)
+    with open_image(io.BytesIO(data), max_pixels) as image:
+        check_integrity(image.format or "", data)
         lengths = []
         for number in range(getattr(image, "n_frames", 1)):
             image.seek(number)
@@ -40,10 +40,10 @@ def open_animation(path: str | Path, max_pixels: int = MAX_PIXELS) -> Clip:
                 lambda: _frames(data, max_pixels))  # fmt: skip
 
 
-def moves(path: str | Path) -> bool:
+def has_frames(path: str | Path) -> bool:
     """Return whether a picture's file has several frames to be played; nothing of it is decoded. Raises PhotoError."""
     # Opened by hand: its caller has seen that it is a file.
-    with Path(path).open("rb") as file, opened(file, MAX_PIXELS) as image:
+    with Path(path).open("rb") as file, open_image(file, MAX_PIXELS) as image:
         return image.format in ("GIF", "PNG", "WEBP") and getattr(image, "n_frames", 1) > 1
 
 
@@ -59,7 +59,7 @@ def _milliseconds(image: ImageFile.ImageFile) -> int:
 def _frames(data: bytes, max_pixels: int) -> Iterator[Frame]:
     import io
 
-    with opened(io.BytesIO(data), max_pixels) as image:
+    with open_image(io.BytesIO(data), max_pixels) as image:
         time = 0
         for number in range(getattr(image, "n_frames", 1)):
             image.seek(number)
@@ -79,7 +79,7 @@ def save(file: BinaryIO, frames: Moments, kind: str, recipe: Recipe) -> None:
         options |= {"comment": to_comment(recipe), "optimize": False, "disposal": 1}
     elif kind == "PNG":
         text = PngImagePlugin.PngInfo()
-        text.add_itxt(KEY, dump(recipe))
+        text.add_itxt(KEY, dump_recipe(recipe))
         options |= {"pnginfo": text}
     else:
         options |= {"xmp": to_xmp(recipe), "quality": 90, "method": 4}

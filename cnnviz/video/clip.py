@@ -43,7 +43,7 @@ class Clip:
     frames: Callable[[], Iterator[Frame]]
 
 
-def read(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> Clip:
+def read_clip(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> Clip:
     """Return the clip in a file: a video, a GIF, an APNG or an animated WebP; a photograph is a clip of one frame.
 
     Raises PhotoError, without the file's name, for anything else and for frames of more than ``max_pixels``.
@@ -60,14 +60,14 @@ def read(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> Clip:
     return open_container(path, max_pixels)
 
 
-def moves(path: str | Path) -> bool:
+def is_clip(path: str | Path) -> bool:
     """Return whether a file is a clip of several frames, judged by its header; what cannot be read is not."""
     try:
         if may_be_picture(_start(path)):
-            from cnnviz.video.animation import moves as picture_moves
+            from cnnviz.video.animation import has_frames as picture_moves
 
             return picture_moves(path)
-        clip = read(path)
+        clip = read_clip(path)
     except PhotoError:
         return False
     return clip.count is None or clip.count > 1

@@ -22,14 +22,14 @@ Field = NDArray[np.float32]
 # dream(start, frame, steps, number): the picture that ``steps`` steps from ``start`` lead to, where ``frame`` is the
 # clip's own picture and ``number`` counts its frames from 0 (for seeds, and for layers that change along the clip).
 # All pictures are RGB (1, 3, H, W) in [0, 1]. It must not remember anything from call to call.
-Dream = Callable[[Tensor, Tensor, int, int], Tensor]
+FrameStylizer = Callable[[Tensor, Tensor, int, int], Tensor]
 
 CUT = 0.4  # a frame of which less than this share was to be seen before begins anew, as after a cut
 GAIN = 1.05  # how much of a hallucination's lost strength is given back in one frame at most
 
 
 @dataclass(frozen=True)
-class State:
+class CoherenceState:
     """What the next frame is made from; with it a film goes on where it stopped, to the same bytes.
 
     ``number``: the frame done last; ``frame``: the clip's own, uint8 (H, W, 3); ``hallucination``: what was added to
@@ -49,7 +49,7 @@ class State:
         return {field.name: np.asarray(getattr(self, field.name)) for field in fields(self)}
 
     @classmethod
-    def restored(cls, arrays: Mapping[str, NDArray[Any]]) -> "State":
+    def restored(cls, arrays: Mapping[str, NDArray[Any]]) -> "CoherenceState":
         """Return the state that ``arrays`` were made of."""
         number, strength = int(arrays["number"]), float(arrays["strength"])
         return cls(
@@ -58,24 +58,24 @@ class State:
 
 
 @dataclass(frozen=True)
-class Shot:
+class StylizedFrame:
     """A finished frame: uint8 RGB (H, W, 3), and the state after it."""
 
     picture: Picture
-    state: State
+    state: CoherenceState
 
 
-def film(
+def stylize_clip(
     frames: Iterable[Picture],
-    dream: Dream,
+    dream: FrameStylizer,
     *,
     steps: int = 10,
     renew: int = 2,
     refresh: float = 0.1,
     decay: float = 0.98,
-    state: State | None = None,
+    state: CoherenceState | None = None,
     device: torch.device | None = None,
-) -> Iterator[Shot]:
+) -> Iterator[StylizedFrame]:
     """Yield a clip's frames with what ``dream`` adds to them, coherent over time and of constant strength.
 
     ``frames``: uint8 RGB (H, W, 3), all of one size, 16 pixels a side or more. The first, and the first after a cut,
@@ -89,23 +89,25 @@ def film(
             state = _begin(frame, dream, steps, 0, device)
         else:
             state = _go_on(frame, dream, state, steps, renew, (refresh, decay), device)
-        yield Shot(_picture(state), state)
+        yield StylizedFrame(_picture(state), state)
 
 
-def _begin(frame: Picture, dream: Dream, steps: int, number: int, device: torch.device | None) -> State:
+def _begin(
+    frame: Picture, dream: FrameStylizer, steps: int, number: int, device: torch.device | None
+) -> CoherenceState:
     clean = _clean(frame)
     added = _call(dream, clean, clean, steps, number, device) - clean
     shift = added.mean((0, 1))
-    return State(number, frame, added, np.zeros(frame.shape[:2], np.float32), _rms(added), shift)
+    return CoherenceState(number, frame, added, np.zeros(frame.shape[:2], np.float32), _rms(added), shift)
 
 
 def _go_on(
-    frame: Picture, dream: Dream, last: State, steps: int, renew: int, rates: tuple[float, float],
+    frame: Picture, dream: FrameStylizer, last: CoherenceState, steps: int, renew: int, rates: tuple[float, float],
     device: torch.device | None,
-) -> State:  # fmt: skip
+) -> CoherenceState:  # fmt: skip
     refresh, decay = rates
     number = last.number + 1
-    back, seen = optical_flow.motion(frame, last.frame)
+    back, seen = optical_flow.optical_flow(frame, last.frame)
     if seen.mean() < CUT:
         return _begin(frame, dream, steps, number, device)
     clean = _clean(frame)
@@ -119,7 +121,7 @@ def _go_on(
     return _held(state)
 
 
-def _held(state: State) -> State:
+def _held(state: CoherenceState) -> CoherenceState:
     """Return a state whose hallucination has the first one's mean and strength, as it shows between black and white."""
     added, clean = state.hallucination, _clean(state.frame)
     settled = state.owed == 0
@@ -135,12 +137,14 @@ def _clean(frame: Picture) -> Field:
     return frame.astype(np.float32) / np.float32(255)
 
 
-def _picture(state: State) -> Picture:
+def _picture(state: CoherenceState) -> Picture:
     shown: Field = np.clip(state.frame + 255 * state.hallucination, 0, 255)
     return np.rint(shown).astype(np.uint8)
 
 
-def _call(dream: Dream, start: Field, frame: Field, steps: int, number: int, device: torch.device | None) -> Field:
+def _call(
+    dream: FrameStylizer, start: Field, frame: Field, steps: int, number: int, device: torch.device | None
+) -> Field:
     inputs = [torch.from_numpy(np.ascontiguousarray(x.transpose(2, 0, 1)))[None].to(device) for x in (start, frame)]
     result = dream(inputs[0], inputs[1], steps, number)[0].detach().float().cpu().numpy()
     return np.ascontiguousarray(result.transpose(1, 2, 0))

@@ -16,7 +16,7 @@ from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from cnnviz.errors import PhotoError, shown
+from cnnviz.errors import PhotoError, printable
 from cnnviz.video.clip import Clip, Frame, Picture
 
 logging.getLogger("libav").addHandler(logging.NullHandler())  # else it writes on standard error of its own accord
@@ -41,7 +41,7 @@ def opened(path: str | Path) -> Iterator[InputContainer]:
     except av.error.InvalidDataError as error:
         raise PhotoError("is not a video that can be read, or is broken or cut short") from error
     except av.error.FFmpegError as error:
-        text = shown(str(error.strerror or type(error).__name__))
+        text = printable(str(error.strerror or type(error).__name__))
         raise PhotoError(f"is not a video that can be read, or is broken ({text})") from error
     except MemoryError:
         raise PhotoError("does not fit into memory") from None

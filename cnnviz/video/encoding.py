@@ -15,7 +15,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from cnnviz.io.color import Note
-from cnnviz.io.recipe import KEY, Recipe, dump
+from cnnviz.io.recipe import KEY, Recipe, dump_recipe
 from cnnviz.video.audio import Sound
 from cnnviz.video.clip import Frame, Picture
 from cnnviz.video.container import EXACT, opened
@@ -42,7 +42,7 @@ def encode(
     options = {"fflags": "+bitexact"} | ({"movflags": "use_metadata_tags"} if container in ("mp4", "mov") else {})
     with ExitStack() as stack:
         target = stack.enter_context(av.open(file, "w", format=container, container_options=options))
-        target.metadata[KEY] = dump(recipe)
+        target.metadata[KEY] = dump_recipe(recipe)
         source = iter(frames)
         first = next(source)
         stream = _stream(target, first.picture, rate, time_base)

@@ -13,14 +13,14 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnviz.errors import MethodError, OutputError, shown
+from cnnviz.errors import MethodError, OutputError, printable
 
 Picture = NDArray[np.uint8]
 MAGIC = b"cnnviz frames 1\n"
 HEADER = struct.Struct("<III")  # rows, columns, bytes that follow
 
 
-class Reel:
+class FrameStore:
     """A file of frames, uint8 RGB (H, W, 3), of which the first ``done`` are kept and what follows them is dropped.
 
     Raises OutputError where the file is another's or cannot be written, MethodError where it holds fewer frames.
@@ -31,7 +31,7 @@ class Reel:
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         except OSError as error:
-            raise OutputError(f"{shown(str(path))}: {(error.strerror or str(error)).lower()}") from error
+            raise OutputError(f"{printable(str(path))}: {(error.strerror or str(error)).lower()}") from error
         self._file = os.fdopen(descriptor, "r+b")
         try:
             self._begin(done)
@@ -42,12 +42,12 @@ class Reel:
     def _begin(self, done: int) -> None:
         start = self._file.read(len(MAGIC))
         if start not in (b"", MAGIC):
-            raise OutputError(f"{shown(str(self.path))}: exists and was not written by cnnviz; remove it")
+            raise OutputError(f"{printable(str(self.path))}: exists and was not written by cnnviz; remove it")
         if not start:
             self._file.write(MAGIC)
         self.done = sum(1 for _ in _packed(self._file, done))
         if self.done < done:
-            raise MethodError(f"{shown(str(self.path))}: is not whole; remove it to start anew")
+            raise MethodError(f"{printable(str(self.path))}: is not whole; remove it to start anew")
         self._file.truncate(self._file.tell())
 
     def add(self, picture: Picture) -> None:
@@ -59,7 +59,7 @@ class Reel:
             self._file.flush()
             os.fsync(self._file.fileno())
         except OSError as error:
-            raise OutputError(f"{shown(str(self.path))}: {(error.strerror or str(error)).lower()}") from error
+            raise OutputError(f"{printable(str(self.path))}: {(error.strerror or str(error)).lower()}") from error
         self.done += 1
 
     def pictures(self) -> Iterator[Picture]:

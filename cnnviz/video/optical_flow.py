@@ -17,7 +17,7 @@ Field = NDArray[np.float32]
 SHARE, LEAST = 0.01, 0.5  # Sundaram's: of the squared lengths, and squared pixels
 
 
-def motion(now: Picture, before: Picture) -> tuple[Field, NDArray[np.bool_]]:
+def optical_flow(now: Picture, before: Picture) -> tuple[Field, NDArray[np.bool_]]:
     """Return the flow (H, W, 2) from ``now`` back to ``before``, and whether each pixel could be seen there (H, W).
 
     Both frames are uint8 RGB (H, W, 3) of at least 16 pixels a side; the flow is x and y in pixels: what is at (y, x)

@@ -6,7 +6,7 @@ from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
-from cnnviz.errors import OutputError, UsageMistake, shown
+from cnnviz.errors import InvalidRequest, OutputError, printable
 from cnnviz.io import write as output
 from cnnviz.io.color import Note
 from cnnviz.io.recipe import Recipe
@@ -27,11 +27,11 @@ def kind(path: str) -> str:
         return "mp4"
     suffix = Path(path).suffix.lower()
     if suffix not in KINDS:
-        raise UsageMistake(f"-o {shown(path)}: write a clip to a name that ends in {', '.join(KINDS)}")
+        raise InvalidRequest(f"-o {printable(path)}: write a clip to a name that ends in {', '.join(KINDS)}")
     return KINDS[suffix]
 
 
-def write(
+def write_clip(
     path: str,
     frames: Iterable[Frame],
     *,
@@ -55,7 +55,7 @@ def write(
     coming = iter(frames)
     first = next(coming, None)
     if first is None:
-        raise OutputError(f"{shown(path)}: there is no frame to write")
+        raise OutputError(f"{printable(path)}: there is no frame to write")
     whole = chain([first], coming)
 
     def save(file: BinaryIO) -> None:

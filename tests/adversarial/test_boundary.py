@@ -5,8 +5,8 @@ import torch
 from torch import nn
 
 from cnnviz import Network
-from cnnviz.adversarial.boundary import Border, mixed, unit
-from cnnviz.adversarial.target import SURE, Aim, Pipeline
+from cnnviz.adversarial.boundary import BoundarySearch, mixed, unit
+from cnnviz.adversarial.target import SURE, Criterion, InputPipeline
 from tests.conftest import attacked_by
 
 SIDE = 12
@@ -22,7 +22,7 @@ def attacked(gap: float, classes: int = 2, lit: int = 128):
     network = Network.from_module(
         nn.Sequential(nn.Flatten(), layer), (SIDE, SIDE), (0.0,) * 3, (1.0,) * 3, [str(n) for n in range(classes)]
     )
-    pipeline = Pipeline(lambda v: v.permute(2, 0, 1)[None].float() / 255, lambda s: s[0].permute(1, 2, 0) / 255)
+    pipeline = InputPipeline(lambda v: v.permute(2, 0, 1)[None].float() / 255, lambda s: s[0].permute(1, 2, 0) / 255)
     difference = (weights[0] - weights[-1]).view(3, SIDE, SIDE).permute(1, 2, 0) / 255
     return attacked_by((pipeline, network)), torch.full((SIDE, SIDE, 3), lit, dtype=torch.uint8), difference
 
@@ -36,10 +36,10 @@ def test_the_mean_of_slopes_has_their_weights():
 def test_the_nearest_classes_of_several_logits_take_turns():
     one, values, _ = attacked(1.0, 5)
     first, second = torch.tensor([[9.0, 5, 4, 3, 2]]), torch.tensor([[9.0, 1, 2, 8, 7]])
-    border = Border(one, values, Aim(0), "l2", 255)
+    border = BoundarySearch(one, values, Criterion(0), "l2", 255)
     found = [nearest(loss) for loss in border.losses(first, second, count=4)]
     assert found == [1, 3, 2, 4]
-    goal = Border(one, values, Aim(0, 4), "l2", 255)
+    goal = BoundarySearch(one, values, Criterion(0, 4), "l2", 255)
     lead = goal.losses(first)[0]
     assert float(lead(torch.tensor([[3.0, 0, 0, 0, 1.0]]))) == 2.0  # from the first class to the goal
 
@@ -53,7 +53,7 @@ def nearest(loss) -> int:
 
 def test_a_change_is_sought_until_one_place_less_does_not_fool():
     one, values, difference = attacked(1.0)
-    border = Border(one, values, Aim(0), "l1", 1)
+    border = BoundarySearch(one, values, Criterion(0), "l1", 1)
     tried, _ = border.seek(difference, 50.0, 1.001)
     strongest = difference.abs().flatten().sort(descending=True).values.cumsum(0)
     fewest = int((strongest < 1.0 + SURE).sum()) + 1
@@ -65,7 +65,7 @@ def test_a_change_is_sought_until_one_place_less_does_not_fool():
 
 def test_weights_are_those_with_which_the_mean_goes_furthest_down():
     one, values, difference = attacked(1.0)
-    border = Border(one, values, Aim(0), "l2", 255)
+    border = BoundarySearch(one, values, Criterion(0), "l2", 255)
     noise = torch.randn(difference.shape, generator=torch.Generator().manual_seed(1))
     slopes = [unit(noise), unit(difference)]
     weights = border.weighed(slopes, [1.0, 1.0], 100.0)
@@ -80,6 +80,6 @@ def test_in_l0_a_place_counts_by_how_far_it_can_go():
     values[0, 0, 0], values[0, 0, 1] = 2, 128
     slope = torch.zeros(values.shape)
     slope[0, 0, 0], slope[0, 0, 1] = 10.0, 1.0  # down from 2 there is little room
-    tried = Border(one, values, Aim(0), "l0", 255).along(slope, 1)
+    tried = BoundarySearch(one, values, Criterion(0), "l0", 255).along(slope, 1)
     assert (tried != values).nonzero().tolist() == [[0, 0, 1]]
     assert tried[0, 0, 1] == 0

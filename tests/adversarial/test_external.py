@@ -6,8 +6,8 @@ import torch
 from torch import nn
 
 from cnnviz import Network
-from cnnviz.adversarial.external import Stored, attack, whole
-from cnnviz.adversarial.target import SURE, Aim, Attacked, Pipeline, changed
+from cnnviz.adversarial.external import QuantizedInput, run_attack, whole
+from cnnviz.adversarial.target import SURE, Criterion, InputPipeline, TargetModel, add_levels
 from cnnviz.models.catalog import ATTACKS
 from tests.conftest import attacked_by
 
@@ -22,7 +22,7 @@ def back(slopes):
     return slopes[0].permute(1, 2, 0) / 255
 
 
-def linear(lead: float) -> tuple[Attacked, torch.Tensor, torch.Tensor]:
+def linear(lead: float) -> tuple[TargetModel, torch.Tensor, torch.Tensor]:
     """Two classes, the first ahead by ``lead`` levels of every value; the weights (H, W, C), and grey values."""
     generator = torch.Generator().manual_seed(0)
     weights = torch.rand(3, SIDE, SIDE, generator=generator) + 0.5
@@ -36,12 +36,12 @@ def linear(lead: float) -> tuple[Attacked, torch.Tensor, torch.Tensor]:
         classifier.bias.copy_(torch.stack((ahead - (weights * 128 / 255).sum(), torch.tensor(0.0))))
     module = nn.Sequential(nn.Flatten(), classifier)
     network = Network.from_module(module, (SIDE, SIDE), (0, 0, 0), (1, 1, 1))
-    return attacked_by((Pipeline(see, back), network)), values, weights.permute(1, 2, 0)
+    return attacked_by((InputPipeline(see, back), network)), values, weights.permute(1, 2, 0)
 
 
 def test_the_module_rounds_and_its_slope_is_that_of_the_pipeline():
     attacked, values, weights = linear(3.0)
-    model = Stored(attacked)
+    model = QuantizedInput(attacked)
     x = (see(values) + torch.tensor([0.4, -0.4])[:, None, None, None] / 255).requires_grad_()
     logits = model(x)
     assert torch.equal(logits[0], logits[1])
@@ -60,10 +60,10 @@ def test_whole_levels_are_the_nearest_and_stay_in_range():
 def found(name: str, norm: str, lead: float, **more: int) -> tuple[torch.Tensor, bool, torch.Tensor]:
     pytest.importorskip(ATTACKS[name].package)
     attacked, values, weights = linear(lead)
-    made = attack(name, attacked, values, Aim(0), norm=norm, **more)
+    made = run_attack(name, attacked, values, Criterion(0), norm=norm, **more)
     change = made - values.float()
-    barely = Aim(0, margin=-SURE)  # what a library takes for fooled
-    return change, attacked.fooled(changed(values, change.round()), barely), weights
+    barely = Criterion(0, margin=-SURE)  # what a library takes for fooled
+    return change, attacked.fooled(add_levels(values, change.round()), barely), weights
 
 
 @pytest.mark.parametrize("name", ["fgsm", "pgd", "mi-fgsm", "apgd", "autoattack", "square"])
@@ -103,7 +103,9 @@ def test_the_libraries_leave_the_random_numbers_of_others_alone():
     pytest.importorskip("torchattacks")
     attacked, values, _ = linear(2.5)
     before = torch.get_rng_state(), np.random.get_state()[1].copy()
-    made = [attack("one-pixel", attacked, values, Aim(0), norm="l0", steps=1, seed=seed) for seed in (3, 3, 4)]
+    made = [
+        run_attack("one-pixel", attacked, values, Criterion(0), norm="l0", steps=1, seed=seed) for seed in (3, 3, 4)
+    ]
     assert torch.equal(torch.get_rng_state(), before[0])
     assert np.array_equal(np.random.get_state()[1], before[1])
     assert torch.equal(made[0], made[1])

@@ -6,9 +6,9 @@ import torch
 from torch import nn
 
 from cnnviz import Network, fit, load_network, read_photo
-from cnnviz.adversarial.boundary import Border, level_of
-from cnnviz.adversarial.minimal import AFAR, MORE, Adversarial, adversarial, grid, smallest
-from cnnviz.adversarial.target import SURE, Aim, Pipeline
+from cnnviz.adversarial.boundary import BoundarySearch, largest_change
+from cnnviz.adversarial.minimal import AFAR, MORE, AdversarialResult, adversarial, grid, smallest
+from cnnviz.adversarial.target import SURE, Criterion, InputPipeline
 from tests.conftest import attacked_by
 
 SIDE = 16
@@ -25,8 +25,8 @@ def linear(seed: int = 0, bias: float = 0.0) -> tuple[Network, torch.Tensor]:
     return network, weights.view(3, SIDE, SIDE).permute(1, 2, 0)
 
 
-def plain() -> Pipeline:
-    return Pipeline(lambda v: v.permute(2, 0, 1)[None].float() / 255, lambda s: s[0].permute(1, 2, 0) / 255)
+def plain() -> InputPipeline:
+    return InputPipeline(lambda v: v.permute(2, 0, 1)[None].float() / 255, lambda s: s[0].permute(1, 2, 0) / 255)
 
 
 def grey(weights: torch.Tensor, gap: float) -> tuple[torch.Tensor, float]:
@@ -51,7 +51,7 @@ def best_squares(weights: torch.Tensor, gap: float) -> int:
 def test_a_linear_margin_is_crossed_by_the_smallest_change_on_the_grid(thorough, gap):
     _, weights = linear()
     values, bias = grey(weights, gap)
-    found = smallest(attacked_by((plain(), linear(bias=bias)[0])), values, Aim(0), thorough=thorough)
+    found = smallest(attacked_by((plain(), linear(bias=bias)[0])), values, Criterion(0), thorough=thorough)
     change = found.values.int() - values.int()
     assert found.fooled
     assert -float((change * weights).sum()) / 255 > gap  # it does fool
@@ -62,7 +62,7 @@ def test_the_smallest_level_on_a_linear_network_is_that_of_all_signs():
     _, weights = linear()
     for level in (1, 3, 11):
         values, bias = grey(weights, float(weights.abs().sum()) / 255 * (level - 0.5))
-        found = grid(attacked_by((plain(), linear(bias=bias)[0])), values, Aim(0), eps=16)
+        found = grid(attacked_by((plain(), linear(bias=bias)[0])), values, Criterion(0), eps=16)
         assert (found.fooled, found.level) == (True, level)
         assert torch.equal(found.values.int() - values.int(), -level * weights.sign().int())
 
@@ -70,15 +70,15 @@ def test_the_smallest_level_on_a_linear_network_is_that_of_all_signs():
 def test_what_cannot_be_reached_is_missed_with_the_nearest_kept():
     _, weights = linear()
     values, bias = grey(weights, float(weights.abs().sum()) / 255 * 2.5)
-    found = grid(attacked_by((plain(), linear(bias=bias)[0])), values, Aim(0), eps=2, steps=3)
+    found = grid(attacked_by((plain(), linear(bias=bias)[0])), values, Criterion(0), eps=2, steps=3)
     assert (found.fooled, found.level) == (False, 2)
-    assert not smallest(attacked_by((plain(), linear(bias=bias)[0])), values, Aim(0), eps=2).fooled
+    assert not smallest(attacked_by((plain(), linear(bias=bias)[0])), values, Criterion(0), eps=2).fooled
 
 
 def test_in_l0_few_places_go_as_far_as_they_can():
     _, weights = linear()
     values, bias = grey(weights, 2.0)
-    found = smallest(attacked_by((plain(), linear(bias=bias)[0])), values, Aim(0), norm="l0")
+    found = smallest(attacked_by((plain(), linear(bias=bias)[0])), values, Criterion(0), norm="l0")
     change = (found.values.int() - values.int()).abs()
     gains = (weights.abs() * torch.where(weights > 0, 128, 127) / 255).flatten().sort(descending=True).values
     fewest = int((gains.cumsum(0) < 2.0 + SURE).sum()) + 1
@@ -92,7 +92,7 @@ def test_in_l1_steeper_places_go_further_than_in_l2():
     sums = {}
     for norm, thorough in (("l2", False), ("l1", False), ("l1", True)):
         found = smallest(
-            attacked_by((plain(), linear(bias=bias)[0])), values, Aim(0), norm=norm, thorough=thorough, eps=16
+            attacked_by((plain(), linear(bias=bias)[0])), values, Criterion(0), norm=norm, thorough=thorough, eps=16
         )
         assert found.fooled
         sums[norm, thorough] = int((found.values.int() - values.int()).abs().sum())
@@ -105,15 +105,15 @@ def test_in_l1_steeper_places_go_further_than_in_l2():
 def test_where_the_first_straight_way_does_not_fool_the_search_goes_on(monkeypatch):
     _, weights = linear()
     values, bias = grey(weights, 1.0)
-    seek, turns = Border.seek, []
+    seek, turns = BoundarySearch.seek, []
 
     def blind_at_first(*arguments):
         turns.append(arguments)
         return seek(*arguments) if len(turns) > 1 else None
 
-    monkeypatch.setattr(Border, "seek", blind_at_first)
+    monkeypatch.setattr(BoundarySearch, "seek", blind_at_first)
     attacked = attacked_by((plain(), linear(bias=bias)[0]))
-    found = smallest(attacked, values, Aim(0))
+    found = smallest(attacked, values, Criterion(0))
     assert len(turns) == attacked.passes.backward == 5
     assert int((found.values.int() - values.int()).square().sum()) <= 1.02 * best_squares(weights, 1.0 + SURE) + 1
 
@@ -122,7 +122,7 @@ def test_one_gradient_is_enough_where_the_first_step_fools():
     _, weights = linear()
     values, bias = grey(weights, 0.5)
     attacked = attacked_by((plain(), linear(bias=bias)[0]))
-    found = grid(attacked, values, Aim(0))
+    found = grid(attacked, values, Criterion(0))
     assert (found.level, attacked.passes.forward, attacked.passes.backward) == (1, 2, 1)
 
 
@@ -147,14 +147,14 @@ def test_a_thorough_search_goes_furthest_towards_what_is_cheapest(monkeypatch):
             settled.append(self.number)
 
     ways, told = [], []
-    monkeypatch.setattr("cnnviz.adversarial.minimizers.Relaxed", Way)
+    monkeypatch.setattr("cnnviz.adversarial.minimal.ProximalDescent", Way)
     torch.manual_seed(0)
     module = nn.Sequential(nn.Flatten(), nn.Linear(3 * SIDE * SIDE, 8))
     module[1].weight.data *= 30
     network = Network.from_module(module, (SIDE, SIDE), (0.5,) * 3, (0.2,) * 3, [str(n) for n in range(8)])
     values = torch.randint(256, (SIDE, SIDE, 3), dtype=torch.uint8)
     attacked = attacked_by((plain(), network))
-    aim = Aim(int(attacked.logits(values)[0].argmax()))
+    aim = Criterion(int(attacked.logits(values)[0].argmax()))
     found = smallest(attacked, values, aim, thorough=True, progress=lambda *step: told.append(step[:2]))
     assert found.fooled
     assert attacked.fooled(found.values, aim)  # what never fooled is not taken, however small
@@ -183,9 +183,9 @@ def test_a_thorough_search_on_a_bent_network_is_never_larger_and_smaller_in_all(
         sizes = []
         for thorough in (False, True):
             attacked = attacked_by((plain(), network))
-            found = smallest(attacked, values, Aim(target), thorough=thorough)
+            found = smallest(attacked, values, Criterion(target), thorough=thorough)
             assert found.fooled
-            assert attacked.fooled(found.values, Aim(target))
+            assert attacked.fooled(found.values, Criterion(target))
             sizes.append(int((found.values.int() - values.int()).square().sum()))
         assert sizes[1] <= sizes[0]
         both.append(sizes)
@@ -206,7 +206,7 @@ def test_the_change_of_the_last_gradient_is_tried_too(steps):
 
     network = Network.from_module(Chain(), (SIDE, SIDE), (0.0,) * 3, (1.0,) * 3, ["a", "b"])
     attacked = attacked_by((plain(), network))
-    found = grid(attacked, values, Aim(0), eps=1, steps=steps)
+    found = grid(attacked, values, Criterion(0), eps=1, steps=steps)
     assert found.fooled is (steps == 3)
     assert (attacked.passes.forward, attacked.passes.backward) == (steps + 1, steps)
     assert found.level == 1
@@ -216,7 +216,7 @@ def test_a_network_without_slopes_is_given_up_after_one_gradient():
     network, _ = linear(bias=1.0)
     network.module[1].weight.data.zero_()
     attacked = attacked_by((plain(), network))
-    found = grid(attacked, torch.full((SIDE, SIDE, 3), 128, dtype=torch.uint8), Aim(0))
+    found = grid(attacked, torch.full((SIDE, SIDE, 3), 128, dtype=torch.uint8), Criterion(0))
     assert (found.fooled, found.level, attacked.passes.backward, attacked.passes.flat) == (False, 0, 1, 1)
 
 
@@ -227,7 +227,7 @@ def cat() -> tuple[Network, torch.Tensor, int]:
     return network, values, int(network(x)[0].argmax())
 
 
-def truly(network: Network, found: Adversarial) -> int:
+def truly(network: Network, found: AdversarialResult) -> int:
     return int(network(found.values.permute(2, 0, 1)[None].float() / 255)[0].argmax())
 
 
@@ -235,17 +235,17 @@ def truly(network: Network, found: Adversarial) -> int:
 def test_a_real_network_is_fooled_at_one_level_and_with_a_goal():
     network, values, target = cat()
     attacked = attacked_by((plain(), network))
-    first = grid(attacked, values, Aim(target))
+    first = grid(attacked, values, Criterion(target))
     assert (first.fooled, first.level) == (True, 1)
     assert truly(network, first) != target
-    least = adversarial(attacked, values, Aim(target), norm="l2")
+    least = adversarial(attacked, values, Criterion(target), norm="l2")
     norms = [float((found.values.float() - values.float()).norm()) for found in (least, first)]
     assert norms[0] < 0.3 * norms[1]
     assert truly(network, least) != target
-    aimed = grid(attacked, values, Aim(target, goal=859), eps=2)
+    aimed = grid(attacked, values, Criterion(target, goal=859), eps=2)
     assert aimed.fooled
     assert truly(network, aimed) == 859
-    assert level_of(values, aimed.values) <= 2
+    assert largest_change(values, aimed.values) <= 2
 
 
 @pytest.mark.slow
@@ -255,4 +255,4 @@ def test_random_signs_of_one_level_do_not_fool():
     for _ in range(5):
         noise = torch.from_numpy(draw.choice([-1, 1], size=tuple(values.shape)))
         moved = (values.int() + noise).clamp(0, 255).byte()
-        assert truly(network, Adversarial(moved, False, 1, values.float())) == target
+        assert truly(network, AdversarialResult(moved, False, 1, values.float())) == target

@@ -5,9 +5,17 @@ from dataclasses import replace
 import pytest
 import torch
 
-from cnnviz.adversarial.boundary import Border
-from cnnviz.adversarial.minimizers import FAR, HALVINGS, Descent, Relaxed, charged, shrunk, whole
-from cnnviz.adversarial.target import SURE, Aim
+from cnnviz.adversarial.boundary import BoundarySearch
+from cnnviz.adversarial.minimizers import (
+    FAR,
+    HALVINGS,
+    DdnDescent,
+    ProximalDescent,
+    prox_quantized_norm,
+    quantized_norm,
+    stochastic_levels,
+)
+from cnnviz.adversarial.target import SURE, Criterion
 from tests.adversarial.test_boundary import attacked
 
 
@@ -15,13 +23,13 @@ def begun(norm: str, gap: float = 1.0, eps: int = 255, lit: int = 128):
     """A border of a linear network, a change of 2 levels of every value, and the slope."""
     one, values, difference = attacked(gap, lit=lit)
     start = (values.int() - 2 * difference.sign().int()).clamp(0, 255).to(torch.uint8)
-    border = Border(one, values, Aim(0), norm, eps)
+    border = BoundarySearch(one, values, Criterion(0), norm, eps)
     return border, start, border.losses(one.logits(start))[0], difference
 
 
 def test_a_descent_from_afar_comes_to_the_smallest_change():
     border, start, loss, difference = begun("l2")
-    way, margins = Descent(border, loss, start), []
+    way, margins = DdnDescent(border, loss, start), []
     way.go(30, margins.append)
     way.go(60, margins.append)
     best, _ = border.seek(difference, 50.0, 1.001)
@@ -33,7 +41,7 @@ def test_a_descent_from_afar_comes_to_the_smallest_change():
 def test_a_descent_begins_far_beyond_what_is_known():
     border, _, loss, difference = begun("l2")
     known, _ = border.seek(difference, 50.0, 1.001)
-    way, margins = Descent(border, loss, known), []
+    way, margins = DdnDescent(border, loss, known), []
     way.go(3, margins.append)
     far = border.margin(border.along(difference, FAR * int(known.ne(border.values).sum())))
     assert margins[1] == pytest.approx(far, rel=0.01)
@@ -43,7 +51,7 @@ def test_a_descent_begins_far_beyond_what_is_known():
 @pytest.mark.parametrize("lit", [128, 1])
 def test_values_change_no_further_than_they_can(lit):
     border, start, loss, _ = begun("l2", 3.0, lit=lit)
-    way = Relaxed(border, loss, start)
+    way = ProximalDescent(border, loss, start)
     way.go(20, lambda _: None)
     way.settle()
     assert way.size - 12 <= way.cost <= way.size
@@ -52,9 +60,9 @@ def test_values_change_no_further_than_they_can(lit):
 def test_a_large_photograph_is_judged_by_a_sample(monkeypatch):
     sizes = []
     for sample in (1 << 20, 144):
-        monkeypatch.setattr("cnnviz.adversarial.boundary.SAMPLE", sample)
+        monkeypatch.setattr("cnnviz.adversarial.minimizers.SAMPLE", sample)
         border, _, loss, _ = begun("l2", 3.0)
-        way, margins = Relaxed(border, loss, border.values), []
+        way, margins = ProximalDescent(border, loss, border.values), []
         way.go(30, margins.append)
         way.settle()
         sizes.append(way.size)
@@ -64,7 +72,7 @@ def test_a_large_photograph_is_judged_by_a_sample(monkeypatch):
 
 def test_a_change_is_made_whole_by_as_few_values_as_fool():
     border, _, loss, difference = begun("l2")
-    way = Relaxed(border, loss, border.values)
+    way = ProximalDescent(border, loss, border.values)
     way._change = -difference * (0.4 / float(difference.abs().max()))  # fractions all
     way.settle()
     shares = way._change.abs().flatten().sort(descending=True).values.tolist()
@@ -77,7 +85,7 @@ def test_a_change_is_made_whole_by_as_few_values_as_fool():
 def test_by_chance_a_value_is_rounded_up_as_often_as_its_share_says(most):
     change = torch.full((20_000,), -1.3 * most)
     chance = torch.rand(change.shape, generator=torch.Generator().manual_seed(0))
-    found = whole(change, chance, torch.tensor(most))
+    found = stochastic_levels(change, chance, torch.tensor(most))
     assert set(found.tolist()) == {-1 * most, -2 * most}
     assert float(found.mean()) == pytest.approx(-1.3 * most, rel=0.01)
 
@@ -90,7 +98,7 @@ def test_strips_and_the_order_in_memory_change_nothing(monkeypatch):
         if turned:
             values = border.values.transpose(0, 1).contiguous().transpose(0, 1)
             border, start = replace(border, values=values), start.transpose(0, 1).contiguous().transpose(0, 1)
-        way = Relaxed(border, loss, start)
+        way = ProximalDescent(border, loss, start)
         way.go(12, lambda _: None)
         way.settle()
         assert border.margin(way.best) < 0
@@ -101,7 +109,7 @@ def test_strips_and_the_order_in_memory_change_nothing(monkeypatch):
 @pytest.mark.parametrize("gap", [0.3, 3.0])
 def test_a_relaxed_way_comes_to_the_smallest_squares(gap):
     border, start, loss, difference = begun("l2", gap)
-    way, margins = Relaxed(border, loss, start), []
+    way, margins = ProximalDescent(border, loss, start), []
     way.go(12, margins.append)
     way.settle()
     best, _ = border.seek(difference, 50.0, 1.001)
@@ -115,7 +123,7 @@ def test_a_relaxed_way_comes_to_the_smallest_squares(gap):
 @pytest.mark.parametrize(("norm", "eps"), [("l1", 5), ("l0", 255)])
 def test_a_relaxed_way_comes_to_few_places_that_go_as_far_as_they_can(norm, eps):
     border, start, loss, difference = begun(norm, 3.0, eps)
-    way = Relaxed(border, loss, start)
+    way = ProximalDescent(border, loss, start)
     way.go(30, lambda _: None)
     way.settle()
     far = torch.where(difference > 0, 128.0, 127.0).clamp(max=eps)
@@ -131,7 +139,7 @@ def test_in_l0_places_with_little_room_are_passed_over():
     drawn = torch.randint(256, start.shape, generator=torch.Generator().manual_seed(2))
     border.values.copy_(torch.where(difference > 0, drawn.clamp(min=128), drawn.clamp(max=127)))  # class 0 leads more
     gap = float(border.aim.margins(border.attacked.logits(border.values)))
-    way = Relaxed(border, loss, border.values)
+    way = ProximalDescent(border, loss, border.values)
     way.go(30, lambda _: None)
     way.settle()
     far = torch.where(difference > 0, border.values.float(), 255.0 - border.values)
@@ -142,7 +150,10 @@ def test_in_l0_places_with_little_room_are_passed_over():
 
 def test_a_way_that_meets_nothing_has_no_size():
     border, _, loss, _ = begun("l2")
-    for way in (Relaxed(border, lambda logits: -loss(logits), border.values), Descent(border, loss, border.values)):
+    for way in (
+        ProximalDescent(border, lambda logits: -loss(logits), border.values),
+        DdnDescent(border, loss, border.values),
+    ):
         way.go(1, lambda _: None)
         assert way.size == float("inf")
 
@@ -154,14 +165,14 @@ def test_each_value_goes_where_cost_and_distance_are_least(norm, reach):
     there = torch.linspace(-6, 6, 4801)
     for change in (-5.9, -1.4, -0.05, 0.0, 0.3, 1.0, 1.2, 2.7, 5.5):
         distance = (there - change).square() / (2 * reach)
-        best = there[(charged(there, most, norm) + distance).argmin()]
-        found = shrunk(torch.tensor(change), torch.tensor(reach), most, norm)
+        best = there[(quantized_norm(there, most, norm) + distance).argmin()]
+        found = prox_quantized_norm(torch.tensor(change), torch.tensor(reach), most, norm)
         assert float(found) == pytest.approx(float(best), abs=0.003)
 
 
 def test_whole_levels_cost_what_the_norm_says():
     levels = torch.tensor([-3.0, -1.0, 0.0, 2.0])
-    assert charged(levels, torch.ones(()), "l2").tolist() == [9, 1, 0, 4]
-    assert charged(levels, torch.ones(()), "l1").tolist() == [3, 1, 0, 2]
-    assert charged(levels, torch.full((4,), 3.0), "l0").tolist() == pytest.approx([1, 1 / 3, 0, 2 / 3])
-    assert float(charged(torch.tensor(1.5), torch.ones(()), "l2")) == 2.5  # half the way from 1 to 4
+    assert quantized_norm(levels, torch.ones(()), "l2").tolist() == [9, 1, 0, 4]
+    assert quantized_norm(levels, torch.ones(()), "l1").tolist() == [3, 1, 0, 2]
+    assert quantized_norm(levels, torch.full((4,), 3.0), "l0").tolist() == pytest.approx([1, 1 / 3, 0, 2 / 3])
+    assert float(quantized_norm(torch.tensor(1.5), torch.ones(()), "l2")) == 2.5  # half the way from 1 to 4

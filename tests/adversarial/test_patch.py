@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from cnnviz.adversarial.patch import PRINTABLE, Scene, held_out, judge, sticker
+from cnnviz.adversarial.patch import PRINTABLE, Scene, held_out_poses, patch, success_rates
 from cnnviz.adversarial.poses import Poses
 from cnnviz.errors import MethodError
 from cnnviz.models.network import Network
@@ -34,24 +34,24 @@ def scene() -> Scene:
 
 
 def test_it_finds_the_colour_that_is_best(network, scene):
-    found = sticker(network, scene, (4, 4), GREEN, steps=100, tv_weight=0.0)
+    found = patch(network, scene, (4, 4), GREEN, steps=100, tv_weight=0.0)
     best = torch.tensor([LOW, HIGH, LOW]).view(1, 3, 1, 1).expand(1, 3, 4, 4)
     assert torch.allclose(found.texture, best, atol=1e-4)
     assert found.passes == 100
 
 
 def test_it_is_judged_beside_the_bare_photo(network, scene):
-    found = sticker(network, scene, (4, 4), GREEN, steps=60)
+    found = patch(network, scene, (4, 4), GREEN, steps=60)
     cards = torch.cat((scene.wearing(found.texture), scene.photo))
     poses = Poses(scale=(1.0, 1.0), shift=0.0, tilt=5.0, turn=5.0)
-    firsts = judge(network, scene, cards, count=50, poses=poses).argmax(2)
+    firsts = success_rates(network, scene, cards, count=50, poses=poses).argmax(2)
     assert firsts.shape == (2, 50)
     assert (firsts[0] == GREEN).float().mean() > 0.9
     assert (firsts[1] == RED).float().mean() > 0.9
 
 
 def test_cards_are_judged_in_the_same_poses(network, scene):
-    logits = judge(network, scene, torch.cat((scene.photo, scene.photo)), count=25)
+    logits = success_rates(network, scene, torch.cat((scene.photo, scene.photo)), count=25)
     assert torch.equal(logits[0], logits[1])
     assert len(logits[0].unique(dim=0)) == 25
 
@@ -61,7 +61,7 @@ def test_no_pose_is_held_out_that_a_sticker_was_made_in(network, scene, seed):
     drawn = torch.Generator().manual_seed(seed)
     known = torch.cat([Poses().draw(1, network.size, drawn).ways for _ in range(600)]).flatten(1)
     for count in (1, 20):  # of the same generator the first would be the same
-        held = torch.cat([seen.ways for seen in held_out(scene.size, count, seed)]).flatten(1)
+        held = torch.cat([seen.ways for seen in held_out_poses(scene.size, count, seed)]).flatten(1)
         assert len(held) == count
         assert torch.cdist(held, known).min() > 1e-4
 
@@ -75,7 +75,7 @@ def test_only_the_region_is_painted(scene):
 
 
 def test_the_same_seed_gives_the_same_sticker(network, scene):
-    first, again, other = (sticker(network, scene, (4, 4), BLUE, steps=2, seed=seed).texture for seed in (0, 0, 1))
+    first, again, other = (patch(network, scene, (4, 4), BLUE, steps=2, seed=seed).texture for seed in (0, 0, 1))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
 
@@ -86,7 +86,7 @@ def test_variation_makes_it_smooth(scene):
     body = nn.Sequential(edges, nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
     network = Network.from_module(body, (24, 24), (0.0,) * 3, (1.0,) * 3)
     rough, smooth = (
-        sticker(network, scene, (16, 16), 1, steps=20, tv_weight=weight).texture.diff(dim=3).abs().mean()
+        patch(network, scene, (16, 16), 1, steps=20, tv_weight=weight).texture.diff(dim=3).abs().mean()
         for weight in (0.0, 50.0)
     )
     assert smooth < rough / 2
@@ -94,10 +94,10 @@ def test_variation_makes_it_smooth(scene):
 
 def test_progress_is_told(network, scene):
     told = []
-    sticker(network, scene, (4, 4), GREEN, steps=3, progress=lambda *state: told.append(state))
+    patch(network, scene, (4, 4), GREEN, steps=3, progress=lambda *state: told.append(state))
     assert [state[:2] for state in told] == [(1, 3), (2, 3), (3, 3)]
     looks = []
-    judge(network, scene, scene.photo, count=30, progress=lambda *state: looks.append(state))
+    success_rates(network, scene, scene.photo, count=30, progress=lambda *state: looks.append(state))
     assert looks == [(1, 2), (2, 2)]
 
 
@@ -108,4 +108,4 @@ def test_answers_that_are_no_numbers_are_refused(scene):
 
     network = Network.from_module(Broken(), (24, 24), (0.0,) * 3, (1.0,) * 3)
     with pytest.raises(MethodError, match="not finite"):
-        sticker(network, scene, (4, 4), GREEN, steps=1)
+        patch(network, scene, (4, 4), GREEN, steps=1)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cnnviz.adversarial.placement import mask_place, polygon_place
+from cnnviz.adversarial.placement import mask_placement, polygon_placement
 from cnnviz.errors import PhotoError
 
 UPRIGHT = [(10, 20), (50, 20), (50, 40), (10, 40)]
@@ -17,7 +17,7 @@ def photo() -> np.ndarray:
 
 def test_an_upright_rectangle_takes_a_picture_of_its_size_as_it_is(photo):
     picture = np.random.default_rng(1).integers(0, 256, (20, 40, 3), np.uint8)
-    place = polygon_place(UPRIGHT, photo.shape[:2])
+    place = polygon_placement(UPRIGHT, photo.shape[:2])
     wanted = photo.copy().astype(int)
     wanted[20:40, 10:50] = picture
     assert (place.size, place.box) == ((20, 40), (10, 20, 50, 40))
@@ -27,7 +27,7 @@ def test_an_upright_rectangle_takes_a_picture_of_its_size_as_it_is(photo):
 
 
 def test_four_corners_lead_to_those_of_the_picture():
-    place = polygon_place(SLANTED, (64, 80))
+    place = polygon_placement(SLANTED, (64, 80))
     led = np.array([[x, y, 1] for x, y in SLANTED]) @ place.onto.T
     assert np.allclose(led[:, :2] / led[:, 2:], [(0, 0), (1, 0), (1, 1), (0, 1)])
     assert place.size == pytest.approx(((np.hypot(5, 50) + np.hypot(5, 30)) / 2, (np.hypot(40, 10) * 2) / 2), rel=0.01)
@@ -36,7 +36,7 @@ def test_four_corners_lead_to_those_of_the_picture():
 def test_the_quarters_of_a_picture_lie_where_perspective_puts_them(photo):
     colours = np.array([[[255, 0, 0], [0, 255, 0]], [[0, 0, 255], [255, 255, 0]]], np.uint8)
     picture = colours.repeat(100, 0).repeat(100, 1)
-    place = polygon_place(SLANTED, photo.shape[:2])
+    place = polygon_placement(SLANTED, photo.shape[:2])
     laid = place.lay(photo, picture)
     back = np.linalg.inv(place.onto)
     for row in (0, 1):
@@ -53,7 +53,7 @@ def test_the_quarters_of_a_picture_lie_where_perspective_puts_them(photo):
 def test_every_pixel_shows_the_point_of_the_picture_that_lies_there(photo, corners):
     u, v = np.meshgrid((np.arange(400) + 0.5) / 400, (np.arange(400) + 0.5) / 400)
     picture = (np.stack((u, v, 0 * u), -1) * 255).round().astype(np.uint8)
-    place = polygon_place(corners, photo.shape[:2])
+    place = polygon_placement(corners, photo.shape[:2])
     y, x = np.nonzero(place.mask)
     led = np.stack((x + 0.5, y + 0.5, np.ones(len(x)))).T @ place.onto.T
     wanted = led[:, :2] / led[:, 2:]
@@ -64,17 +64,17 @@ def test_every_pixel_shows_the_point_of_the_picture_that_lies_there(photo, corne
 
 
 def test_other_polygons_cut_the_picture_out():
-    place = polygon_place([(0, 0), (40, 0), (0, 40)], (60, 60))
+    place = polygon_placement([(0, 0), (40, 0), (0, 40)], (60, 60))
     assert place.outline((400, 400)).mean() == pytest.approx(0.5, abs=0.03)
     assert place.outline((400, 400))[10, 10]
     assert not place.outline((400, 400))[-10, -10]
-    assert polygon_place(UPRIGHT, (64, 80)).outline((30, 50)).all()
+    assert polygon_placement(UPRIGHT, (64, 80)).outline((30, 50)).all()
 
 
 def test_a_mask_of_several_parts_takes_one_picture_across_them(photo):
     mask = np.zeros((64, 80), np.uint8)
     mask[10:30, 10:20] = mask[10:30, 40:50] = 200
-    place = mask_place(mask)
+    place = mask_placement(mask)
     ramp = np.linspace(0, 255, 40)[None, :, None].repeat(20, 0).repeat(3, 2).astype(np.uint8)
     laid = place.lay(photo, ramp)
     assert (place.box, place.size) == ((10, 10, 50, 30), (20, 40))
@@ -92,9 +92,9 @@ def test_a_mask_of_several_parts_takes_one_picture_across_them(photo):
 )
 def test_a_polygon_that_cannot_be_is_refused(corners, message):
     with pytest.raises(PhotoError, match=message):
-        polygon_place(corners, (64, 80))
+        polygon_placement(corners, (64, 80))
 
 
 def test_a_black_mask_is_refused():
     with pytest.raises(PhotoError, match="covers nothing"):
-        mask_place(np.zeros((8, 8), np.uint8))
+        mask_placement(np.zeros((8, 8), np.uint8))

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from cnnviz.adversarial.poses import Poses, Seen, backgrounds, places, seen_from
+from cnnviz.adversarial.poses import Poses, RenderedPoses, random_backgrounds, render_poses, texture_coordinates
 
 STILL = {"turn": 0.0, "tilt": 0.0, "scale": (1.0, 1.0), "shift": 0.0, "contrast": 0.0, "brightness": 0.0, "noise": 0.0}
 SIZE = (32, 32)
@@ -22,13 +22,13 @@ def generator(seed: int = 0) -> torch.Generator:
 
 def way(turn=0.0, nod=0.0, swing=0.0, scale=1.0, shift=(0.0, 0.0), distance=4.0) -> torch.Tensor:
     angles = (torch.tensor([math.radians(x)]) for x in (turn, nod, swing))
-    return seen_from(*angles, torch.tensor([scale]), torch.tensor(shift).view(2, 1), distance)
+    return render_poses(*angles, torch.tensor([scale]), torch.tensor(shift).view(2, 1), distance)
 
 
 def through(card: torch.Tensor, ways: torch.Tensor, background: float = 0.0) -> torch.Tensor:
     one, zero = torch.ones(len(ways), 1, 1, 1), torch.zeros(len(ways), 1, 1, 1)
     empty = torch.full((len(ways), 3, *SIZE), background)
-    return Seen(ways, one, zero, 0 * empty, empty).of(card, torch.eye(3))
+    return RenderedPoses(ways, one, zero, 0 * empty, empty).of(card, torch.eye(3))
 
 
 def test_a_card_that_nobody_moved_is_seen_as_it_is(card):
@@ -96,7 +96,7 @@ def test_the_same_seed_draws_the_same_poses():
 
 
 def test_backgrounds_are_smooth_and_differ():
-    found = backgrounds(6, (64, 64), generator())
+    found = random_backgrounds(6, (64, 64), generator())
     assert 0 <= float(found.min()) < float(found.max()) <= 1
     rough = found.diff(dim=3).abs().mean() / found.std()
     noise = torch.rand(6, 3, 64, 64, generator=generator())
@@ -105,6 +105,6 @@ def test_backgrounds_are_smooth_and_differ():
 
 
 def test_places_of_nothing_moved_are_pixel_centres():
-    grid = places(torch.eye(3)[None], (2, 4))
+    grid = texture_coordinates(torch.eye(3)[None], (2, 4))
     assert torch.allclose(grid[0, 0, :, 0], torch.tensor([-0.75, -0.25, 0.25, 0.75]))
     assert torch.allclose(grid[0, :, 0, 1], torch.tensor([-0.5, 0.5]))

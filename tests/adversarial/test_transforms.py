@@ -8,7 +8,7 @@ import pytest
 from PIL import Image, ImageFilter
 
 from cnnviz import load_network
-from cnnviz.adversarial.transforms import SIZES, views
+from cnnviz.adversarial.transforms import SIZES, input_transforms
 from cnnviz.models.catalog import SURVIVE
 from cnnviz.models.preprocess import fit
 
@@ -42,19 +42,19 @@ def test_every_view_is_what_pillow_makes(geometry):
         "bilinear": cropped(image, kind=Image.Resampling.BILINEAR),
         **{f"resize{side}": cropped(image, side) for side in SIZES},
     }
-    found = {view.name: view.see(PHOTO) for view in views(SURVIVE, geometry)}
+    found = {view.name: view.see(PHOTO) for view in input_transforms(SURVIVE, geometry)}
     assert found.keys() == want.keys()
     for name, seen in found.items():
         assert np.array_equal(seen, want[name]), name
 
 
 def test_the_geometry_is_otherwise_the_same(geometry):
-    (view,) = views(["bilinear"], geometry)
+    (view,) = input_transforms(["bilinear"], geometry)
     assert view.geometry == replace(geometry, kind="bilinear")
 
 
 def test_what_is_squashed_is_resized_squashed():
     _, geometry = fit(PHOTO, load_network("efficientnet_lite0", device="cpu"), "squash")
-    found = {view.name: view.see(PHOTO) for view in views(["resize"], geometry)}
+    found = {view.name: view.see(PHOTO) for view in input_transforms(["resize"], geometry)}
     small = np.asarray(Image.fromarray(PHOTO).resize((252, 252), Image.Resampling.BICUBIC))
     assert np.array_equal(found["resize288"], small[14:238, 14:238])

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from cnnviz.adversarial.target import SURE, Aim
+from cnnviz.adversarial.target import SURE, Criterion
 from cnnviz.adversarial.universal import MARGIN, NEAREST, OVERSHOOT, universal
 
 SIDE = 8
@@ -36,7 +36,7 @@ def seek(network, inputs, aims, eps=10, ways=None, **options):
 
 @pytest.mark.parametrize("lead", [2.0, 9.0, 25.0])
 def test_the_step_over_a_flat_border_is_along_its_slope(lead):
-    found = seek(*photographs(lead), [Aim(0)], eps=255)
+    found = seek(*photographs(lead), [Criterion(0)], eps=255)
     slope = WEIGHTS / 255
     want = -OVERSHOOT * (lead + MARGIN + SURE) * slope / slope.square().sum()
     assert found.share == 1
@@ -46,20 +46,20 @@ def test_the_step_over_a_flat_border_is_along_its_slope(lead):
 
 def test_one_change_fools_all_that_it_can():
     subject = photographs(2.0, 9.0, 5.0)
-    found = seek(*subject, [Aim(0)] * 3)
+    found = seek(*subject, [Criterion(0)] * 3)
     assert found.share == 1
     assert subject[0](subject[1] + found.change / 255).argmax(1).tolist() == [1, 1, 1]
 
 
 def test_no_value_is_changed_by_more_than_eps():
-    found = seek(*photographs(3.5 * REACH, 0.2 * REACH), [Aim(0)] * 2, eps=3)
+    found = seek(*photographs(3.5 * REACH, 0.2 * REACH), [Criterion(0)] * 2, eps=3)
     assert found.share == 0.5
     assert int(found.change.abs().max()) == 3
 
 
 def test_photographs_that_no_one_change_fools_leave_the_best():
     network, inputs = photographs(0.4 * REACH, 0.4 * REACH, -2.5 * REACH)  # the last is of the other class
-    found = seek(network, inputs, [Aim(0), Aim(0), Aim(1)], eps=2)
+    found = seek(network, inputs, [Criterion(0), Criterion(0), Criterion(1)], eps=2)
     assert found.share == pytest.approx(2 / 3)
     answers = network(inputs + found.change / 255).argmax(1)
     assert answers.tolist() == [1, 1, 1]
@@ -68,7 +68,7 @@ def test_photographs_that_no_one_change_fools_leave_the_best():
 def test_what_a_resize_takes_away_is_not_sought():
     """A way that lets the upper half through alone: nothing is changed below."""
     half = torch.diag((torch.arange(SIDE) < SIDE // 2).float())
-    found = seek(*photographs(0.2 * REACH), [Aim(0)], ways=[(half, torch.eye(SIDE))])
+    found = seek(*photographs(0.2 * REACH), [Criterion(0)], ways=[(half, torch.eye(SIDE))])
     assert found.share == 1
     assert found.change[:, : SIDE // 2].count_nonzero() > 60
     assert (found.change.flatten() * WEIGHTS <= 0).all()
@@ -80,7 +80,7 @@ def test_a_last_round_that_fools_fewer_does_not_take_the_best_away(seed, steps):
     told = []
     subject = photographs(2.0 * REACH, 1.5 * REACH, -REACH)
     options = {"seed": seed, "steps": steps, "eps": 4, "progress": lambda *words: told.append(words[-1])}
-    found = seek(*subject, [Aim(0), Aim(0), Aim(1)], **options)
+    found = seek(*subject, [Criterion(0), Criterion(0), Criterion(1)], **options)
     answers = subject[0](subject[1] + found.change / 255).argmax(1)
     assert float((answers != torch.tensor([0, 0, 1])).float().mean()) == pytest.approx(found.share)
     assert told[-1] < found.share == max(told)
@@ -95,7 +95,7 @@ def test_the_network_is_shown_whole_levels_of_a_whole_change():
         return network(x)
 
     half = torch.eye(SIDE) * 0.75
-    found = seek(watched, inputs, [Aim(0)], ways=[(half, torch.eye(SIDE))])
+    found = seek(watched, inputs, [Criterion(0)], ways=[(half, torch.eye(SIDE))])
     assert all(torch.allclose(change, change.round(), atol=1e-3) for change in seen)
     whole = (0.75 * found.change.flatten()).round()
     assert whole.any()
@@ -103,14 +103,14 @@ def test_the_network_is_shown_whole_levels_of_a_whole_change():
 
 
 def test_passes_are_counted_for_each_photograph():
-    found = seek(*photographs(0.2 * REACH, 0.1 * REACH), [Aim(0)] * 2)
+    found = seek(*photographs(0.2 * REACH, 0.1 * REACH), [Criterion(0)] * 2)
     first, second = sorted(found.passes, key=lambda passes: -passes.backward)
     assert (first.forward, first.backward, first.flat) == (4, 1, 0)  # a step, a look beyond, judged before and after
     assert (second.forward, second.backward) == (3, 0)  # the first one's step took it along
     flat = seek(
         lambda x: x.sum((1, 2, 3))[:, None] * torch.tensor([[0.0, 0.0]]) + torch.tensor([1.0, 0]),
         torch.zeros(1, 3, 8, 8),
-        [Aim(0)],
+        [Criterion(0)],
         steps=2,
     )
     assert (flat.passes[0].backward, flat.passes[0].flat, flat.share) == (2 * NEAREST, 2 * NEAREST, 0)
@@ -119,7 +119,7 @@ def test_passes_are_counted_for_each_photograph():
 def test_the_same_seed_gives_the_same_change_and_rounds_are_told():
     told = []
     subject = photographs(2.0 * REACH, 1.5 * REACH, -REACH)
-    aims = [Aim(0), Aim(0), Aim(1)]
+    aims = [Criterion(0), Criterion(0), Criterion(1)]
     one = seek(*subject, aims, progress=lambda *words: told.append(words))
     assert torch.equal(one.change, seek(*subject, aims).change)
     assert not all(torch.equal(one.change, seek(*subject, aims, seed=seed).change) for seed in (1, 2, 3))

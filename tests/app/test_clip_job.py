@@ -17,8 +17,8 @@ import cnnviz
 from cnnviz import cli
 from cnnviz.errors import Terminated
 from cnnviz.io import recipe
-from cnnviz.video.clip import Frame, moves, read
-from cnnviz.video.frame_store import Reel
+from cnnviz.video.clip import Frame, is_clip, read_clip
+from cnnviz.video.frame_store import FrameStore
 from tests.conftest import Run
 from tests.support import clips
 
@@ -35,7 +35,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, photo: Path) -> Path:
 
 
 def shown(path: str) -> list[Frame]:
-    return list(read(path).frames())
+    return list(read_clip(path).frames())
 
 
 def line(capsys: pytest.CaptureFixture[str]) -> dict:
@@ -46,14 +46,14 @@ def line(capsys: pytest.CaptureFixture[str]) -> dict:
 
 def interrupt_at(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Press Ctrl-C when so many frames are kept."""
-    add = Reel.add
+    add = FrameStore.add
 
-    def adding(reel: Reel, picture: np.ndarray) -> None:
+    def adding(reel: FrameStore, picture: np.ndarray) -> None:
         add(reel, picture)
         if reel.done == count:
             os.kill(os.getpid(), signal.SIGINT)
 
-    monkeypatch.setattr(Reel, "add", adding)
+    monkeypatch.setattr(FrameStore, "add", adding)
 
 
 @pytest.mark.slow
@@ -67,7 +67,7 @@ def test_a_clip_keeps_its_frames_times_and_sound(here, capsys):
     assert [(frame.time, frame.duration) for frame in after] == [(frame.time, frame.duration) for frame in before]
     assert all((a.picture != b.picture).mean() > 0.5 for a, b in zip(before, after, strict=True))
     assert clips.sound_packets(here / "tone-dream.mp4") == clips.sound_packets(here / "tone.mp4")
-    inside = recipe.read(here / "tone-dream.mp4")
+    inside = recipe.read_recipe(here / "tone-dream.mp4")
     assert inside["numbers"]["frames"] == 6
     assert inside["versions"]["av"]
     assert cli._run(["show", "--rerun", "tone-dream.mp4", "-o", "again.mp4"]) == 0
@@ -119,7 +119,7 @@ def test_moving_pictures_are_clips_unless_a_frame_is_named(here):
     assert sorted(os.listdir("out")) == ["moving-dream.mp4", "small-dream.png"]
     assert [frame.picture.shape for frame in shown("out/moving-dream.mp4")] == [(36, 48, 3)] * 3
     assert cli._run(["dream", "moving.gif", *QUICK, "--frame", "1", "-o", "one.png"]) == 0
-    assert not moves("one.png")
+    assert not is_clip("one.png")
     Path("folder").mkdir()
     Path("moving.gif").rename("folder/moving.gif")
     clips.write(here / "folder" / "clip.mp4", clips.frames(3))
@@ -181,23 +181,23 @@ def test_a_photo_never_opens_pyav():
     code = "import sys; from cnnviz import cli; cli._run(['dream', 'small.png', '--size', '32', '--octaves', '1', "
     code += "'--steps', '1', '--layer', 'blocks.1']); sys.exit('av' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False, capture_output=True).returncode == 0
-    assert read("small-dream.png").size == (23, 32)
+    assert read_clip("small-dream.png").size == (23, 32)
 
 
 @pytest.mark.slow
 def test_terminated_it_keeps_what_there_is_and_begun_anew_it_leaves_nothing_stale(here, monkeypatch):
     words = ("small.png", *ZOOM, "-o", "out.mp4")
     assert cli._run(["dream", *words[:-1], "whole.mp4"]) == 0
-    add, added = Reel.add, []
+    add, added = FrameStore.add, []
 
-    def terminated(reel: Reel, picture: np.ndarray) -> None:
+    def terminated(reel: FrameStore, picture: np.ndarray) -> None:
         add(reel, picture)
         added.append(1)
         if len(added) == 3:
             raise Terminated
 
     with monkeypatch.context() as patch:
-        patch.setattr(Reel, "add", terminated)
+        patch.setattr(FrameStore, "add", terminated)
         assert cli._run(["dream", *words]) == 143
     kept = {path.name for path in here.glob("*.partial.*")}
     assert kept == {"out.mp4.partial.npz", "out.mp4.partial.frames"}

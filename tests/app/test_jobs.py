@@ -9,10 +9,9 @@ import numpy as np
 import pytest
 
 from cnnviz import cli
-from cnnviz.app import jobs as batch
 from cnnviz.app.console import Console
-from cnnviz.app.jobs import Job, Line
-from cnnviz.errors import MethodError, Status, UsageMistake, WeightsError
+from cnnviz.app.jobs import Job, Line, add_second_file, find_inputs, plan_jobs, plan_network_job, run_jobs
+from cnnviz.errors import InvalidRequest, MethodError, Status, WeightsError
 from cnnviz.io import write
 from tests.conftest import PHOTOS, Run
 
@@ -32,7 +31,7 @@ def files(*names: str, data: bytes = b"") -> None:
 
 
 def planned(*inputs: str, target: str | None = None) -> dict[str, str | None]:
-    return {job.source: job.output for job in batch.plan(inputs, target, "-occlude.png")}
+    return {job.source: job.output for job in plan_jobs(inputs, target, "-occlude.png")}
 
 
 # --- inputs
@@ -41,7 +40,7 @@ def planned(*inputs: str, target: str | None = None) -> dict[str, str | None]:
 def test_folders_are_walked_in_order_and_hidden_things_left_out() -> None:
     files("d/b.jpg", "d/a.PNG", "d/sub/c.webp", "d/.hidden.jpg", "d/.git/x.jpg", "d/notes.txt")
     files("d/no_ending", data=PNG)
-    assert [(job.source, job.folder) for job in batch.find(["d"])] == [
+    assert [(job.source, job.folder) for job in find_inputs(["d"])] == [
         ("d/a.PNG", "."), ("d/b.jpg", "."), ("d/no_ending", "."), ("d/sub/c.webp", "sub"),
     ]  # fmt: skip
 
@@ -49,7 +48,7 @@ def test_folders_are_walked_in_order_and_hidden_things_left_out() -> None:
 def test_files_are_taken_as_given_and_once() -> None:
     files("d/a.jpg", "odd")
     names = ["odd", "missing", "d/a.jpg", "d", "odd", "-", "-x.jpg"]
-    assert [job.source for job in batch.find(names)] == ["odd", "missing", "d/a.jpg", "-", "-x.jpg"]
+    assert [job.source for job in find_inputs(names)] == ["odd", "missing", "d/a.jpg", "-", "-x.jpg"]
 
 
 def test_only_streams_are_streams() -> None:
@@ -61,10 +60,10 @@ def test_only_streams_are_streams() -> None:
 
 def test_a_folder_without_pictures_and_an_empty_name_are_mistakes() -> None:
     files("d/notes.txt")
-    with pytest.raises(UsageMistake, match="d: holds no pictures"):
-        batch.find(["d"])
-    with pytest.raises(UsageMistake, match="empty"):  # and not the current folder, as from "$UNSET"
-        batch.find([""])
+    with pytest.raises(InvalidRequest, match="d: holds no pictures"):
+        find_inputs(["d"])
+    with pytest.raises(InvalidRequest, match="empty"):  # and not the current folder, as from "$UNSET"
+        find_inputs([""])
 
 
 def test_a_folder_that_cannot_be_read_fails_and_the_rest_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,7 +77,7 @@ def test_a_folder_that_cannot_be_read_fails_and_the_rest_is_done(monkeypatch: py
 
     monkeypatch.setattr(os, "scandir", scandir)
     done: list[str] = []
-    status = batch.run("x", batch.find(["d"]), lambda job: done.append(job.source) or {}, Console())
+    status = run_jobs("x", find_inputs(["d"]), lambda job: done.append(job.source) or {}, Console())
     assert (status, done) == (Status.FAILED, ["d/a.jpg"])
 
 
@@ -121,33 +120,33 @@ def test_results_in_an_input_folder_are_no_inputs_but_what_others_wrote_is() -> 
     ],
 )
 def test_targets_that_cannot_be(inputs: list[str], target: str, told: str) -> None:
-    with pytest.raises(UsageMistake) as caught:
+    with pytest.raises(InvalidRequest) as caught:
         planned(*inputs, target=target)
     assert told in str(caught.value)
 
 
 def refused(jobs: list[Job]) -> str:
-    with pytest.raises(UsageMistake) as caught:
-        batch.run("x", jobs, lambda job: pytest.fail("work was begun"), Console())
+    with pytest.raises(InvalidRequest) as caught:
+        run_jobs("x", jobs, lambda job: pytest.fail("work was begun"), Console())
     return str(caught.value)
 
 
 def test_a_network_is_one_job_called_after_it_whatever_files_are_there() -> None:
     files("alexnet/cat.jpg")
     Path("out").mkdir()
-    planned = {target: batch.over_network("alexnet", target, "-kernels.png") for target in (None, "out", "a.webp", "-")}
+    planned = {target: plan_network_job("alexnet", target, "-kernels.png") for target in (None, "out", "a.webp", "-")}
     assert {target: [(job.source, job.output) for job in jobs] for target, jobs in planned.items()} == {
         None: [("alexnet", "alexnet-kernels.png")], "out": [("alexnet", "out/alexnet-kernels.png")],
         "a.webp": [("alexnet", "a.webp")], "-": [("alexnet", "-")],
     }  # fmt: skip
-    assert batch.over_network("timm:resnet18.a1_in1k", None, "-k.png")[0].output == "timm-resnet18.a1_in1k-k.png"
-    with pytest.raises(UsageMistake, match="end the name in"):
-        batch.over_network("alexnet", "a.gif", "-kernels.png")
+    assert plan_network_job("timm:resnet18.a1_in1k", None, "-k.png")[0].output == "timm-resnet18.a1_in1k-k.png"
+    with pytest.raises(InvalidRequest, match="end the name in"):
+        plan_network_job("alexnet", "a.gif", "-kernels.png")
 
 
 def test_two_inputs_never_share_an_output() -> None:
     files("d1/x.jpg", "d2/x.jpg")
-    jobs = batch.plan(["d1", "d2"], "out/", "-occlude.png")
+    jobs = plan_jobs(["d1", "d2"], "out/", "-occlude.png")
     assert refused(jobs) == "d1/x.jpg and d2/x.jpg would both be written to out/x.jpg-occlude.png; run them apart"
     Path("b.png").symlink_to("a.png")
     assert "would both be written" in refused([Job("1.jpg", output="a.png"), Job("2.jpg", output="b.png")])
@@ -200,7 +199,7 @@ def line_of(job: Job) -> Line:
 def test_a_failure_is_told_with_its_file_and_the_rest_is_done(capsys: pytest.CaptureFixture[str]) -> None:
     names = ["bad.jpg", "a.jpg", "bug.jpg", "big.jpg", "b\n.jpg"]
     jobs = [Job(name, output=f"{name}.png") for name in names]
-    assert batch.run("x", jobs, line_of, Console()) == Status.FAILED
+    assert run_jobs("x", jobs, line_of, Console()) == Status.FAILED
     out, err = capsys.readouterr()
     assert out == ""
     assert err.splitlines() == [
@@ -214,7 +213,7 @@ def test_a_failure_is_told_with_its_file_and_the_rest_is_done(capsys: pytest.Cap
 
 def test_json_is_one_line_an_input_failures_too(capsys: pytest.CaptureFixture[str]) -> None:
     jobs = [Job(name, output=f"{name}.png") for name in ("a.jpg", "bad.jpg", "missed.jpg")]
-    assert batch.run("x", jobs, line_of, Console(quiet=True), lines=True, seed=7) == Status.FAILED
+    assert run_jobs("x", jobs, line_of, Console(quiet=True), lines=True, seed=7) == Status.FAILED
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [(line["input"], line["output"], line["status"], line["error"]) for line in lines] == [
         ("a.jpg", "a.jpg.png", "ok", None),
@@ -224,7 +223,7 @@ def test_json_is_one_line_an_input_failures_too(capsys: pytest.CaptureFixture[st
     assert {(line["schema"], line["command"], line["seed"]) for line in lines} == {("cnnviz/1", "x", 7)}
 
 
-@pytest.mark.parametrize("failure", [WeightsError("no weights\nput them there"), UsageMistake("no such class")])
+@pytest.mark.parametrize("failure", [WeightsError("no weights\nput them there"), InvalidRequest("no such class")])
 def test_what_would_fail_for_all_ends_the_run_and_every_input_has_its_line(
     failure: Exception, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -238,7 +237,7 @@ def test_what_would_fail_for_all_ends_the_run_and_every_input_has_its_line(
 
     jobs = [Job(name) for name in ("a.jpg", "b.jpg", "c.jpg")]
     with pytest.raises(type(failure)):
-        batch.run("x", jobs, one, Console(quiet=True), lines=True)
+        run_jobs("x", jobs, one, Console(quiet=True), lines=True)
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert begun == ["a.jpg", "b.jpg"]
     assert [(line["input"], line["status"], line["error"]) for line in lines] == [
@@ -250,7 +249,7 @@ def test_what_would_fail_for_all_ends_the_run_and_every_input_has_its_line(
     ("names", "status"), [(["a.jpg"], 0), (["a.jpg", "missed.jpg"], 4), (["missed.jpg", "bad.jpg", "a.jpg"], 1)]
 )
 def test_the_gravest_status_wins(names: list[str], status: int) -> None:
-    assert batch.run("x", [Job(name) for name in names], line_of, Console(quiet=True)) == status
+    assert run_jobs("x", [Job(name) for name in names], line_of, Console(quiet=True)) == status
 
 
 def test_a_reader_that_has_gone_ends_the_run() -> None:
@@ -258,7 +257,7 @@ def test_a_reader_that_has_gone_ends_the_run() -> None:
         raise BrokenPipeError
 
     with pytest.raises(BrokenPipeError):
-        batch.run("x", [Job("a.jpg"), Job("b.jpg")], one, Console())
+        run_jobs("x", [Job("a.jpg"), Job("b.jpg")], one, Console())
 
 
 def test_existing_files_of_others_are_kept_and_ours_replaced(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -283,6 +282,6 @@ def test_second_files_belong_to_the_same_inputs_also_when_earlier_results_lie_am
     write.write_picture(
         str(folder / "a-occlude.png"), np.zeros((2, 2, 3), np.uint8), {"recipe": 1, "command": "occlude"}
     )
-    jobs = batch.plan([str(folder)], str(folder), "-occlude.png")
-    both = batch.with_extra(jobs, f"{tmp_path}/raw/", "-occlude.npz", "--raw")
+    jobs = plan_jobs([str(folder)], str(folder), "-occlude.png")
+    both = add_second_file(jobs, f"{tmp_path}/raw/", "-occlude.npz", "--raw")
     assert [(Path(job.source).name, job.extra) for job in both] == [("a.jpg", f"{tmp_path}/raw/a-occlude.npz")]

@@ -10,8 +10,8 @@ import torchvision
 from torch import Tensor, nn
 
 from cnnviz import Network, fit, load_network, read_photo
-from cnnviz.attribution.backprop import attribution
-from cnnviz.errors import MethodError, UsageMistake
+from cnnviz.attribution.backprop import attribute
+from cnnviz.errors import InvalidRequest, MethodError
 from cnnviz.models.catalog import ATTRIBUTIONS
 from tests.conftest import PHOTOS
 
@@ -100,7 +100,7 @@ def test_every_method_has_its_closed_form_on_a_linear_network() -> None:
     wanted["guided-grad-cam"] = wanted["grad-cam"] * wanted["guided"]
     assert set(wanted) == set(ATTRIBUTIONS)
     for method, values in wanted.items():
-        found = attribution(network, x, method=method, targets=targets)
+        found = attribute(network, x, method=method, targets=targets)
         assert found.targets == (3, 1)
         assert near(found.maps, values), method
         assert found.signed or found.maps.min() >= 0
@@ -112,11 +112,11 @@ def test_every_method_has_its_closed_form_on_a_linear_network() -> None:
 def test_what_promises_to_be_complete_is(kind: type[nn.Module]) -> None:
     network, x = made(kind)
     wanted = network(x)[0, 2] - network(torch.zeros_like(x))[0, 2]
-    exact = attribution(network, x, method="deeplift", targets=[2])
+    exact = attribute(network, x, method="deeplift", targets=[2])
     assert abs(float(exact.maps.double().sum() - wanted)) < 1e-5 * abs(float(wanted))
-    many = attribution(network, x, method="integrated-gradients", targets=[2], steps=200)
+    many = attribute(network, x, method="integrated-gradients", targets=[2], steps=200)
     assert abs(float(many.maps.double().sum() - wanted)) < 1e-3 * float(many.maps.abs().sum())
-    few = attribution(network, x, method="integrated-gradients", targets=[2], steps=2)
+    few = attribute(network, x, method="integrated-gradients", targets=[2], steps=2)
     assert few.gaps[0] > many.gaps[0]
 
 
@@ -126,7 +126,7 @@ def test_what_promises_to_be_complete_is(kind: type[nn.Module]) -> None:
 )
 def test_captum_agrees_on_plain_modules(method: str, theirs: str) -> None:
     network, x = made(Rectified)
-    ours = attribution(network, x, method=method, targets=[4]).maps[0]
+    ours = attribute(network, x, method=method, targets=[4]).maps[0]
     normal, black = ((v - network.mean) / network.std for v in (x, torch.zeros_like(x)))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # captum tells of its hooks
@@ -144,19 +144,17 @@ def test_the_gradient_is_autograds_of_either_score() -> None:
         leaf = x.clone().requires_grad_()
         scores = network(leaf) if score == "logit" else network(leaf).softmax(1)
         slope = torch.autograd.grad(scores[0, 1], leaf)[0]
-        found = {
-            m: attribution(network, x, method=m, targets=[1], score=score) for m in ("gradient", "gradient-x-input")
-        }
+        found = {m: attribute(network, x, method=m, targets=[1], score=score) for m in ("gradient", "gradient-x-input")}
         assert near(found["gradient"].maps, slope.abs().amax(1))
         assert near(found["gradient-x-input"].maps, (slope * x).sum(1))
 
 
 def test_smoothgrad_without_noise_is_the_gradient_and_its_seed_is_its_own() -> None:
     network, x = made(Awkward)
-    plain = attribution(network, x, method="gradient").maps
-    assert near(attribution(network, x, method="smoothgrad", noise=0, samples=3).maps, plain)
+    plain = attribute(network, x, method="gradient").maps
+    assert near(attribute(network, x, method="smoothgrad", noise=0, samples=3).maps, plain)
     state = torch.random.get_rng_state()
-    one, again, other = (attribution(network, x, method="smoothgrad", seed=seed).maps for seed in (7, 7, 8))
+    one, again, other = (attribute(network, x, method="smoothgrad", seed=seed).maps for seed in (7, 7, 8))
     assert torch.equal(one, again)
     assert not torch.equal(one, other)
     assert torch.equal(torch.random.get_rng_state(), state)
@@ -165,8 +163,8 @@ def test_smoothgrad_without_noise_is_the_gradient_and_its_seed_is_its_own() -> N
 def test_smoothgrad_is_the_mean_gradient_of_noisy_inputs() -> None:
     network, x = made(Linear)
     square = Network.from_module(Squared(network.module), size=SIZE, mean=(0, 0, 0), std=(1, 1, 1))
-    noisy = attribution(square, x, method="smoothgrad", samples=400, noise=0.1).maps
-    plain = attribution(square, x, method="gradient").maps  # linear in the input, so the noise averages out
+    noisy = attribute(square, x, method="smoothgrad", samples=400, noise=0.1).maps
+    plain = attribute(square, x, method="gradient").maps  # linear in the input, so the noise averages out
     assert near(noisy, plain, 0.05)
 
 
@@ -192,7 +190,7 @@ def test_grad_cam_is_the_papers_on_the_bundled_network(layer: str) -> None:
     maps = kept[0]
     weights = torch.autograd.grad(logits[0, 967], maps)[0].mean((2, 3), keepdim=True)
     wanted = F.interpolate((weights * maps).sum(1, keepdim=True).relu(), network.size, mode="bilinear")[0]
-    found = attribution(network, x, method="grad-cam", layer=layer)
+    found = attribute(network, x, method="grad-cam", layer=layer)
     assert found.targets == (967,)
     assert near(found.maps, wanted.detach(), 1e-4)
 
@@ -204,14 +202,14 @@ def test_grad_cam_takes_a_layer_before_it_is_changed_in_place() -> None:
     y = y + network.module.conv2(y).clamp(0, 6) * 1.5
     logits = network.module.fc(network.module.conv3(y).clamp(0, 6).flatten(1))
     weights = torch.autograd.grad(logits[0, 3], maps)[0].mean((2, 3), keepdim=True)
-    found = attribution(network, x, method="grad-cam", layer="conv1", targets=[3])
+    found = attribute(network, x, method="grad-cam", layer="conv1", targets=[3])
     assert near(found.maps, (weights * maps).sum(1).relu().detach())
 
 
 def test_where_deeplift_does_not_add_up_it_is_refused() -> None:
     network, x = made(Gated)
     with pytest.raises(MethodError, match=r"deeplift is not right on network here: .* by \d+%"):
-        attribution(network, x, method="deeplift")
+        attribute(network, x, method="deeplift")
 
 
 @pytest.mark.slow
@@ -221,14 +219,14 @@ def test_deeplift_adds_up_where_captums_does_not(name: str) -> None:
     module = getattr(torchvision.models, name)(weights=None)
     network = Network.from_module(module, size=(128, 128), mean=(0.5,) * 3, std=(0.25,) * 3)
     x, _ = fit(read_photo(PHOTOS / "coffee.jpg"), network)
-    [gap] = attribution(network, x, method="deeplift").gaps
+    [gap] = attribute(network, x, method="deeplift").gaps
     assert gap < 1e-4
 
 
 @pytest.mark.parametrize("method", sorted(ATTRIBUTIONS))
 def test_a_black_photo_is_no_trouble(method: str) -> None:
     network, x = made(Awkward)
-    assert attribution(network, x * 0, method=method, targets=[1], steps=3, samples=2).maps.isfinite().all()
+    assert attribute(network, x * 0, method=method, targets=[1], steps=3, samples=2).maps.isfinite().all()
 
 
 @pytest.mark.parametrize(
@@ -246,11 +244,11 @@ def test_a_black_photo_is_no_trouble(method: str) -> None:
 )
 def test_wrong_words_are_told(words: dict, told: str) -> None:
     network, x = made(Awkward)
-    with pytest.raises(UsageMistake, match=told):
-        attribution(network, x, **words)
+    with pytest.raises(InvalidRequest, match=told):
+        attribute(network, x, **words)
 
 
 def test_what_guided_has_no_rule_for_is_named() -> None:
     network, x = made(Gated)
-    with pytest.raises(UsageMistake, match=r"guided has no rule for these layers of network: .*sigmoid"):
-        attribution(network, x, method="guided")
+    with pytest.raises(InvalidRequest, match=r"guided has no rule for these layers of network: .*sigmoid"):
+        attribute(network, x, method="guided")

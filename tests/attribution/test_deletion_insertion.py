@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from cnnviz.attribution.deletion_insertion import area, batch_size, faithfulness, moved, ranking
-from cnnviz.errors import MethodError, UsageMistake
+from cnnviz.attribution.deletion_insertion import auc, batch_size, deletion_insertion, pixel_order, shifted
+from cnnviz.errors import InvalidRequest, MethodError
 from cnnviz.models.network import Network
 
 SIZE = 12
@@ -24,7 +24,7 @@ def counting_network(weights: torch.Tensor) -> Network:
 
 def measure(network: Network, values: torch.Tensor, **options):
     settings = {"targets": [0] * len(values), "deleted": BLACK, "start": BLACK, "steps": 12, "randoms": 4} | options
-    return faithfulness(network, WHITE, values, **settings)
+    return deletion_insertion(network, WHITE, values, **settings)
 
 
 def test_curves_of_a_linear_network_are_known_exactly():
@@ -42,8 +42,8 @@ def test_a_perfect_map_beats_its_moved_self_and_that_beats_its_reverse():
     weights = torch.full((SIZE, SIZE), -0.02)
     weights[2:5, 2:5] = 0.5
     found = measure(counting_network(weights), torch.stack([weights, -weights]))
-    deletion, insertion = (area(found.shares, curves).tolist() for curves in (found.deletion, found.insertion))
-    chance = [float(area(found.shares, curves)[0].mean()) for curves in (found.random_deletion, found.random_insertion)]
+    deletion, insertion = (auc(found.shares, curves).tolist() for curves in (found.deletion, found.insertion))
+    chance = [float(auc(found.shares, curves)[0].mean()) for curves in (found.random_deletion, found.random_insertion)]
     assert deletion[0] < chance[0] < deletion[1]
     assert insertion[0] > chance[1] > insertion[1]
 
@@ -66,25 +66,25 @@ def test_each_map_answers_for_its_own_class():
 def test_areas_of_a_step_and_a_ramp():
     shares = torch.linspace(0, 1, 5, dtype=torch.float64)
     curves = torch.tensor([[1, 1, 0, 0, 0], [0, 0.25, 0.5, 0.75, 1], [1, 1, 1, 1, 1]], dtype=torch.float64)
-    assert area(shares, curves).tolist() == [0.375, 0.5, 1]
+    assert auc(shares, curves).tolist() == [0.375, 0.5, 1]
 
 
 def test_the_order_is_largest_first_equal_ones_row_by_row_and_unknown_ones_last():
     values = torch.tensor([[0.0, 5.0, torch.nan], [-3.0, 5.0, 0.0]])
-    assert ranking(values).tolist() == [[2, 0, 5], [4, 1, 3]]
+    assert pixel_order(values).tolist() == [[2, 0, 5], [4, 1, 3]]
 
 
 def test_a_moved_map_keeps_its_values_leaves_its_place_and_follows_the_seed():
     values = torch.zeros(20, 32)
     values[0, 0] = 1
-    shifts = moved(values, 50, 0).flatten(1).argmax(1)
+    shifts = shifted(values, 50, 0).flatten(1).argmax(1)
     rows, columns = shifts // 32, shifts % 32
     assert (rows.min() >= 5) & (rows.max() < 15)
     assert (columns.min() >= 8) & (columns.max() < 24)
     assert len(set(shifts.tolist())) > 20
-    assert torch.equal(moved(values, 2, 0), moved(values, 2, 0))
-    assert not torch.equal(moved(values, 2, 0), moved(values, 2, 1))
-    assert torch.equal(moved(values, 1, 0)[0].sort().values.sum(), values.sum())
+    assert torch.equal(shifted(values, 2, 0), shifted(values, 2, 0))
+    assert not torch.equal(shifted(values, 2, 0), shifted(values, 2, 1))
+    assert torch.equal(shifted(values, 1, 0)[0].sort().values.sum(), values.sum())
 
 
 def test_progress_reaches_the_end():
@@ -100,7 +100,7 @@ def test_progress_reaches_the_end():
      ({"targets": [0, 1]}, "for each of 2")],
 )  # fmt: skip
 def test_settings_that_cannot_be_are_refused(options, told):
-    with pytest.raises(UsageMistake, match=told):
+    with pytest.raises(InvalidRequest, match=told):
         measure(counting_network(torch.ones(SIZE, SIZE)), torch.rand(1, SIZE, SIZE), **options)
 
 

@@ -8,7 +8,7 @@ from torch import nn
 from cnnviz import load_network
 from cnnviz.attribution.occlusion import occlusion
 from cnnviz.attribution.occlusion_engines import batch_size
-from cnnviz.errors import MethodError, UsageMistake
+from cnnviz.errors import InvalidRequest, MethodError
 from cnnviz.models.network import Network
 
 
@@ -150,7 +150,7 @@ def test_progress_reaches_the_end_and_batches_depend_on_size_alone():
      {"engine": "magic"}, {"targets": [5]}, {"targets": [-1]}],
 )  # fmt: skip
 def test_wrong_usage_is_refused(wrong):
-    with pytest.raises(UsageMistake):
+    with pytest.raises(InvalidRequest):
         occlusion(small_network(), torch.rand(1, 3, 40, 52), **{"window": 32} | wrong)
 
 
@@ -160,7 +160,7 @@ def test_a_window_larger_than_this_input_is_a_failure_of_this_input():
 
 
 def test_several_inputs_and_broken_networks_are_refused():
-    with pytest.raises(UsageMistake, match="one input"):
+    with pytest.raises(InvalidRequest, match="one input"):
         occlusion(small_network(), torch.rand(2, 3, 40, 52))
     network = linear_network(8)
     network.module[1].weight.data[0, 0] = torch.nan
@@ -199,9 +199,9 @@ def test_what_was_stopped_goes_on_to_the_very_same_answers():
 
 
 def test_a_layer_that_is_not_there_or_gives_no_maps_is_refused():
-    with pytest.raises(UsageMistake, match="no layer"):
+    with pytest.raises(InvalidRequest, match="no layer"):
         occlusion(small_network(), torch.rand(1, 3, 40, 52), window=32, layer="conv9")
-    with pytest.raises(UsageMistake, match="no feature maps"):
+    with pytest.raises(InvalidRequest, match="no feature maps"):
         occlusion(small_network(), torch.rand(1, 3, 40, 52), window=32, layer="7")
 
 

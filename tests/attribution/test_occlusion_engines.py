@@ -8,9 +8,9 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
-from cnnviz.attribution.occlusion_engines import Answers, OnlyChanges, choose, collect
-from cnnviz.attribution.windows import Grid
-from cnnviz.errors import MethodError, UsageMistake
+from cnnviz.attribution.occlusion_engines import IncrementalEngine, OccludedLogits, choose_engine, occluded_logits
+from cnnviz.attribution.windows import WindowGrid
+from cnnviz.errors import InvalidRequest, MethodError
 from cnnviz.models.network import Network
 
 
@@ -39,9 +39,9 @@ def ask(kind, module, size=(120, 152), window=16, stride=12, layer=None):
     """Return an engine for a random picture, and its grid."""
     generator = torch.Generator().manual_seed(0)
     x, cover = (torch.rand(1, 3, *size, generator=generator) for _ in range(2))
-    grid = Grid.over(size, window, stride)
+    grid = WindowGrid.over(size, window, stride)
     network = module if isinstance(module, Network) else wrap(module, size)
-    return choose(kind, network, x, cover, grid, layer), grid
+    return choose_engine(kind, network, x, cover, grid, layer), grid
 
 
 def plain(size: tuple[int, int] = (120, 152)) -> Network:
@@ -63,7 +63,7 @@ def test_a_gate_over_whole_maps_is_named():
 
 
 def test_what_a_corner_rules_out_is_not_planned(monkeypatch):
-    monkeypatch.setattr(Grid, "zones", None)  # whoever plans fails
+    monkeypatch.setattr(WindowGrid, "zones", None)  # whoever plans fails
     torch.manual_seed(0)
     module = wrap(torchvision.models.efficientnet_b0(weights=None)).folded.module
     engine, _ = ask("auto", module, (224, 224), 32, 16)
@@ -123,8 +123,8 @@ def test_what_cannot_be_recorded_is_done_in_whole_passes(change):
     engine, grid = ask("auto", module)
     assert engine.name == "plain"
     assert "cannot be evaluated incrementally: " in engine.reason
-    answers = Answers.none(len(grid.positions), 5)
-    collect(engine, grid, answers)
+    answers = OccludedLogits.none(len(grid.positions), 5)
+    occluded_logits(engine, grid, answers)
     assert answers.done.all()
     with pytest.raises(MethodError, match=r"^mine: the network cannot be evaluated incrementally: .+") as told:
         ask("incremental", module)
@@ -158,7 +158,7 @@ def test_what_puts_the_batch_elsewhere_is_right_or_refused(name):
 def test_layers_without_maps_and_unknown_ones_are_refused(kind):
     for change in (lambda net, x: net.inner(x), lambda net, x: net.inner(net.pair(x)[0])):
         for layer in ("unused", "pair", "inner.7", "nowhere"):
-            with pytest.raises(UsageMistake, match=f"layer '?{layer}"):
+            with pytest.raises(InvalidRequest, match=f"layer '?{layer}"):
                 ask(kind, Wrapped(change), layer=layer)
 
 
@@ -167,8 +167,8 @@ def test_the_strongest_map_is_the_same_for_both_engines(layer):
     found = []
     for kind in ("plain", "incremental"):
         engine, grid = ask(kind, plain(), layer=layer)
-        answers = Answers.none(len(grid.positions), 5)
-        collect(engine, grid, answers)
+        answers = OccludedLogits.none(len(grid.positions), 5)
+        occluded_logits(engine, grid, answers)
         found.append((*engine.strongest, answers))
     (channel, shown, whole), (other, also, ours) = found
     assert channel == other
@@ -183,30 +183,30 @@ def test_weights_that_are_no_numbers_are_told():
     for kind in ("auto", "incremental", "plain"):
         engine, grid = ask(kind, network)
         with pytest.raises(MethodError, match="finite"):
-            collect(engine, grid, Answers.none(len(grid.positions), 5))
+            occluded_logits(engine, grid, OccludedLogits.none(len(grid.positions), 5))
 
 
 @pytest.mark.parametrize("kind", ["incremental", "plain"])
 def test_a_run_that_was_stopped_goes_on_bit_for_bit(kind):
     engine, grid = ask(kind, plain(), layer="2")
     engine.zones = [zone[start : start + 7] for zone in engine.zones for start in range(0, len(zone), 7)]
-    free = Answers.none(len(grid.positions), 5)
-    collect(engine, grid, free)
+    free = OccludedLogits.none(len(grid.positions), 5)
+    occluded_logits(engine, grid, free)
     assert free.done.all()
-    answers = Answers.none(len(grid.positions), 5)
+    answers = OccludedLogits.none(len(grid.positions), 5)
     for _ in range(4):  # each time an engine of its own, as in another process
         engine, _ = ask(kind, plain(), layer="2")
         engine.zones = [zone[start : start + 7] for zone in engine.zones for start in range(0, len(zone), 7)]
         left = [zone for zone in engine.zones if not answers.done[zone].all()]
         asked, told = answers.done.clone(), []
-        collect(
+        occluded_logits(
             engine, grid, answers, stop=lambda told=told: len(told) == 3, progress=lambda *s, told=told: told.append(s)
         )
         asked[list(chain(*left[:3]))] = True
         assert torch.equal(answers.done, asked)
         assert answers.logits[~asked].isnan().all()
         assert answers.totals[~asked].isnan().all()
-    collect(engine, grid, answers)
+    occluded_logits(engine, grid, answers)
     assert torch.equal(answers.logits, free.logits)
     assert torch.equal(answers.totals, free.totals)
 
@@ -231,10 +231,10 @@ class Cramped:
 def test_memory_errors_halve_batches(kind):
     engine, grid = ask(kind, plain())
     engine.zones = [list(chain(*engine.zones))]
-    free, short = (Answers.none(len(grid.positions), 5) for _ in range(2))
-    assert collect(engine, grid, free) == len(grid.positions)
+    free, short = (OccludedLogits.none(len(grid.positions), 5) for _ in range(2))
+    assert occluded_logits(engine, grid, free) == len(grid.positions)
     cramped, notes, told = Cramped(engine, 7), [], []
-    largest = collect(cramped, grid, short, note=notes.append, progress=lambda *state: told.append(state))
+    largest = occluded_logits(cramped, grid, short, note=notes.append, progress=lambda *state: told.append(state))
     assert len(notes) == 1
     assert largest == max(cramped.sizes)
     assert 3 < largest <= 7
@@ -242,7 +242,7 @@ def test_memory_errors_halve_batches(kind):
     assert told[-1] == (len(grid.positions), len(grid.positions))
     torch.testing.assert_close(short.logits, free.logits, rtol=1e-4, atol=1e-5)
     with pytest.raises(MemoryError):
-        collect(Cramped(engine, 0), grid, Answers.none(len(grid.positions), 5))
+        occluded_logits(Cramped(engine, 0), grid, OccludedLogits.none(len(grid.positions), 5))
 
 
 @pytest.fixture
@@ -254,7 +254,7 @@ def threads():
 
 
 def test_batches_side_by_side_give_the_same_bytes_in_any_order(threads, monkeypatch):
-    found, ends, real = [], [], OnlyChanges.__call__
+    found, ends, real = [], [], IncrementalEngine.__call__
 
     def slow(self, boxes):
         if self.side_by_side > 1 and boxes[0] == self.grid.boxes[self.zones[0][0]]:
@@ -263,15 +263,15 @@ def test_batches_side_by_side_give_the_same_bytes_in_any_order(threads, monkeypa
         ends.append(boxes)
         return out
 
-    monkeypatch.setattr(OnlyChanges, "__call__", slow)
+    monkeypatch.setattr(IncrementalEngine, "__call__", slow)
     for count in (1, 2, 2):
         threads(count)
         engine, grid = ask("incremental", plain(), layer="2")
         engine.zones = [zone[start : start + 9] for zone in engine.zones for start in range(0, len(zone), 9)]
         assert engine.side_by_side == count
-        answers, told = Answers.none(len(grid.positions), 5), []
+        answers, told = OccludedLogits.none(len(grid.positions), 5), []
         ends.clear()
-        collect(engine, grid, answers, progress=lambda done, _, told=told: told.append(done))
+        occluded_logits(engine, grid, answers, progress=lambda done, _, told=told: told.append(done))
         assert torch.get_num_threads() == count
         assert told == list(accumulate(map(len, engine.zones)))
         in_turn = [[grid.boxes[i] for i in zone] for zone in engine.zones]
@@ -302,8 +302,8 @@ class Alone(Cramped):
 def test_memory_for_one_batch_is_used_by_one_after_the_other(threads):
     threads(2)
     engine, grid = ask("incremental", plain())
-    alone, answers = Alone(engine, len(grid.positions)), Answers.none(len(grid.positions), 5)
-    assert collect(alone, grid, answers) == max(map(len, engine.zones))
+    alone, answers = Alone(engine, len(grid.positions)), OccludedLogits.none(len(grid.positions), 5)
+    assert occluded_logits(alone, grid, answers) == max(map(len, engine.zones))
     assert answers.done.all()
     assert 1 <= alone.together <= 2
 
@@ -313,14 +313,14 @@ def test_what_was_done_before_an_end_by_force_is_kept(threads, error):
     threads(2)
     engine, grid = ask("incremental", plain())
     engine.zones = [zone[start : start + 9] for zone in engine.zones for start in range(0, len(zone), 9)]
-    answers = Answers.none(len(grid.positions), 5)
+    answers = OccludedLogits.none(len(grid.positions), 5)
 
     def end(done: int, _: int) -> None:
         if done > 20:
             raise error
 
     with pytest.raises(error):
-        collect(engine, grid, answers, progress=end)
+        occluded_logits(engine, grid, answers, progress=end)
     assert answers.done.sum() == next(done for done in accumulate(map(len, engine.zones)) if done > 20)
     assert torch.get_num_threads() == 2
 
@@ -342,4 +342,4 @@ def test_an_error_that_is_no_lack_of_memory_is_not_hidden():
 
     engine, grid = ask("plain", plain())
     with pytest.raises(RuntimeError, match="something else"):
-        collect(Broken(engine, 1), grid, Answers.none(len(grid.positions), 5))
+        occluded_logits(Broken(engine, 1), grid, OccludedLogits.none(len(grid.positions), 5))

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from cnnviz.attribution.pointing_game import peak, pointing
-from cnnviz.errors import MethodError, UsageMistake
+from cnnviz.attribution.pointing_game import peak, pointing_game
+from cnnviz.errors import InvalidRequest, MethodError
 
 
 def delta(y: int, x: int) -> torch.Tensor:
@@ -19,7 +19,7 @@ MASK[10:20, 10:30] = True
 
 @pytest.mark.parametrize(("place", "distance"), [((15, 12), 0), ((10, 29), 0), ((20, 29), 1), ((23, 33), 32**0.5)])
 def test_a_point_hits_inside_and_within_the_tolerance(place, distance):
-    found = pointing(delta(*place), MASK, tolerance=1)
+    found = pointing_game(delta(*place), MASK, tolerance=1)
     assert found.peak == place
     assert found.distance == pytest.approx(distance)
     assert found.hit is (distance <= 1)
@@ -28,20 +28,20 @@ def test_a_point_hits_inside_and_within_the_tolerance(place, distance):
 
 
 def test_energy_of_a_flat_map_is_the_masks_share_and_negative_values_do_not_count():
-    assert pointing(torch.ones(40, 60), MASK).energy == pytest.approx(200 / 2400)
+    assert pointing_game(torch.ones(40, 60), MASK).energy == pytest.approx(200 / 2400)
     values = torch.full((40, 60), -1.0)
-    assert pointing(values, MASK).energy == 0
+    assert pointing_game(values, MASK).energy == 0
     values[15, 15], values[0, 0] = 3, 1
-    assert pointing(values, MASK).energy == pytest.approx(0.75)
+    assert pointing_game(values, MASK).energy == pytest.approx(0.75)
 
 
 def test_what_the_network_did_not_see_is_left_out():
     values = torch.ones(40, 60)
     values[:, 20:] = torch.nan
-    found = pointing(values, MASK)
+    found = pointing_game(values, MASK)
     assert found.covered == found.energy == pytest.approx(100 / 800)
     with pytest.raises(MethodError, match="nothing of what the network sees"):
-        pointing(torch.where(MASK, torch.nan, values), MASK)
+        pointing_game(torch.where(MASK, torch.nan, values), MASK)
 
 
 def test_the_peak_of_a_flat_top_is_its_middle():
@@ -54,5 +54,5 @@ def test_the_peak_of_a_flat_top_is_its_middle():
 
 
 def test_shapes_that_differ_are_refused():
-    with pytest.raises(UsageMistake):
-        pointing(torch.ones(3, 4), torch.ones(4, 3, dtype=torch.bool))
+    with pytest.raises(InvalidRequest):
+        pointing_game(torch.ones(3, 4), torch.ones(4, 3, dtype=torch.bool))

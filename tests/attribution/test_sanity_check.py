@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from cnnviz.attribution.sanity_check import cascade, randomization, spearman
-from cnnviz.errors import MethodError, UsageMistake
+from cnnviz.attribution.sanity_check import cascade, sanity_check, spearman
+from cnnviz.errors import InvalidRequest, MethodError
 from cnnviz.models.network import Network
 
 
@@ -45,13 +45,13 @@ def test_spearman_sees_order_alone_and_leaves_out_what_is_unknown():
 
 def test_a_map_of_the_input_never_changes_and_a_map_of_the_weights_does():
     edges, net = torch.rand(1, 8, 8), network()
-    same = randomization(net, lambda _: edges, edges)
+    same = sanity_check(net, lambda _: edges, edges)
     torch.testing.assert_close(same.signed, torch.ones(5, 1, dtype=torch.float64))
 
     def weights(of: Network) -> torch.Tensor:
         return of.module[1].weight.reshape(1, 24, 24)
 
-    found = randomization(net, weights, weights(net).clone())
+    found = sanity_check(net, weights, weights(net).clone())
     assert found.down_to == ("7", "4", "3", "1", "0")
     assert found.signed[:3].min() > 0.999
     assert (found.signed[3:].abs() < 0.3).all()
@@ -71,14 +71,14 @@ def test_each_stage_leaves_more_layers_shuffled_and_the_network_as_it_was():
 
     told: list[tuple[int, int]] = []
     for _ in range(2):
-        found = randomization(net, make, torch.rand(1, 1, 3), stages=3, progress=lambda *now: told.append(now))
+        found = sanity_check(net, make, torch.rand(1, 1, 3), stages=3, progress=lambda *now: told.append(now))
     assert [sum(not same for same in stage) for stage in seen[:3]] == [2, 6, 12]
     assert seen[:3] == seen[3:]
     assert told[:3] == [(1, 3), (2, 3), (3, 3)]
     assert found.absolute.shape == (3, 1)
     assert all(torch.equal(a, b) for a, b in zip(net.module.parameters(), before, strict=True))
-    other = randomization(net, lambda of: of.module[0].weight.reshape(1, 8, 27), torch.rand(1, 8, 27), seed=1)
-    again = randomization(net, lambda of: of.module[0].weight.reshape(1, 8, 27), torch.rand(1, 8, 27), seed=2)
+    other = sanity_check(net, lambda of: of.module[0].weight.reshape(1, 8, 27), torch.rand(1, 8, 27), seed=1)
+    again = sanity_check(net, lambda of: of.module[0].weight.reshape(1, 8, 27), torch.rand(1, 8, 27), seed=2)
     assert not torch.equal(other.signed, again.signed)
 
 
@@ -93,5 +93,5 @@ def test_the_parts_are_all_layers_from_the_last_to_the_first(stages, sizes):
 def test_a_network_without_parameters_and_no_stages_are_refused():
     with pytest.raises(MethodError, match="no parameters"):
         cascade(nn.Flatten(), 3)
-    with pytest.raises(UsageMistake, match="at least 1"):
-        randomization(network(), lambda _: torch.ones(1, 2, 2), torch.ones(1, 2, 2), stages=0)
+    with pytest.raises(InvalidRequest, match="at least 1"):
+        sanity_check(network(), lambda _: torch.ones(1, 2, 2), torch.ones(1, 2, 2), stages=0)

@@ -5,13 +5,13 @@ import itertools
 import pytest
 import torch
 
-from cnnviz.attribution.windows import Grid
+from cnnviz.attribution.windows import WindowGrid
 
 
 def test_positions_are_captums_or_overhang_evenly():
-    assert Grid.over((10, 10), 4, 3).positions == list(itertools.product((0, 3, 6), (0, 3, 6)))
-    assert Grid.over((11, 10), 4, 3).positions[-1] == (9, 6)  # the last one is cut off at the border
-    over = Grid.over((8, 8), 4, 2, "overhang").positions
+    assert WindowGrid.over((10, 10), 4, 3).positions == list(itertools.product((0, 3, 6), (0, 3, 6)))
+    assert WindowGrid.over((11, 10), 4, 3).positions[-1] == (9, 6)  # the last one is cut off at the border
+    over = WindowGrid.over((8, 8), 4, 2, "overhang").positions
     covers = torch.zeros(8, 8)
     for y, x in over:
         covers[max(y, 0) : y + 4, max(x, 0) : x + 4] += 1
@@ -21,7 +21,7 @@ def test_positions_are_captums_or_overhang_evenly():
 def test_mean_equals_the_loop():
     generator = torch.Generator().manual_seed(3)
     for border in ("inside", "overhang"):
-        grid = Grid.over((23, 31), 9, 4, border)
+        grid = WindowGrid.over((23, 31), 9, 4, border)
         drops = torch.rand(2, len(grid.positions), generator=generator)
         total, count = torch.zeros(2, 23, 31), torch.zeros(23, 31)
         for drop, (y, x) in zip(drops.T, grid.positions, strict=True):
@@ -35,7 +35,7 @@ def test_mean_equals_the_loop():
     ("size", "window", "stride"), [((224, 224), 16, 8), ((40, 52), 7, 5), ((9, 9), 9, 4), ((20, 90), 3, 6)]
 )
 def test_levels_and_zones_hold_every_position_once_and_begin_coarse(size, window, stride):
-    grid = Grid.over(size, window, stride)
+    grid = WindowGrid.over(size, window, stride)
     everything = list(range(len(grid.positions)))
     levels = grid.levels()
     assert sorted(itertools.chain(*levels)) == everything
@@ -48,7 +48,7 @@ def test_levels_and_zones_hold_every_position_once_and_begin_coarse(size, window
 
 
 def test_values_not_there_yet_are_left_out_of_the_mean_and_stood_in_for_by_the_nearest():
-    grid = Grid.over((12, 12), 4, 4)
+    grid = WindowGrid.over((12, 12), 4, 4)
     values = torch.full((1, 9), torch.nan)
     values[0, [0, 8]] = torch.tensor([1.0, 5.0])
     mean = grid.mean(values)[0]

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from cnnviz import load_network
-from cnnviz.errors import MethodError, UsageMistake
+from cnnviz.errors import InvalidRequest, MethodError
 from cnnviz.features.activations import activations
 from cnnviz.models.network import Network
 
@@ -74,12 +74,12 @@ class ChannelsLast(nn.Sequential):
 def test_what_cannot_be_drawn_is_told():
     network, x = small(), picture()
     for layer, told in (("4", "layer 4 gives no feature maps"), ("9", "small has no layer '9'")):
-        with pytest.raises(UsageMistake, match=told):
+        with pytest.raises(InvalidRequest, match=told):
             activations(network, x, layer=layer)
-    with pytest.raises(UsageMistake, match="one input at a time, not 2"):
+    with pytest.raises(InvalidRequest, match="one input at a time, not 2"):
         activations(network, x.expand(2, -1, -1, -1), layer="0")
     swapped = Network.from_module(ChannelsLast(nn.Conv2d(3, 6, 3), Last()), (9, 9), (0,) * 3, (1,) * 3)
-    with pytest.raises(UsageMistake, match="layer 1 gives its channels last"):
+    with pytest.raises(InvalidRequest, match="layer 1 gives its channels last"):
         activations(swapped, torch.rand(1, 3, 9, 9), layer="1")
     network.module[0].bias[1] = torch.inf
     with pytest.raises(MethodError, match="not finite numbers"):

@@ -10,9 +10,9 @@ import torchvision
 from torch import Tensor, nn
 
 from cnnviz import Network, fit, load_network, read_photo
-from cnnviz.errors import UsageMistake
+from cnnviz.errors import InvalidRequest
 from cnnviz.features.deconvnet import Deconvnet, deconvnet
-from cnnviz.graph.receptive_field import layers
+from cnnviz.graph.receptive_field import layer_table
 from tests.conftest import PHOTOS
 
 
@@ -58,7 +58,7 @@ def test_one_convolution_is_conv_transpose2d_of_the_seeded_map(two: tuple[Networ
 def test_it_is_linear_in_its_seed_and_zero_outside_the_receptive_field(two: tuple[Network, Tensor]) -> None:
     network, x = two
     seen = Deconvnet(network, x, "conv2")
-    field = {layer.name: layer for layer in layers(network.module, (17, 21))}["conv2"]
+    field = {layer.name: layer for layer in layer_table(network.module, (17, 21))}["conv2"]
     positive = (seen.maps > 0).nonzero().tolist()
     assert len(positive) > 20
     for channel, y, x_ in positive:
@@ -94,9 +94,9 @@ def test_the_strongest_maps_come_first_and_a_quiet_one_projects_nothing(two: tup
     ],
 )
 def test_wrong_words_are_told(two: tuple[Network, Tensor], words: dict, told: str) -> None:
-    with pytest.raises(UsageMistake, match=told):
+    with pytest.raises(InvalidRequest, match=told):
         deconvnet(*two, **words)
-    with pytest.raises(UsageMistake, match="takes one input"):
+    with pytest.raises(InvalidRequest, match="takes one input"):
         deconvnet(two[0], two[1].repeat(2, 1, 1, 1), layer="conv1", channel=0)
 
 
@@ -113,7 +113,7 @@ def test_a_network_without_a_rule_is_refused_by_name(name: str, kind: str) -> No
     network = wrap(getattr(torchvision.models, name)(weights=None), (224, 224))
     x, last = torch.rand(1, 3, 224, 224), list(network.layers())[-1]
     for method in ("deconvnet", "guided"):
-        with pytest.raises(UsageMistake, match=rf"{method} has no rule: .*{kind}.* and \d+ more; --rule gradient"):
+        with pytest.raises(InvalidRequest, match=rf"{method} has no rule: .*{kind}.* and \d+ more; --rule gradient"):
             deconvnet(network, x, layer=last, channel=0, method=method)
     rule = deconvnet(network, x, layer=last, channel=0, rule="gradient")
     assert rule.projection.isfinite().all()
@@ -160,6 +160,6 @@ def test_channels_last_are_refused() -> None:
         def forward(self, x: Tensor) -> Tensor:
             return self.last(self.conv(x).permute(0, 2, 3, 1)).mean((1, 2))
 
-    with pytest.raises(UsageMistake, match="channels last"):
+    with pytest.raises(InvalidRequest, match="channels last"):
         deconvnet(wrap(Last(), (9, 9)), torch.rand(1, 3, 9, 9), layer="last", channel=0)
     assert wrap(Last(), (9, 9)).map_layers((9, 9)) == ["conv"]

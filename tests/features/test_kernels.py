@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from cnnviz import load_network
-from cnnviz.errors import UsageMistake
+from cnnviz.errors import InvalidRequest
 from cnnviz.features.kernels import kernels
 from cnnviz.models.network import Network
 
@@ -78,17 +78,17 @@ def test_each_filter_has_its_own_scale_and_zero_stays():
 
 def test_layers_without_filters_are_told_apart():
     mine = network()
-    with pytest.raises(UsageMistake, match="layer head is a Linear, which has no filters of its own; name a convol"):
+    with pytest.raises(InvalidRequest, match="layer head is a Linear, which has no filters of its own; name a convol"):
         kernels(mine, layer="head")
-    with pytest.raises(UsageMistake, match="no layer 'frst'; did you mean first"):
+    with pytest.raises(InvalidRequest, match="no layer 'frst'; did you mean first"):
         kernels(mine, layer="frst")
     flat = Network.from_module(nn.Sequential(nn.Flatten(), nn.Linear(12, 2)), (2, 2), MEAN, STD, name="flat")
-    with pytest.raises(UsageMistake, match="flat has no convolution"):
+    with pytest.raises(InvalidRequest, match="flat has no convolution"):
         kernels(flat)
 
 
 def test_the_bundled_network():
     lite = load_network(device="cpu")
     torch.testing.assert_close(kernels(lite).weights, lite.module.conv_stem.weight / 0.5)
-    with pytest.raises(UsageMistake, match=r"blocks\.2 is a Sequential.*; in it are blocks\.2\.0\.conv_pw, "):
+    with pytest.raises(InvalidRequest, match=r"blocks\.2 is a Sequential.*; in it are blocks\.2\.0\.conv_pw, "):
         kernels(lite, layer="blocks.2")

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from cnnviz import Network
-from cnnviz.errors import MethodError, UsageMistake
-from cnnviz.features.top_activations import Strongest, strongest
+from cnnviz.errors import InvalidRequest, MethodError
+from cnnviz.features.top_activations import TopActivations, top_activations
 
 COUNT, TOP = 300, 9
 
@@ -60,7 +60,7 @@ def brute(network: Network, pictures: list[tuple[int, Tensor]]) -> list[list[tup
     return [[(n, place, -v) for c, v, n, place in rows if c == channel][:TOP] for channel in range(6)]
 
 
-def found(result: Strongest) -> list[list[tuple[int, tuple[int, int], float]]]:
+def found(result: TopActivations) -> list[list[tuple[int, tuple[int, int], float]]]:
     return [result.hits(channel) for channel in range(6)]
 
 
@@ -71,20 +71,20 @@ def test_it_equals_a_sort_of_everything_in_any_order(network, pictures, brute, o
         given.reverse()
     elif order == "shuffled":
         random.Random(3).shuffle(given)
-    result = strongest(network, given, layer="twice", top=TOP)
+    result = top_activations(network, given, layer="twice", top=TOP)
     assert result.done == COUNT
     assert found(result) == brute
 
 
 def test_stopped_and_gone_on_with_it_is_the_same(network, pictures, brute) -> None:
-    first = strongest(network, pictures, layer="twice", top=TOP, stop=lambda: True)
+    first = top_activations(network, pictures, layer="twice", top=TOP, stop=lambda: True)
     assert first.done == 4
-    assert found(strongest(network, pictures[4:], layer="twice", top=TOP, known=first)) == brute
+    assert found(top_activations(network, pictures[4:], layer="twice", top=TOP, known=first)) == brute
 
 
 def test_the_network_is_run_as_far_as_the_layer(network, pictures) -> None:
     before = network.module.rest_runs
-    strongest(network, pictures[:40], layer="stem", top=TOP)
+    top_activations(network, pictures[:40], layer="stem", top=TOP)
     assert network.module.rest_runs == before + 1  # the first pass finds out how often the layer is used
     assert not network.module.stem._forward_hooks
 
@@ -92,7 +92,7 @@ def test_the_network_is_run_as_far_as_the_layer(network, pictures) -> None:
 def test_fewer_pictures_than_places_and_pictures_of_several_sizes(network) -> None:
     sizes = [(17, 21), (17, 21), (31, 9)]
     few = [(i, torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(i))) for i, size in enumerate(sizes)]
-    result = strongest(network, few, layer="stem", top=TOP)
+    result = top_activations(network, few, layer="stem", top=TOP)
     for channel in range(6):
         hits = result.hits(channel)
         assert sorted(number for number, _, _ in hits) == [0, 1, 2]
@@ -104,18 +104,18 @@ def test_fewer_pictures_than_places_and_pictures_of_several_sizes(network) -> No
 
 
 def test_no_picture_no_result_and_no_such_layer(network, pictures) -> None:
-    assert strongest(network, [], layer="stem", top=1) is None
-    with pytest.raises(UsageMistake, match="has no layer 'stam'; did you mean"):
-        strongest(network, pictures, layer="stam", top=1)
-    with pytest.raises(UsageMistake, match="layer unused has no part in the answer"):
-        strongest(network, pictures, layer="unused", top=1)
+    assert top_activations(network, [], layer="stem", top=1) is None
+    with pytest.raises(InvalidRequest, match="has no layer 'stam'; did you mean"):
+        top_activations(network, pictures, layer="stam", top=1)
+    with pytest.raises(InvalidRequest, match="layer unused has no part in the answer"):
+        top_activations(network, pictures, layer="unused", top=1)
 
 
 def test_a_picture_that_the_network_cannot_take_is_told_and_the_others_go_on(network, pictures) -> None:
     given = [*pictures[:5], (400, torch.rand(1, 3, 2, 2)), *pictures[5:8]]
     told: list[int] = []
-    result = strongest(network, given, layer="stem", top=TOP, failed=lambda number, _: told.append(number))
+    result = top_activations(network, given, layer="stem", top=TOP, failed=lambda number, _: told.append(number))
     assert told == [400]
     assert result.done == 8
     with pytest.raises(MethodError, match="cannot take"):
-        strongest(network, given, layer="stem", top=TOP)
+        top_activations(network, given, layer="stem", top=TOP)

@@ -36,31 +36,31 @@ def test_enlarging_repeats_pixels_as_they_are(across):
 def test_what_is_too_large_becomes_means():
     values = np.arange(60, dtype=np.float32).reshape(6, 10)
     expected = values.reshape(2, 3, 10)[:, :, :9].reshape(2, 3, 3, 3).mean((1, 3))
-    small = grid.scaled(values, 3)
+    small = grid.enlarge_nearest(values, 3)
     assert small.shape == (2, 4)
     np.testing.assert_allclose(small[:, :3], expected)
     np.testing.assert_allclose(small[:, 3], values[:, 9].reshape(2, 3).mean(1))  # of what is left
-    assert np.array_equal(grid.scaled(values, 9), values)
+    assert np.array_equal(grid.enlarge_nearest(values, 9), values)
 
 
 def test_tiles_stand_row_by_row_and_words_do_not_touch_them():
     colours = [(200, 0, 0), (0, 200, 0), (0, 0, 200)]
     made = [grid.Tile(flat(*colour, high=40, wide=60), "12", "max 1") for colour in colours]
-    picture = grid.grid(made, 2, "title", "line")
+    picture = grid.draw_grid(made, 2, "title", "line")
     red, green, blue = (area(picture, colour) for colour in colours)
     assert [(place[2] - place[0], place[3] - place[1]) for place in (red, green, blue)] == [(40, 60)] * 3
     assert red[0] == green[0] < red[2] < blue[0]
     assert red[1] == blue[1] < red[3] < green[1]
-    bare = grid.grid([grid.Tile(tile.picture) for tile in made], 2, "title", "line")
+    bare = grid.draw_grid([grid.Tile(tile.picture) for tile in made], 2, "title", "line")
     assert len(bare) < len(picture)
 
 
 def test_a_bar_and_rows_stand_beside_the_tiles():
     made = [grid.Tile(flat(200, 0, 0, high=200, wide=60))]
     bar = grid.Bar(0.0, 2.0, "activation", "viridis")
-    picture = grid.grid(made, 1, "", "", rows=["row 7"], bar=bar)
+    picture = grid.draw_grid(made, 1, "", "", rows=["row 7"], bar=bar)
     top, left, bottom, right = area(picture, (200, 0, 0))
-    plain = grid.grid(made, 1, "", "")
+    plain = grid.draw_grid(made, 1, "", "")
     assert left > area(plain, (200, 0, 0))[1]
     viridis = overlay.colour_table("viridis")
     column = picture[top:bottom, right + 16]

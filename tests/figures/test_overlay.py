@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cnnviz.errors import UsageMistake
+from cnnviz.errors import InvalidRequest
 from cnnviz.figures import overlay
 from cnnviz.models.preprocess import Geometry
 
@@ -18,7 +18,7 @@ def whole(height: int, width: int, size: int = 8) -> Geometry:
 
 def test_red_supports_blue_opposes_and_zero_is_the_grey_photo():
     flat = np.full((1, 3, 3), 100, np.uint8)
-    red, zero, blue = overlay.overlay(flat, np.array([[1.0, 0.0, -1.0]], np.float32), 1.0)[0].astype(int)
+    red, zero, blue = overlay.draw_overlay(flat, np.array([[1.0, 0.0, -1.0]], np.float32), 1.0)[0].astype(int)
     assert red[0] > red[1] + 40
     assert red[0] > red[2] + 30
     assert blue[2] > blue[0] + 40
@@ -27,7 +27,7 @@ def test_red_supports_blue_opposes_and_zero_is_the_grey_photo():
 
 def test_the_unseen_part_is_darker_than_the_seen():
     flat = np.full((1, 2, 3), 200, np.uint8)
-    unseen, seen = overlay.overlay(flat, np.array([[np.nan, 0.0]], np.float32), 1.0)[0].astype(int)
+    unseen, seen = overlay.draw_overlay(flat, np.array([[np.nan, 0.0]], np.float32), 1.0)[0].astype(int)
     assert unseen.max() < seen.min() - 50
 
 
@@ -38,7 +38,7 @@ def test_colour_tables_have_their_known_ends():
     viridis = overlay.colour_table("viridis").astype(int)
     assert np.abs(viridis[0] - (68, 1, 84)).max() <= 2
     assert np.abs(viridis[255] - (253, 231, 37)).max() <= 2
-    with pytest.raises(UsageMistake, match="no colour map"):
+    with pytest.raises(InvalidRequest, match="no colour map"):
         overlay.colour_table("mauve")
 
 
@@ -46,32 +46,33 @@ def test_bare_is_the_overlay_at_the_photos_own_size_and_strips_leave_no_seam():
     picture = photo(600, 70)
     geometry = whole(600, 70)
     values = np.random.default_rng(1).standard_normal((8, 8)).astype(np.float32)
-    panel = overlay.Panel(values, "a")
-    bare = overlay.figure(picture, geometry, [panel], label="", colormap="signed", bare=True)
+    panel = overlay.MapPanel(values, "a")
+    bare = overlay.draw_figure(picture, geometry, [panel], label="", colormap="signed", bare=True)
     scale = overlay.common_scale([panel])
-    assert np.array_equal(bare, overlay.overlay(picture, geometry.to_photo(values), scale))
+    assert np.array_equal(bare, overlay.draw_overlay(picture, geometry.to_photo(values), scale))
 
 
 def test_panels_stand_side_by_side_on_one_scale():
     picture, geometry = photo(), whole(60, 90)
     weak, strong = (np.full((8, 8), v, np.float32) for v in (0.1, 1.0))
-    both = overlay.figure(
+    both = overlay.draw_figure(
         picture,
         geometry,
-        [overlay.Panel(weak, "w"), overlay.Panel(strong, "s")],
+        [overlay.MapPanel(weak, "w"), overlay.MapPanel(strong, "s")],
         label="",
         colormap="signed",
         bare=True,
     )
     assert both.shape == (60, 180, 3)
-    assert np.array_equal(both[:, 90:], overlay.overlay(picture, np.full((60, 90), 1.0, np.float32), 1.0))
-    assert np.array_equal(both[:, :90], overlay.overlay(picture, np.full((60, 90), 0.1, np.float32), 1.0))
+    assert np.array_equal(both[:, 90:], overlay.draw_overlay(picture, np.full((60, 90), 1.0, np.float32), 1.0))
+    assert np.array_equal(both[:, :90], overlay.draw_overlay(picture, np.full((60, 90), 0.1, np.float32), 1.0))
 
 
 def test_a_figure_has_ink_for_its_captions_and_a_bar():
     values = np.linspace(-1, 1, 64, dtype=np.float32).reshape(8, 8)
     make = [
-        overlay.figure(photo(), whole(60, 90), [overlay.Panel(values, title, "below")], label=label, colormap="signed",
+        overlay.draw_figure(photo(), whole(60, 90), [overlay.MapPanel(values, title, "below")], label=label,
+        colormap="signed",
                       bare=False)
         for title, label in (("", ""), ("a title", ""), ("", "drop"))
     ]  # fmt: skip
@@ -83,21 +84,21 @@ def test_a_figure_has_ink_for_its_captions_and_a_bar():
 
 def test_long_titles_stay_within_their_panel():
     values = np.ones((8, 8), np.float32)
-    panels = [overlay.Panel(values, "x" * 400), overlay.Panel(values, "")]
-    picture = overlay.figure(photo(), whole(60, 90), panels, label="", colormap="signed", bare=False)
-    alone = overlay.figure(photo(), whole(60, 90), [panels[1]] * 2, label="", colormap="signed", bare=False)
+    panels = [overlay.MapPanel(values, "x" * 400), overlay.MapPanel(values, "")]
+    picture = overlay.draw_figure(photo(), whole(60, 90), panels, label="", colormap="signed", bare=False)
+    alone = overlay.draw_figure(photo(), whole(60, 90), [panels[1]] * 2, label="", colormap="signed", bare=False)
     right = picture.shape[1] // 2
     assert np.array_equal(picture[:, right:], alone[:, right:])
 
 
 def test_an_empty_map_does_not_divide_by_zero():
     zeros = np.zeros((8, 8), np.float32)
-    picture = overlay.figure(
-        photo(), whole(60, 90), [overlay.Panel(zeros, "z")], label="", colormap="signed", bare=True
+    picture = overlay.draw_figure(
+        photo(), whole(60, 90), [overlay.MapPanel(zeros, "z")], label="", colormap="signed", bare=True
     )
     assert picture.shape == (60, 90, 3)
     nothing = np.full((8, 8), np.nan, np.float32)
-    assert overlay.common_scale([overlay.Panel(nothing, "n")]) > 0
+    assert overlay.common_scale([overlay.MapPanel(nothing, "n")]) > 0
 
 
 def test_marks_are_drawn_on_their_own_panel_at_their_place():
@@ -105,8 +106,8 @@ def test_marks_are_drawn_on_their_own_panel_at_their_place():
     outline = np.zeros((50, 60), bool)
     outline[10:40, 20:50] = True
     flat = np.zeros((8, 8), np.float32)
-    panels = [overlay.Panel(flat, "", "", overlay.Marks((0.25, 0.75), outline)), overlay.Panel(flat, "")]
-    marked = overlay.figure(picture, geometry, panels, label="", colormap="signed", bare=True)
+    panels = [overlay.MapPanel(flat, "", "", overlay.Marks((0.25, 0.75), outline)), overlay.MapPanel(flat, "")]
+    marked = overlay.draw_figure(picture, geometry, panels, label="", colormap="signed", bare=True)
     assert np.ptp(marked[:, 600:]) == 0
     rows, columns = (marked[:, :600].min(2) == 255).nonzero()
     assert (rows.min(), rows.max(), columns.min(), columns.max()) == (100, 399, 200, 499)
@@ -116,25 +117,27 @@ def test_marks_are_drawn_on_their_own_panel_at_their_place():
 
 def test_a_scale_from_zero_uses_the_whole_colour_map_and_a_veil_makes_the_photo_pale():
     flat, zero, one = np.full((1, 1, 3), 100, np.uint8), np.zeros((1, 1), np.float32), np.ones((1, 1), np.float32)
-    low, middle = (overlay.overlay(flat, zero, 1.0, "viridis", low)[0, 0].astype(int) for low in (0, -1))
+    low, middle = (overlay.draw_overlay(flat, zero, 1.0, "viridis", low)[0, 0].astype(int) for low in (0, -1))
     assert np.abs(low - middle).max() > 40
-    assert np.array_equal(overlay.overlay(flat, one, 1.0, "viridis", 0), overlay.overlay(flat, one, 1.0, "viridis"))
-    assert overlay.overlay(flat, zero, 1.0, veil=0.5).min() > overlay.overlay(flat, zero, 1.0).max() + 40
+    assert np.array_equal(
+        overlay.draw_overlay(flat, one, 1.0, "viridis", 0), overlay.draw_overlay(flat, one, 1.0, "viridis")
+    )
+    assert overlay.draw_overlay(flat, zero, 1.0, veil=0.5).min() > overlay.draw_overlay(flat, zero, 1.0).max() + 40
 
 
 def test_the_end_of_a_scale_is_set_by_no_lone_pixel():
     values = np.ones((100, 100), np.float32)
     values[0, 0], values[0, 1] = -1000, np.nan
-    assert overlay.robust_end(values) == 1
-    assert overlay.robust_end(np.eye(30, dtype=np.float32)[:, :1] * 5) == pytest.approx(5, rel=0.5)
-    assert overlay.robust_end(np.zeros((3, 3), np.float32)) > 0
-    assert overlay.robust_end(np.full((3, 3), np.nan, np.float32)) > 0
+    assert overlay.percentile_scale(values) == 1
+    assert overlay.percentile_scale(np.eye(30, dtype=np.float32)[:, :1] * 5) == pytest.approx(5, rel=0.5)
+    assert overlay.percentile_scale(np.zeros((3, 3), np.float32)) > 0
+    assert overlay.percentile_scale(np.full((3, 3), np.nan, np.float32)) > 0
 
 
 def test_a_slide_has_one_height_and_rows_are_stacked():
-    picture, geometry = overlay.slide(photo(60, 90), whole(60, 90))
+    picture, geometry = overlay.at_figure_size(photo(60, 90), whole(60, 90))
     assert picture.shape == (480, 720, 3)
     assert geometry.photo == (480, 720)
-    both = overlay.stacked([np.zeros((2, 5, 3), np.uint8), np.zeros((3, 4, 3), np.uint8)])
+    both = overlay.stack([np.zeros((2, 5, 3), np.uint8), np.zeros((3, 4, 3), np.uint8)])
     assert both.shape == (5, 5, 3)
     assert both[2:, 4:].min() == 255

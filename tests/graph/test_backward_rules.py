@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cnnviz.graph.backward_rules import Method, UndefinedError, play
+from cnnviz.graph.backward_rules import Method, UndefinedError, replay
 from cnnviz.graph.tape import record
 
 METHODS: list[Method] = ["deconvnet", "guided", "gradient"]
@@ -20,7 +20,7 @@ def back(
 ) -> Tensor:
     """Return the signal at the input for a signal at the answer, by default a fixed random one."""
     tape = record(network, x, network, whole=True)
-    played = play(tape, tape.output, method, rule)
+    played = replay(tape, tape.output, method, rule)
     assert torch.equal(played.out, network(x))
     return played.back(seeded(*played.out.shape, seed=5) if signal is None else signal)
 
@@ -148,7 +148,7 @@ class Gated(nn.Module):
 def test_a_gate_is_a_constant_and_is_told(expand: bool) -> None:
     net, x, signal = Gated(expand), seeded(1, 3, 8, 8), seeded(1, 3, 6, 6, seed=1)
     tape = record(net, x, net, whole=True)
-    played = play(tape, tape.output, "deconvnet")
+    played = replay(tape, tape.output, "deconvnet")
     inner = net.conv(x)
     factor = F.silu(net.gate(inner.mean((2, 3), keepdim=True))).sigmoid()
     assert len(played.gates) == 1
@@ -159,7 +159,7 @@ def test_contrast_normalisation_is_passed_over_and_told() -> None:
     net = nn.Sequential(nn.Conv2d(3, 6, 3), nn.LocalResponseNorm(5)).double().requires_grad_(False)
     x, signal = seeded(1, 3, 8, 8), seeded(1, 6, 6, 6, seed=1)
     tape = record(net, x, net, whole=True)
-    played = play(tape, tape.output, "deconvnet")
+    played = replay(tape, tape.output, "deconvnet")
     assert played.skipped == ["1"]
     assert torch.allclose(played.back(signal), F.conv_transpose2d(signal, net[0].weight), rtol=1e-12)
 

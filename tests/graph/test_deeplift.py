@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cnnviz.graph.deeplift import differences
+from cnnviz.graph.deeplift import deeplift_rules
 from cnnviz.graph.tape import UntraceableError, record
 
 
@@ -13,7 +13,7 @@ def attributed(network, x: Tensor, black: Tensor) -> tuple[Tensor, Tensor, Tenso
     """Return the attribution of the answers' sum, and the answers for both."""
     tapes = [record(network, one, whole=True) for one in (x, black)]
     answers = [tape.clean[tape.output.index] for tape in tapes]
-    back = differences(*tapes, tapes[0].output)
+    back = deeplift_rules(*tapes, tapes[0].output)
     return back(torch.ones_like(answers[0])) * (x - black), *answers
 
 
@@ -32,7 +32,7 @@ def test_an_operator_place_by_place_gives_its_quotient(act) -> None:
 def test_where_nothing_differs_the_derivative_stands() -> None:
     x = seeded(1, 2, 3, 4, seed=0)
     tape = record(F.silu, x, whole=True)
-    found = differences(tape, tape, tape.output)(torch.ones_like(x))
+    found = deeplift_rules(tape, tape, tape.output)(torch.ones_like(x))
     leaf = x.clone().requires_grad_()
     torch.testing.assert_close(found, torch.autograd.grad(F.silu(leaf).sum(), leaf)[0])
 
@@ -44,7 +44,7 @@ def test_a_pool_gives_each_difference_to_one_place_by_a_part_of_its_own(pool) ->
     x, black = seeded(1, 3, 9, 8, seed=0), seeded(1, 3, 9, 8, seed=1)
     tapes = [record(pool, one, whole=True) for one in (x, black)]
     y, y0 = (tape.clean[tape.output.index] for tape in tapes)
-    back = differences(*tapes, tapes[0].output)
+    back = deeplift_rules(*tapes, tapes[0].output)
     torch.testing.assert_close((back(torch.ones_like(y)) * (x - black)).sum(), (y - y0).sum())
     for channel, row, column in [(0, 0, 0), (1, 1, 2), (2, 2, 1)]:
         signal = torch.zeros_like(y)

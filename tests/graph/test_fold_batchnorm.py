@@ -5,7 +5,7 @@ import torch
 import torchvision
 from torch import nn
 
-from cnnviz.graph.fold_batchnorm import fold, sole_readers
+from cnnviz.graph.fold_batchnorm import fold_batchnorm, single_consumers
 
 
 @pytest.mark.parametrize("name", ["resnet18", "mobilenet_v2", "densenet121", "googlenet", "shufflenet_v2_x0_5"])
@@ -18,7 +18,7 @@ def test_folding_leaves_the_answer_and_the_network(name):
             child.running_mean.normal_(0, 0.1)
             child.running_var.uniform_(0.5, 1.5)
     before = {key: value.clone() for key, value in module.state_dict().items()}
-    folded = fold(module)
+    folded = fold_batchnorm(module)
     norms = [sum(isinstance(m, nn.BatchNorm2d) for m in net.modules()) for net in (module, folded)]
     assert norms[1] < norms[0] * 0.6
     with torch.no_grad():
@@ -46,7 +46,7 @@ def test_folding_stops_where_it_would_be_wrong():
     module.norm.running_var.fill_(3)
     module.twice.running_mean.fill_(1)
     x = torch.rand(1, 3, 12, 12)
-    torch.testing.assert_close(fold(module)(x), module(x))
+    torch.testing.assert_close(fold_batchnorm(module)(x), module(x))
 
 
 def test_a_convolution_that_is_kept_gives_what_it_gave():
@@ -55,7 +55,7 @@ def test_a_convolution_that_is_kept_gives_what_it_gave():
     module[1].running_var.fill_(3)
     module[3].running_mean.fill_(1)
     x = torch.rand(1, 3, 8, 8)
-    kept = fold(module, keep=["2"])
+    kept = fold_batchnorm(module, keep=["2"])
     assert [type(child).__name__ for child in kept] == ["Conv2d", "Identity", "Conv2d", "BatchNorm2d"]
     torch.testing.assert_close(kept[:3](x), module[:3](x))
     torch.testing.assert_close(kept(x), module(x))
@@ -71,7 +71,7 @@ def test_a_network_that_cannot_be_traced_is_left_alone():
             return self.conv(x) if x.sum() > 0 else x
 
     module = Branching().eval()
-    assert fold(module) is module
+    assert fold_batchnorm(module) is module
 
 
 class Chain(nn.Module):
@@ -88,7 +88,7 @@ class Chain(nn.Module):
 
 
 def test_sole_readers_are_those_that_alone_read_what_is_made_once():
-    readers = sole_readers(Chain())
+    readers = single_consumers(Chain())
     assert {name: readers.get(name) for name in ("block.0", "b", "c", "twice", "end")} == {
         "block.0": "b", "b": "c", "c": None, "twice": None, "end": None
     }  # fmt: skip
@@ -96,7 +96,7 @@ def test_sole_readers_are_those_that_alone_read_what_is_made_once():
 
 @pytest.mark.parametrize(("keep", "read"), [("block", False), ("block.1", False), ("b", True), ("c", True)])
 def test_nothing_is_read_alone_past_a_layer_that_is_kept(keep, read):
-    assert ("block.0" in sole_readers(Chain(), [keep])) == read
+    assert ("block.0" in single_consumers(Chain(), [keep])) == read
 
 
 def test_a_network_that_fx_cannot_trace_has_no_pairs():
@@ -104,4 +104,4 @@ def test_a_network_that_fx_cannot_trace_has_no_pairs():
         def forward(self, x):
             return self.b(self.c(x)) if x.sum() > 0 else x
 
-    assert sole_readers(Branching()) == {}
+    assert single_consumers(Branching()) == {}

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 import torchvision
 from torch import Tensor, nn
 
-from cnnviz.graph.fold_batchnorm import fold
+from cnnviz.graph.fold_batchnorm import fold_batchnorm
 from cnnviz.graph.incremental import Incremental
 from cnnviz.graph.tape import UntraceableError
 
@@ -341,7 +341,7 @@ def family(name: str, size: tuple[int, int]) -> nn.Module:
         elif isinstance(child, (nn.Dropout, torchvision.ops.StochasticDepth)):
             child.p = 0.0
     module.train()(torch.rand(2, 3, *size, dtype=torch.float64))
-    return fold(module.eval())
+    return fold_batchnorm(module.eval())
 
 
 @pytest.mark.slow
@@ -486,7 +486,7 @@ def test_costs_from_one_walk_are_those_of_boxes_alone_until_a_map_is_whole():
 def test_recording_does_not_import_the_compiler():
     code = """
         import sys, torch
-        from cnnviz.graph import Incremental
+        from cnnviz.graph.incremental import Incremental
         module = torch.nn.Conv2d(3, 4, 3).requires_grad_(False)
         Incremental(lambda x: module(x).relu_().mean((2, 3)), torch.rand(1, 3, 9, 9), module)
         assert "torch._dynamo" not in sys.modules

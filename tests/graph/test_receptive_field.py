@@ -4,14 +4,14 @@ import pytest
 import torch
 from torch import nn
 
-from cnnviz.graph.backward_rules import play
-from cnnviz.graph.receptive_field import ALL, UNKNOWN, Layer, layers, watch
+from cnnviz.graph.backward_rules import replay
+from cnnviz.graph.receptive_field import ALL, UNKNOWN, LayerInfo, layer_table, record_shapes
 from cnnviz.graph.tape import record
-from cnnviz.models.loader import blank
+from cnnviz.models.loader import build_blank
 
 
-def fields(name: str, size: int = 224) -> dict[str, Layer]:
-    return {layer.name: layer for layer in layers(blank(name), (size, size))}
+def fields(name: str, size: int = 224) -> dict[str, LayerInfo]:
+    return {layer.name: layer for layer in layer_table(build_blank(name), (size, size))}
 
 
 KNOWN = [
@@ -49,10 +49,10 @@ def linear(module: nn.Module) -> nn.Module:
 
 @pytest.mark.parametrize(("model", "layer", "size"), KNOWN)
 def test_boxes_equal_the_support_of_the_gradient(model, layer, size):
-    module = linear(blank(model))
+    module = linear(build_blank(model))
     x = torch.ones(1, 3, 224, 224, dtype=torch.float64, requires_grad=True)
     tape = record(module, x, module, whole=True)
-    played = play(tape, tape.modules[layer], "gradient")
+    played = replay(tape, tape.modules[layer], "gradient")
     rows, columns = played.out.shape[-2:]
     boxes = fields(model)[layer]
     for place in ((rows // 2, columns // 3), (0, columns - 1), (rows - 1, 1)):
@@ -97,7 +97,7 @@ def test_fields_equal_the_support_of_the_gradient(layer):
     x = torch.zeros(1, 3, 96, 120, dtype=torch.float64, requires_grad=True)
     found: dict[str, torch.Tensor] = {}
     getattr(module, layer).register_forward_hook(lambda _m, _i, out: found.update(out=out))
-    with watch(x) as watched:
+    with record_shapes(x) as watched:
         module(x)
     out = found["out"]
     seen = watched.of(out)
@@ -122,7 +122,7 @@ def test_what_sees_everything_says_so():
 
 
 def test_layers_are_listed_in_the_order_they_answer_with_their_shapes():
-    found = layers(blank("alexnet"), (224, 224))
+    found = layer_table(build_blank("alexnet"), (224, 224))
     names = [layer.name for layer in found]
     assert names.index("features.0") < names.index("features.1") < names.index("classifier.6")
     shapes = {layer.name: layer.shape for layer in found}

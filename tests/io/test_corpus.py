@@ -4,13 +4,13 @@ import json
 import os
 from pathlib import Path
 
-import corpus
 import numpy as np
 import pytest
 import torch
 
 from cnnviz import fit, load_network, read_photo
-from cnnviz.errors import shown
+from cnnviz.errors import printable
+from tests.support import corpus
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,7 @@ def check(cases, ran, network):
     assert set(lines) == {str(case.path) for case in cases}
     assert len(ran.stdout.splitlines()) == len(lines)
     for case in cases:
-        said = [text for text in ran.errors if text.startswith(f"cnnviz: {shown(str(case.path))}: ")]
+        said = [text for text in ran.errors if text.startswith(f"cnnviz: {printable(str(case.path))}: ")]
         line = lines[str(case.path)]
         assert len(said) == (0 if case.good and not case.says else 1), (case, said)
         assert all(case.says in text for text in said)

@@ -5,13 +5,13 @@ import subprocess
 import sys
 import time
 
-import corpus
 import numpy as np
 import pytest
 from PIL import Image
 
-from cnnviz.errors import PhotoError, UsageMistake
-from cnnviz.io import photo as images
+from cnnviz.errors import InvalidRequest, PhotoError
+from cnnviz.io.photo import decode_photo, read_photo
+from tests.support import corpus
 
 FRAMES = {"moving.png": 3, "moving.webp": 3, "pages.tif": 3}
 
@@ -22,7 +22,7 @@ def cases(tmp_path_factory):
 
 
 def decode(picture, kind="PNG", **options):
-    return images.decode(corpus.encode(picture, kind), **options)
+    return decode_photo(corpus.encode(picture, kind), **options)
 
 
 # The corpus
@@ -32,7 +32,7 @@ def test_every_good_picture_is_read_right_and_a_person_is_told_what_is_odd(cases
     wrong = []
     for case in (case for case in cases if case.good):
         notes = []
-        photo = images.read(case.path, note=notes.append)
+        photo = read_photo(case.path, note=notes.append)
         assert photo.dtype == np.uint8
         assert photo.flags.writeable
         same = photo.shape == case.truth.shape
@@ -48,7 +48,7 @@ def test_every_bad_picture_is_refused_at_once_and_in_one_line(cases, capfd):
     for case in (case for case in cases if not case.good):
         start = time.monotonic()
         with pytest.raises(PhotoError) as caught:
-            images.read(case.path)
+            read_photo(case.path)
         text, seconds = str(caught.value), time.monotonic() - start
         if case.says not in text or not text.isprintable() or not text or seconds > 10:
             wrong.append((ascii(case.path.name), text, seconds))
@@ -67,11 +67,11 @@ def test_the_corpus_is_what_it_says(cases):
 @pytest.mark.parametrize("ending", corpus.whole_files())
 def test_a_file_cut_anywhere_is_refused_unless_no_pixel_is_lost(ending, capfd):
     data = corpus.whole_files()[ending]
-    whole, lost = images.decode(data), 0
+    whole, lost = decode_photo(data), 0
     places = {*range(24), *range(24, len(data), max(1, len(data) // 80)), *range(len(data) - 24, len(data))}
     for place in sorted(places):
         try:
-            assert np.array_equal(images.decode(data[:place]), whole), place
+            assert np.array_equal(decode_photo(data[:place]), whole), place
         except PhotoError:
             lost += 1
     assert lost >= len(places) - 24
@@ -88,7 +88,7 @@ def test_a_damaged_file_gives_a_photograph_or_a_photo_error(ending, capfd):
         for place in rng.integers(0, rng.choice([40, len(data)]), 3):
             damaged[place] = rng.choice([0, 1, 127, 255])
         try:
-            photo = images.decode(bytes(damaged), max_pixels=100_000)
+            photo = decode_photo(bytes(damaged), max_pixels=100_000)
             assert photo.ndim == 3
             assert photo.shape[0] * photo.shape[1] <= 100_000
         except PhotoError as error:
@@ -99,7 +99,7 @@ def test_a_damaged_file_gives_a_photograph_or_a_photo_error(ending, capfd):
 
 def test_decoding_does_not_need_what_was_opened_before():
     data = corpus.encode(corpus.smooth("alone"), "WEBP", lossless=True)
-    script = "import sys; from cnnviz import images; print(images.decode(sys.stdin.buffer.read()).shape)"
+    script = "import sys; from cnnviz.io import photo; print(photo.decode_photo(sys.stdin.buffer.read()).shape)"
     done = subprocess.run([sys.executable, "-c", script], input=data, capture_output=True, timeout=60, cwd="/")
     assert (done.stdout, done.stderr) == (b"(60, 84, 3)\n", b"")
 
@@ -121,16 +121,16 @@ def test_any_frame_can_be_chosen_without_a_note(cases, name):
     notes = []
     for number in range(FRAMES[name]):
         truth = corpus.smooth(f"{name} {number}" if number else name)
-        assert np.array_equal(images.read(path, frame=number, note=notes.append), truth)
+        assert np.array_equal(read_photo(path, frame=number, note=notes.append), truth)
     assert not notes
     with pytest.raises(PhotoError, match=r"has no frame 3 \(they count from 0\)"):
-        images.read(path, frame=3)
+        read_photo(path, frame=3)
 
 
 def test_the_second_frame_of_a_gif_and_of_a_stereo_photograph(cases):
     paths = {case.path.name: case.path for case in cases}
-    assert np.array_equal(images.read(paths["moving.gif"], frame=1), corpus.paletted("moving.gif 1")[1])
-    second = images.read(paths["stereo.jpg"], frame=1).astype(int)
+    assert np.array_equal(read_photo(paths["moving.gif"], frame=1), corpus.paletted("moving.gif 1")[1])
+    second = read_photo(paths["stereo.jpg"], frame=1).astype(int)
     assert np.abs(second - corpus.smooth("depth")).max() <= 90  # Pillow writes it with its own quality
     assert np.abs(second - corpus.smooth("depth")).mean() < 4
 
@@ -158,7 +158,7 @@ def test_what_is_clear_shows_the_background(name, colour):
 
 
 def test_a_colour_that_nobody_knows_is_wrong_usage():
-    with pytest.raises(UsageMistake, match="no colour is named 'blurple'"):
+    with pytest.raises(InvalidRequest, match="no colour is named 'blurple'"):
         decode(corpus.smooth("colour"), background="blurple")
 
 
@@ -174,9 +174,9 @@ def test_the_cap_holds_for_later_pages():
     pages = corpus.encode(
         corpus.smooth("small", 8, 8), "TIFF", save_all=True, append_images=[Image.fromarray(corpus.smooth("large"))]
     )
-    assert images.decode(pages, frame=1).shape == (60, 84, 3)
+    assert decode_photo(pages, frame=1).shape == (60, 84, 3)
     with pytest.raises(PhotoError, match="has more than 100 pixels"):
-        images.decode(pages, frame=1, max_pixels=100)
+        decode_photo(pages, frame=1, max_pixels=100)
 
 
 @pytest.mark.parametrize(("scans", "refused"), [(60, False), (120, True)])
@@ -186,6 +186,6 @@ def test_a_jpeg_of_very_many_scans_is_refused(scans, refused):
     many = data[:-2] + data[last:-2] * scans + data[-2:]
     if refused:
         with pytest.raises(PhotoError, match="has more than 100 scans"):
-            images.decode(many)
+            decode_photo(many)
     else:
-        assert images.decode(many).shape == (60, 84, 3)
+        assert decode_photo(many).shape == (60, 84, 3)

@@ -28,22 +28,24 @@ def with_text(path: Path, text: str) -> Path:
 @pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.JPEG", "a.webp"])
 def test_every_picture_format_carries_it_unchanged(name: str, tmp_path: Path) -> None:
     write.write_picture(str(tmp_path / name), np.zeros((4, 5, 3), np.uint8), RECIPE)
-    assert recipe.read(tmp_path / name) == RECIPE
+    assert recipe.read_recipe(tmp_path / name) == RECIPE
     with Image.open(tmp_path / name) as image:
         assert image.size == (5, 4)
 
 
 def test_arrays_carry_it_unchanged(tmp_path: Path) -> None:
     write.write_arrays(str(tmp_path / "a.npz"), {"maps": np.arange(3)}, RECIPE)
-    assert recipe.read(tmp_path / "a.npz") == RECIPE
+    assert recipe.read_recipe(tmp_path / "a.npz") == RECIPE
     with np.load(tmp_path / "a.npz") as arrays:
         assert arrays["maps"].tolist() == [0, 1, 2]
 
 
 def test_the_same_recipe_is_the_same_text() -> None:
-    assert recipe.dump({"b": 1, "a": "é"}) == recipe.dump({"a": "é", "b": 1}) == '{"a": "\\u00e9", "b": 1}'
+    assert (
+        recipe.dump_recipe({"b": 1, "a": "é"}) == recipe.dump_recipe({"a": "é", "b": 1}) == '{"a": "\\u00e9", "b": 1}'
+    )
     with pytest.raises(ValueError, match="not JSON compliant"):
-        recipe.dump({"p": float("nan")})
+        recipe.dump_recipe({"p": float("nan")})
 
 
 @pytest.mark.parametrize(
@@ -56,16 +58,16 @@ def test_the_same_recipe_is_the_same_text() -> None:
     ],
 )  # fmt: skip
 def test_what_is_no_recipe_is_none(text: str, tmp_path: Path) -> None:
-    assert recipe.read(with_text(tmp_path / "a.png", text)) is None
+    assert recipe.read_recipe(with_text(tmp_path / "a.png", text)) is None
     with pytest.raises(CnnvizError, match="holds no recipe"):
-        recipe.demand(tmp_path / "a.png")
+        recipe.read_required(tmp_path / "a.png")
 
 
 def test_a_recipe_longer_than_the_limit_is_none(tmp_path: Path) -> None:
     fits = json.dumps(RECIPE | {"long": ""})
     for spare, found in ((0, True), (1, False)):
         padded = json.dumps(RECIPE | {"long": "x" * (recipe.LIMIT - len(fits) + spare)})
-        assert (recipe.read(with_text(tmp_path / "a.png", padded)) is not None) is found
+        assert (recipe.read_recipe(with_text(tmp_path / "a.png", padded)) is not None) is found
 
 
 def test_arrays_that_unpack_to_more_than_any_recipe_are_not_unpacked(
@@ -77,11 +79,11 @@ def test_arrays_that_unpack_to_more_than_any_recipe_are_not_unpacked(
     assert path.stat().st_size < 1 << 20
     with monkeypatch.context() as patch:
         patch.setattr(np.lib.format, "read_array", lambda *_, **__: pytest.fail("it was unpacked"))
-        assert recipe.read(path) is None
+        assert recipe.read_recipe(path) is None
     np.savez(path, recipe=np.array({"a": 1}, dtype=object))  # pickled: never loaded
-    assert recipe.read(path) is None
+    assert recipe.read_recipe(path) is None
     path.write_bytes(b"PK\3\4 no archive")
-    assert recipe.read(path) is None
+    assert recipe.read_recipe(path) is None
 
 
 def test_pictures_without_one_folders_and_pipes_are_none(tmp_path: Path) -> None:
@@ -89,11 +91,11 @@ def test_pictures_without_one_folders_and_pipes_are_none(tmp_path: Path) -> None
     os.mkfifo(tmp_path / "pipe.png")
     (tmp_path / "text.png").write_text("no picture")
     for name in ("plain.png", "pipe.png", "text.png", "missing.png", ""):
-        assert recipe.read(tmp_path / name) is None
+        assert recipe.read_recipe(tmp_path / name) is None
     with pytest.raises(CnnvizError, match=r"missing\.png: no such file"):
-        recipe.demand(tmp_path / "missing.png")
+        recipe.read_required(tmp_path / "missing.png")
     with pytest.raises(CnnvizError, match=r"pipe\.png: is not a file"):
-        recipe.demand(tmp_path / "pipe.png")
+        recipe.read_required(tmp_path / "pipe.png")
 
 
 def test_a_picture_of_any_size_is_ours_without_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,5 +104,5 @@ def test_a_picture_of_any_size_is_ours_without_a_warning(tmp_path: Path, monkeyp
         monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            assert recipe.read(tmp_path / "a.png") == RECIPE
+            assert recipe.read_recipe(tmp_path / "a.png") == RECIPE
         assert limit == Image.MAX_IMAGE_PIXELS

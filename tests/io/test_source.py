@@ -6,13 +6,13 @@ import sys
 import threading
 from pathlib import Path
 
-import corpus
 import numpy as np
 import pytest
 
 from cnnviz.errors import PhotoError
 from cnnviz.io.header import may_be_picture
 from cnnviz.io.source import read_bytes
+from tests.support import corpus
 
 
 @pytest.fixture(scope="module")
@@ -129,13 +129,14 @@ def measure(*paths: Path) -> tuple[float, float, str]:
     """Return processor seconds, megabytes over a process that imports images, and what is said: the worst of all."""
     script = """
 import sys, time
-from cnnviz import images
+from cnnviz.errors import PhotoError
+from cnnviz.io.photo import read_photo
 def peak(): return int(next(line for line in open("/proc/self/status") if line.startswith("VmHWM")).split()[1]) / 1024
 base, said = peak(), "nothing"
 for path in sys.argv[1:]:
     start = time.process_time()
-    try: images.read(path)
-    except images.files.PhotoError as error: said = str(error)
+    try: read_photo(path)
+    except PhotoError as error: said = str(error)
     print(time.process_time() - start, peak() - base, said, sep="|")
 """
     done = subprocess.run([sys.executable, "-c", script, *paths], capture_output=True, text=True, timeout=120, cwd="/")

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cnnviz.io.photo import decode
-from cnnviz.io.stored_image import original
+from cnnviz.io.photo import decode_photo
+from cnnviz.io.stored_image import decode_stored
 from tests.support.corpus.files import swapped_profile
 
 DRAW = np.random.default_rng(0)
@@ -48,13 +48,13 @@ KINDS = {
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_other_values_are_the_photo_that_their_file_gives_back(kind):
-    found = original(KINDS[kind], background="teal")
-    assert np.array_equal(found.photo(found.values), decode(KINDS[kind], background="teal"))
+    found = decode_stored(KINDS[kind], background="teal")
+    assert np.array_equal(found.photo(found.values), decode_photo(KINDS[kind], background="teal"))
     moved = found.values ^ 1
     data = encoded(found.image(moved), **({"icc_profile": found.icc} if found.icc else {}))
-    assert np.array_equal(found.photo(moved), decode(data, background="teal"))
-    assert np.array_equal(found.photo(moved), decode(data, **found.reading))
-    again = original(data, **found.reading)
+    assert np.array_equal(found.photo(moved), decode_photo(data, background="teal"))
+    assert np.array_equal(found.photo(moved), decode_photo(data, **found.reading))
+    again = decode_stored(data, **found.reading)
     assert np.array_equal(again.values, moved)
     assert again.icc == found.icc
     assert (again.alpha is None) == (found.alpha is None)
@@ -63,7 +63,7 @@ def test_other_values_are_the_photo_that_their_file_gives_back(kind):
 
 @pytest.mark.parametrize("kind", ["rgb", "grey", "clear", "clear grey"])
 def test_slopes_go_back_by_the_transpose(kind):
-    found = original(KINDS[kind])
+    found = decode_stored(KINDS[kind])
     slope = DRAW.normal(size=(13, 17, 3)).astype(np.float32)
     low, high = np.full_like(found.values, 50), np.full_like(found.values, 250)
     there = ((found.photo(high).astype(float) - found.photo(low)) * slope).sum()
@@ -75,7 +75,7 @@ def test_slopes_go_back_by_the_transpose(kind):
 
 
 def test_a_file_of_its_own_is_read_however_large():
-    found = original(encoded(Image.fromarray(RGB)), max_pixels=13 * 17)
+    found = decode_stored(encoded(Image.fromarray(RGB)), max_pixels=13 * 17)
     assert found.reading == {"max_pixels": 13 * 17, "background": "#ffffff"}
 
 
@@ -83,9 +83,9 @@ def test_a_file_of_its_own_is_read_however_large():
 def test_sixteen_bits_become_eight_and_are_told(kind):
     notes: list[str] = []
     deep = cv2.imencode(kind, RGB[..., ::-1].astype(np.uint16) * 257)[1].tobytes()
-    assert np.array_equal(original(deep, note=notes.append).values, RGB)
+    assert np.array_equal(decode_stored(deep, note=notes.append).values, RGB)
     assert notes == ["its palette, its depth or its colours cannot be kept: it becomes RGB of 8 bits"]
-    original(cv2.imencode(kind, RGB)[1].tobytes(), note=notes.append)
+    decode_stored(cv2.imencode(kind, RGB)[1].tobytes(), note=notes.append)
     assert len(notes) == 1
 
 
@@ -96,7 +96,7 @@ def test_what_other_heads_say_of_depth_is_read():
         encoded(Image.fromarray(RGB), "JPEG2000", no_jp2=True),
         encoded(Image.fromarray(RGB), "AVIF"),
     ):
-        original(data, note=notes.append)
+        decode_stored(data, note=notes.append)
     assert notes == []
     deep = RGB.astype(np.uint16).repeat(4, 0).repeat(4, 1)
     boxed = cv2.imencode(".jp2", deep * 257)[1].tobytes()
@@ -106,5 +106,5 @@ def test_what_other_heads_say_of_depth_is_read():
         boxed.partition(b"jp2c")[2],  # the bare stream
         cv2.imencode(".avif", deep * 4, [cv2.IMWRITE_AVIF_DEPTH, 10])[1].tobytes(),
     ):
-        original(data, note=notes.append)
+        decode_stored(data, note=notes.append)
     assert len(notes) == 4

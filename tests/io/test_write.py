@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cnnviz.errors import OutputError, Terminated, UsageMistake
+from cnnviz.errors import InvalidRequest, OutputError, Terminated
 from cnnviz.io import write
 
 RECIPE = {"recipe": 1, "command": "occlude"}
@@ -45,14 +45,14 @@ def test_only_what_cnnviz_wrote_is_replaced_unless_asked(tmp_path: Path) -> None
     mine, other = tmp_path / "mine.png", tmp_path / "other.png"
     make(mine)
     Image.fromarray(PICTURE).save(other)
-    write.check(str(mine), overwrite=False)
-    write.check(str(other), overwrite=True)
-    write.check(str(tmp_path / "new.png"), overwrite=False)
+    write.check_output(str(mine), overwrite=False)
+    write.check_output(str(other), overwrite=True)
+    write.check_output(str(tmp_path / "new.png"), overwrite=False)
     with pytest.raises(OutputError, match=r"other\.png: exists and was not written by cnnviz; --overwrite replaces it"):
-        write.check(str(other), overwrite=False)
+        write.check_output(str(other), overwrite=False)
     (tmp_path / "link.png").symlink_to(other)
     with pytest.raises(OutputError, match="exists and was not written"):
-        write.check(str(tmp_path / "link.png"), overwrite=False)
+        write.check_output(str(tmp_path / "link.png"), overwrite=False)
 
 
 def test_a_device_a_pipe_a_socket_or_a_folder_is_never_replaced(tmp_path: Path) -> None:
@@ -63,7 +63,7 @@ def test_a_device_a_pipe_a_socket_or_a_folder_is_never_replaced(tmp_path: Path) 
         server.bind(os.path.relpath(tmp_path / "socket.png"))
         for name in ("pipe.png", "folder.png", "null.png", "socket.png"):
             with pytest.raises(OutputError, match="and is not replaced"):
-                write.check(str(tmp_path / name), overwrite=True)
+                write.check_output(str(tmp_path / name), overwrite=True)
 
 
 def test_places_that_cannot_be_written_are_told_before_any_work(tmp_path: Path) -> None:
@@ -74,7 +74,7 @@ def test_places_that_cannot_be_written_are_told_before_any_work(tmp_path: Path) 
         ("a" * 300 + ".png", "file name too long"),
     ):  # fmt: skip
         with pytest.raises(OutputError, match=told):
-            write.check(str(tmp_path / name), overwrite=True)
+            write.check_output(str(tmp_path / name), overwrite=True)
     with pytest.raises(OutputError, match="file exists"):
         write.make_folder(tmp_path / "file")
 
@@ -82,12 +82,13 @@ def test_places_that_cannot_be_written_are_told_before_any_work(tmp_path: Path) 
 def test_a_folder_without_the_right_to_write_is_told_before_any_work() -> None:
     code = """
 import os, sys
-from cnnviz import output
+from cnnviz.errors import OutputError
+from cnnviz.io.write import check_output
 if os.geteuid() == 0:  # root may write anywhere, so become somebody else
     os.setuid(65534)
 try:
-    output.check(sys.argv[1], overwrite=True)
-except output.OutputError as error:
+    check_output(sys.argv[1], overwrite=True)
+except OutputError as error:
     print(error)
 """
     with tempfile.TemporaryDirectory() as folder:  # pytest's own folders are closed to others
@@ -147,12 +148,12 @@ def test_the_ending_chooses_the_format() -> None:
     assert [write.picture_format(name) for name in ("a.PNG", "a.jpeg", "a.webp", "-", "/dev/stdout")] == [
         "PNG", "JPEG", "WEBP", "PNG", "PNG",
     ]  # fmt: skip
-    with pytest.raises(UsageMistake, match=r"a\.gif: write to a name that ends in \.png, \.jpg, \.jpeg, \.webp"):
+    with pytest.raises(InvalidRequest, match=r"a\.gif: write to a name that ends in \.png, \.jpg, \.jpeg, \.webp"):
         write.picture_format("a.gif")
 
 
 def test_standard_output_is_written_whole_through_a_slow_pipe() -> None:
-    code = "import sys; from cnnviz import output; output.write('-', lambda f: f.write(bytes(range(256)) * 10_000))"
+    code = "import sys; from cnnviz.io import write; write.write('-', lambda f: f.write(bytes(range(256)) * 10_000))"
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as process:
         assert process.stdout
         assert process.stdout.read() == bytes(range(256)) * 10_000

@@ -44,23 +44,23 @@ def test_the_bundled_digests_are_whole_and_agree_with_the_files_names():
 
 
 def test_parameters_of_the_bundled_networks():
-    from cnnviz.models.loader import blank
+    from cnnviz.models.loader import build_blank
 
     for entry in (*catalog.LITE, catalog.ZFNET):
-        count = sum(tensor.numel() for tensor in blank(entry.name).parameters())
+        count = sum(tensor.numel() for tensor in build_blank(entry.name).parameters())
         assert entry.parameters == pytest.approx(count / 1e6, abs=0.051), entry.name
 
 
 def test_find():
-    resnet, other = catalog.find("resnet50"), catalog.find("timm:resnet18.a1_in1k")
+    resnet, other = catalog.find_entry("resnet50"), catalog.find_entry("timm:resnet18.a1_in1k")
     assert resnet is not None
     assert resnet.file == "resnet50-11ad3fa6.pth"
     assert resnet.sha256 == "11ad3fa6"
     assert other is not None
     assert (other.source, other.url, other.extra) == ("timm", "", "timm")
-    assert catalog.find("timm:") is None
-    assert catalog.find("ResNet50") is None
-    assert catalog.find("") is None
+    assert catalog.find_entry("timm:") is None
+    assert catalog.find_entry("ResNet50") is None
+    assert catalog.find_entry("") is None
 
 
 @pytest.mark.parametrize(
@@ -83,8 +83,8 @@ def test_a_name_near_to_none_gets_the_hint():
 
 def test_table_and_weights_load_neither_torch_nor_numpy_nor_pillow():
     code = (
-        "import sys; from cnnviz import catalog, weights; e = catalog.entries(); catalog.imagenet_classes(); "
-        "[weights.place(entry) for entry in e.values()]; "
+        "import sys; from cnnviz.models import catalog, weights; e = catalog.entries(); catalog.imagenet_classes(); "
+        "[weights.weights_path(entry) for entry in e.values()]; "
         "print(sorted({'torch', 'numpy', 'PIL', 'torchvision', 'timm', 'click'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

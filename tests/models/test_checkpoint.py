@@ -29,7 +29,7 @@ def net(classes: int = 4) -> nn.Module:
 
 
 def blank(classes: int = 4) -> nn.Module:
-    with checkpoint.Hollow():
+    with checkpoint.WithoutInit():
         return net(classes)
 
 
@@ -74,18 +74,18 @@ class Malicious:
     ],
 )
 def test_a_state_dict_is_found_in_what_trainers_wrap_around_it(tmp_path: Path, state: dict[str, Tensor], wrap: Any):
-    assert same(checkpoint.read(saved(tmp_path / "a.pth", wrap(state))), state)
+    assert same(checkpoint.read_checkpoint(saved(tmp_path / "a.pth", wrap(state))), state)
 
 
 @pytest.mark.parametrize("name", ["a.safetensors", "A.SAFETENSORS"])
 def test_safetensors_are_read(tmp_path: Path, state: dict[str, Tensor], name: str):
     save_file(state, tmp_path / name)
-    assert same(checkpoint.read(tmp_path / name), state)
+    assert same(checkpoint.read_checkpoint(tmp_path / name), state)
 
 
 def test_the_old_format_of_torch_is_read(tmp_path: Path, state: dict[str, Tensor]):
     torch.save(state, tmp_path / "old.pth", _use_new_zipfile_serialization=False)
-    assert same(checkpoint.read(tmp_path / "old.pth"), state)
+    assert same(checkpoint.read_checkpoint(tmp_path / "old.pth"), state)
 
 
 @pytest.mark.parametrize("new_format", [True, False])
@@ -96,14 +96,14 @@ def test_pickled_code_is_refused_and_does_not_run(
     path = tmp_path / "evil.pth"
     torch.save(wrap(Malicious(), state), path, _use_new_zipfile_serialization=new_format)
     with pytest.raises(WeightsError, match=r"evil\.pth: holds more than tensors") as caught:
-        checkpoint.read(path)
+        checkpoint.read_checkpoint(path)
     assert TRIPPED == []
     assert "\n" not in str(caught.value)
 
 
 def test_a_whole_pickled_module_is_refused(tmp_path: Path):
     with pytest.raises(WeightsError, match="holds more than tensors"):
-        checkpoint.read(saved(tmp_path / "module.pth", net()))
+        checkpoint.read_checkpoint(saved(tmp_path / "module.pth", net()))
 
 
 @pytest.mark.parametrize("name", ["a.pth", "a.safetensors"])
@@ -121,7 +121,7 @@ def test_damaged_files_are_one_line(tmp_path: Path, state: dict[str, Tensor], na
     for data in damaged:
         path.write_bytes(data)
         with pytest.raises(WeightsError, match=rf"{name}: ") as caught:
-            checkpoint.read(path)
+            checkpoint.read_checkpoint(path)
         assert "\n" not in str(caught.value)
 
 
@@ -132,7 +132,7 @@ def test_no_damage_to_an_old_pickle_ends_otherwise(tmp_path: Path, state: dict[s
     for place in range(0, 400, 3):
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 0x15]) + whole[place + 1 :])
         with suppress(WeightsError):  # and nothing else
-            checkpoint.read(path)
+            checkpoint.read_checkpoint(path)
     assert TRIPPED == []
 
 
@@ -141,24 +141,24 @@ def test_no_damage_to_an_old_pickle_ends_otherwise(tmp_path: Path, state: dict[s
 )
 def test_what_is_no_state_dict_is_refused(tmp_path: Path, thing: Any, words: str):
     with pytest.raises(WeightsError, match=words):
-        checkpoint.read(saved(tmp_path / "a.pth", thing))
+        checkpoint.read_checkpoint(saved(tmp_path / "a.pth", thing))
 
 
 def test_a_missing_file_is_named(tmp_path: Path):
     with pytest.raises(WeightsError, match=r"gone\.pth: cannot be read as weights \(No such file"):
-        checkpoint.read(tmp_path / "gone.pth")
+        checkpoint.read_checkpoint(tmp_path / "gone.pth")
 
 
 def test_a_network_is_filled_whole(state: dict[str, Tensor]):
     module = blank()
-    checkpoint.fill(module, state, "a.pth")
+    checkpoint.load_state(module, state, "a.pth")
     assert same(dict(module.state_dict()), state)
 
 
 def test_half_precision_is_filled_as_float32(state: dict[str, Tensor]):
     module = blank()
     halves = {key: t.half() if t.is_floating_point() else t for key, t in state.items()}
-    checkpoint.fill(module, halves, "a.pth")
+    checkpoint.load_state(module, halves, "a.pth")
     assert module.get_parameter("fc.weight").dtype == torch.float32
     assert torch.equal(module.get_parameter("fc.weight"), halves["fc.weight"].float())
 
@@ -166,7 +166,7 @@ def test_half_precision_is_filled_as_float32(state: dict[str, Tensor]):
 def test_a_missing_count_of_batches_is_no_matter(state: dict[str, Tensor]):
     module = blank()
     del state["bn.num_batches_tracked"]
-    checkpoint.fill(module, state, "a.pth")
+    checkpoint.load_state(module, state, "a.pth")
     assert module.get_buffer("bn.num_batches_tracked") == 0
     assert torch.isfinite(module.eval()(torch.rand(1, 3, 6, 6))).all()
 
@@ -174,7 +174,7 @@ def test_a_missing_count_of_batches_is_no_matter(state: dict[str, Tensor]):
 def test_missing_and_unknown_keys_are_counted_and_three_are_named(state: dict[str, Tensor]):
     odd = {f"body.{key}": tensor for key, tensor in state.items()}
     with pytest.raises(WeightsError) as caught:
-        checkpoint.fill(blank(), odd, "odd.pth")
+        checkpoint.load_state(blank(), odd, "odd.pth")
     assert str(caught.value) == (
         "odd.pth does not fit the network: of 9 keys, 8 missing (conv.weight, conv.bias, bn.weight, …); "
         "9 unknown (body.conv.weight, body.conv.bias, body.bn.weight, …)"
@@ -184,22 +184,22 @@ def test_missing_and_unknown_keys_are_counted_and_three_are_named(state: dict[st
 def test_one_missing_key_is_not_filled_in_silently(state: dict[str, Tensor]):
     del state["conv.bias"]
     with pytest.raises(WeightsError, match=r"of 9 keys, 1 missing \(conv\.bias\)$"):
-        checkpoint.fill(blank(), state, "a.pth")
+        checkpoint.load_state(blank(), state, "a.pth")
 
 
 def test_another_shape_and_another_type_are_named(state: dict[str, Tensor]):
     with pytest.raises(WeightsError, match=r"2 of another shape \(fc\.weight, fc\.bias\)$"):
-        checkpoint.fill(blank(7), state, "a.pth")
+        checkpoint.load_state(blank(7), state, "a.pth")
     state["conv.weight"] = state["conv.weight"].to(torch.int8)
     with pytest.raises(WeightsError, match=r"1 of another type \(conv\.weight\)$"):
-        checkpoint.fill(blank(), state, "a.pth")
+        checkpoint.load_state(blank(), state, "a.pth")
 
 
 def test_a_tensor_that_no_file_holds_is_told(state: dict[str, Tensor]):
     module = blank()
     module.register_buffer("grid", torch.zeros(2, device="meta"), persistent=False)
     with pytest.raises(WeightsError, match=r"leaves .*grid unset"):
-        checkpoint.fill(module, state, "a.pth")
+        checkpoint.load_state(module, state, "a.pth")
 
 
 def test_the_number_of_classes_does_not_hang_on_the_order_of_the_keys(state: dict[str, Tensor]):

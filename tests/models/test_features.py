@@ -8,8 +8,8 @@ import torchvision
 from torch import nn
 
 from cnnviz import load_network
-from cnnviz.errors import MethodError, UsageMistake
-from cnnviz.models.features import LOGITS, Trunk
+from cnnviz.errors import InvalidRequest, MethodError
+from cnnviz.models.features import LOGITS, FeatureExtractor
 from cnnviz.models.network import Network
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -60,7 +60,7 @@ def slope(given: dict[str, torch.Tensor], weights: dict[str, torch.Tensor], x: t
     return torch.autograd.grad(total, x)[0].double()
 
 
-def distances(network: Network, trunk: Trunk, double: Network, x: torch.Tensor) -> dict[str, torch.Tensor]:
+def distances(network: Network, trunk: FeatureExtractor, double: Network, x: torch.Tensor) -> dict[str, torch.Tensor]:
     """How far the trunk's gradient and plain autograd's are from plain float64's, for the same random objective.
 
     Each time the share of values that are off by more than 1e-4 of the largest, and the relative distance of all.
@@ -90,7 +90,7 @@ def close(network: Network, layers: list[str], size: tuple[int, int]) -> None:
     torch.manual_seed(1)
     mean, std = network.mean.flatten().tolist(), network.std.flatten().tolist()
     trunk, double = (
-        Trunk(network, layers),
+        FeatureExtractor(network, layers),
         Network.from_module(deepcopy(network.module).double(), network.size, mean, std),
     )
     assert list(trunk(torch.rand(1, 3, *size))) == layers
@@ -99,7 +99,7 @@ def close(network: Network, layers: list[str], size: tuple[int, int]) -> None:
     for mine, autograd in zip(ours.median(0).values, theirs.median(0).values, strict=True):
         assert mine <= FACTOR * autograd
     assert (ours[:, 1] < 0.02).all()
-    exact = distances(double, Trunk(double, layers), double, torch.rand(1, 3, *size, dtype=torch.float64))
+    exact = distances(double, FeatureExtractor(double, layers), double, torch.rand(1, 3, *size, dtype=torch.float64))
     assert exact["trunk"][1] <= 1e-10
 
 
@@ -151,7 +151,7 @@ def test_a_layer_gives_what_it_gave_at_its_last_run_before_changes_in_place(laye
 
 
 def test_nothing_behind_the_last_layer_is_run():
-    trunk, whole = Trunk(small(), ["last"]), Trunk(small(), ["last", LOGITS])
+    trunk, whole = FeatureExtractor(small(), ["last"]), FeatureExtractor(small(), ["last", LOGITS])
     before = trunk._module.ran, whole._module.ran
     trunk(torch.rand(1, 3, 16, 16))
     whole(torch.rand(1, 3, 16, 16))
@@ -159,7 +159,7 @@ def test_nothing_behind_the_last_layer_is_run():
 
 
 def test_only_the_picture_gets_a_gradient():
-    trunk = Trunk(small(), ["last"])
+    trunk = FeatureExtractor(small(), ["last"])
     x = torch.rand(1, 3, 16, 16, requires_grad=True)
     trunk(x)["last"].sum().backward()
     assert x.grad is not None
@@ -169,15 +169,15 @@ def test_only_the_picture_gets_a_gradient():
 def test_the_networks_own_weights_stay():
     network = small()
     network.module.requires_grad_(True)
-    Trunk(network, ["last"])
+    FeatureExtractor(network, ["last"])
     assert all(weight.requires_grad for weight in network.module.parameters())
     assert network.module.conv.weight.is_contiguous()
 
 
 def test_what_cannot_be_is_refused():
-    with pytest.raises(UsageMistake, match=r"no layer 'lest'.*last"):
-        Trunk(small(), ["lest"])
-    with pytest.raises(UsageMistake, match="layer head of network gives no tensor"):
-        Trunk(small(), ["head"])
+    with pytest.raises(InvalidRequest, match=r"no layer 'lest'.*last"):
+        FeatureExtractor(small(), ["lest"])
+    with pytest.raises(InvalidRequest, match="layer head of network gives no tensor"):
+        FeatureExtractor(small(), ["head"])
     with pytest.raises(MethodError, match="cannot take 2x3 pixels"):
-        Trunk(small(), ["last"])(torch.rand(1, 3, 3, 2))
+        FeatureExtractor(small(), ["last"])(torch.rand(1, 3, 3, 2))

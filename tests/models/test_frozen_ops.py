@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from cnnviz.models.efficientnet_lite import SameConv2d
-from cnnviz.models.frozen_ops import FrozenConv2d, Overwriting, part, quicken
+from cnnviz.models.frozen_ops import FrozenConv2d, InplaceReLU6, fuse, unfuse
 
 CONVOLUTIONS = [
     nn.Conv2d(6, 8, 1),
@@ -44,7 +44,7 @@ def test_convolutions_and_their_derivatives_are_torchs(conv, size, dtype):
 
 def test_relu6_in_place_keeps_its_derivative():
     x = torch.linspace(-3, 9, 60).view(1, 3, 4, 5).requires_grad_()
-    mine = Overwriting()(x * 1)
+    mine = InplaceReLU6()(x * 1)
     torch.testing.assert_close(mine, x.clamp(0, 6))
     torch.testing.assert_close(torch.autograd.grad(mine.sum(), x)[0], ((x > 0) & (x < 6)).float())
 
@@ -71,9 +71,9 @@ def test_only_what_nobody_else_reads_is_overwritten_and_dense_filters_stay():
     torch.manual_seed(0)
     module = Forked().requires_grad_(False)
     plain = deepcopy(module)
-    quicken(module)
+    fuse(module)
     assert kinds(module) == kinds(plain) | {
-        "one": FrozenConv2d, "clip": Overwriting, "two": FrozenConv2d, "last": Overwriting
+        "one": FrozenConv2d, "clip": InplaceReLU6, "two": FrozenConv2d, "last": InplaceReLU6
     }  # fmt: skip
     x = 10 * torch.randn(2, 6, 9, 8, requires_grad=True)
     mine, theirs = module(x), plain(x)
@@ -90,11 +90,11 @@ def test_what_nobody_else_reads_is_one_operator_until_it_is_parted(dtype):
     plain, second = module.one(x), module.two(module.clip(module.one(x)))
     assert plain.min() < 0
     assert plain.max() > 6
-    quicken(module)
+    fuse(module)
     assert module.clip(module.one(x)) is x
     torch.testing.assert_close(module.two(x), second)
     whole = module(x)
-    part(module)
+    unfuse(module)
     torch.testing.assert_close(module.one(x), plain)
     torch.testing.assert_close(module(x), whole)
 
@@ -104,7 +104,7 @@ def test_a_layer_that_is_kept_gives_what_it_gave(name):
     module = Forked().requires_grad_(False)
     x = 10 * torch.randn(2, 6, 9, 8)
     plain = module.gap(module.one(x))
-    quicken(module, [name])
+    fuse(module, [name])
     torch.testing.assert_close(module.gap(module.one(x)), plain)
 
 
@@ -114,5 +114,5 @@ def test_large_maps_go_back_some_places_at_a_time(monkeypatch):
     x = 10 * torch.randn(2, 6, 9, 8, requires_grad=True)
     (wanted,) = torch.autograd.grad(module(x).square().sum(), x)
     monkeypatch.setattr("cnnviz.models.frozen_ops.STRIP", 8 * 10)
-    quicken(module)
+    fuse(module)
     torch.testing.assert_close(torch.autograd.grad(module(x).square().sum(), x)[0], wanted)

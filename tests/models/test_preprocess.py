@@ -4,7 +4,6 @@ import dataclasses
 import tracemalloc
 from fractions import Fraction
 
-import corpus
 import numpy as np
 import pytest
 import torch
@@ -16,6 +15,7 @@ from cnnviz import Network
 from cnnviz.errors import MethodError
 from cnnviz.models import preprocess
 from cnnviz.models.preprocess import Geometry, resampling
+from tests.support import corpus
 
 
 def network(size=(24, 24), resize=28, interpolation="bilinear", mean=(0.2, 0.4, 0.6)):

@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from cnnviz import load_network
-from cnnviz.errors import UsageMistake, WeightsError
+from cnnviz.errors import InvalidRequest, WeightsError
 
 NAME = "test_resnet.r160_in1k"  # timm's own network for tests: half a million parameters
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -174,5 +174,5 @@ def test_networks_without_weights_or_without_classes():
         load_network("timm:gcvit_tiny", device="cpu", offline=True)
     with pytest.raises(WeightsError, match="its weights are not on timm's hub\nname the file"):
         load_network("timm:botnet50ts_256", device="cpu", offline=True)
-    with pytest.raises(UsageMistake, match="is no classifier"):
+    with pytest.raises(InvalidRequest, match="is no classifier"):
         load_network("timm:vit_small_patch14_dinov2", device="cpu", offline=True)

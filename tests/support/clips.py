@@ -34,7 +34,7 @@ def frames(count: int = 6, size: tuple[int, int] = (48, 64), rate: Fraction = RA
 
 def write(path: Path, shown: Sequence[Frame] = (), rate: Fraction = RATE, **options: Any) -> Path:
     """Write a clip and return its path."""
-    writing.write(str(path), shown or frames(rate=rate), rate=rate, recipe=RECIPE, **options)
+    writing.write_clip(str(path), shown or frames(rate=rate), rate=rate, recipe=RECIPE, **options)
     return path
 
 

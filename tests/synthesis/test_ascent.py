@@ -34,13 +34,13 @@ def jitter(most: int) -> ascent.View:
 def test_a_linear_layer_is_climbed_along_its_weights():
     torch.manual_seed(0)
     conv = nn.Conv2d(3, 4, 1).requires_grad_(False)
-    gradient = ascent.whole(trunk_of(conv), Objective((objectives.channel("a", 2),)))
+    gradient = ascent.full_gradient(trunk_of(conv), Objective((objectives.channel("a", 2),)))
     grey = torch.full((1, 3, 5, 6), 0.5)
     values, slope = gradient(grey)
     assert torch.allclose(values, conv(grey)[:, 2].mean((1, 2)))
     weights = conv.weight[2, :, 0, 0]
     assert torch.allclose(slope, (weights / 30).view(1, 3, 1, 1).expand_as(slope))
-    done = ascent.climb(grey, gradient, plain, steps=3, generator=seeded())
+    done = ascent.ascend(grey, gradient, plain, steps=3, generator=seeded())
     length = weights.square().mean().sqrt()
     assert torch.allclose(done.picture - 0.5, (0.03 * weights / length).view(1, 3, 1, 1).expand_as(slope), atol=1e-6)
     assert done.done == 3
@@ -49,8 +49,8 @@ def test_a_linear_layer_is_climbed_along_its_weights():
 def test_the_picture_stays_between_black_and_white_and_the_start_is_left_alone():
     start = torch.rand(1, 3, 8, 8, generator=seeded())
     kept = start.clone()
-    gradient = ascent.whole(lambda x: {"a": x}, Objective((objectives.channel("a", 0),)))
-    end = ascent.climb(start, gradient, lambda _p, slope, _s: 100 * slope, steps=2, generator=seeded())
+    gradient = ascent.full_gradient(lambda x: {"a": x}, Objective((objectives.channel("a", 0),)))
+    end = ascent.ascend(start, gradient, lambda _p, slope, _s: 100 * slope, steps=2, generator=seeded())
     assert torch.equal(end.picture[:, 0], torch.ones(1, 8, 8))
     assert torch.equal(end.picture[:, 1:], kept[:, 1:])
     assert torch.equal(start, kept)
@@ -77,7 +77,7 @@ def test_the_gradient_comes_back_through_the_jitter():
         steps.append(slope)
         return 0 * slope
 
-    ascent.climb(start, gradient, rule, steps=5, generator=seeded(), view=jitter(4))
+    ascent.ascend(start, gradient, rule, steps=5, generator=seeded(), view=jitter(4))
     assert any(not torch.equal(picture, start) for picture in seen)
     for picture, slope in zip(seen, steps, strict=True):
         assert torch.equal(picture.flatten().sort()[0], start.flatten().sort()[0])
@@ -86,11 +86,11 @@ def test_the_gradient_comes_back_through_the_jitter():
 
 def test_one_seed_one_picture():
     conv = nn.Conv2d(3, 4, 3, padding=1).requires_grad_(False)
-    gradient = ascent.whole(trunk_of(conv), Objective((objectives.layer("a"),)))
+    gradient = ascent.full_gradient(trunk_of(conv), Objective((objectives.layer("a"),)))
     start = torch.rand(1, 3, 16, 16, generator=seeded())
 
     def end(seed):
-        return ascent.climb(start, gradient, plain, steps=4, generator=seeded(seed), view=jitter(5)).picture
+        return ascent.ascend(start, gradient, plain, steps=4, generator=seeded(seed), view=jitter(5)).picture
 
     assert torch.equal(end(0), end(0))
     assert not torch.equal(end(0), end(1))
@@ -99,8 +99,8 @@ def test_one_seed_one_picture():
 @pytest.mark.parametrize("after", [0, 2])
 def test_it_stops_when_asked_and_keeps_what_it_has(after):
     told = []
-    gradient = ascent.whole(lambda x: {"a": x}, Objective((objectives.channel("a", 0),)))
-    end = ascent.climb(
+    gradient = ascent.full_gradient(lambda x: {"a": x}, Objective((objectives.channel("a", 0),)))
+    end = ascent.ascend(
         torch.full((1, 3, 4, 4), 0.5), gradient, lambda _p, _g, _s: torch.full((1, 3, 4, 4), 0.1), steps=5,
         generator=seeded(), progress=lambda step, values, picture: told.append((step, float(values), picture)),
         stop=lambda: len(told) == after,
@@ -121,14 +121,14 @@ def test_jittered_in_place_or_not_is_the_view_and_leaves_the_picture(copied, mon
         return (x * weights).sum((1, 2, 3)), weights.expand_as(x).clone()
 
     before = picture.clone()
-    plain = [ascent.climb(picture, gradient, lambda _p, s, _d: 0.01 * s, steps=3, generator=seeded(2),
+    plain = [ascent.ascend(picture, gradient, lambda _p, s, _d: 0.01 * s, steps=3, generator=seeded(2),
                           view=jitter(4)).picture]  # fmt: skip
     assert torch.equal(picture, before)
-    rolled = ascent.jittered(gradient, 4, generator := seeded(2))
+    rolled = ascent.jitter_view(gradient, 4, generator := seeded(2))
     rolled(picture)
     assert torch.equal(picture, before)
     generator.manual_seed(2)
-    end = ascent.climb(picture, rolled, lambda _p, s, _d: 0.01 * s, steps=3, generator=generator, inplace=True)
+    end = ascent.ascend(picture, rolled, lambda _p, s, _d: 0.01 * s, steps=3, generator=generator, inplace=True)
     assert end.picture is picture
     assert torch.equal(end.picture, plain[0])
 
@@ -136,7 +136,7 @@ def test_jittered_in_place_or_not_is_the_view_and_leaves_the_picture(copied, mon
 @pytest.mark.parametrize("deviation", [0.3, 1.0, 6.0])
 def test_a_blur_is_a_gaussian_over_the_mirrored_picture(deviation):
     picture = torch.rand(2, 3, 23, 40, generator=seeded(), dtype=torch.float64)
-    seen = ascent.blurred(picture, deviation)
+    seen = ascent.blur_view(picture, deviation)
     reach = min(-int(-3 * deviation // 1), 22)
     y, x = (torch.arange(-reach, reach + 1, dtype=torch.float64),) * 2
     kernel = torch.exp(-(y[:, None] ** 2 + x**2) / (2 * deviation**2))

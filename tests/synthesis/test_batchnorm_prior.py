@@ -5,8 +5,8 @@ import torch
 from torch import nn
 
 from cnnviz import Network
-from cnnviz.models.features import LOGITS, Expected, Trunk
-from cnnviz.synthesis.batchnorm_prior import pulled, slope
+from cnnviz.models.features import LOGITS, BatchNormStatistics, FeatureExtractor
+from cnnviz.synthesis.batchnorm_prior import batchnorm_gradient, batchnorm_regularized
 
 
 def network(norms: bool = True) -> Network:
@@ -42,22 +42,22 @@ def test_the_slope_of_a_layer_is_the_gradient_of_its_distance():
     values = torch.randn(2, 5, 4, 6, dtype=torch.float64, requires_grad=True)
     mean, deviation = torch.randn(5).double(), torch.rand(5).double() + 0.01
     (wanted,) = torch.autograd.grad(distance(values, mean, deviation), values)
-    assert torch.allclose(slope(values.detach(), Expected(mean, deviation)), wanted, atol=1e-12)
+    assert torch.allclose(batchnorm_gradient(values.detach(), BatchNormStatistics(mean, deviation)), wanted, atol=1e-12)
 
 
 def test_nothing_pulls_where_the_statistics_are_those_expected():
     torch.manual_seed(1)
     values = torch.randn(1, 3, 20, 20, dtype=torch.float64)
     deviation = (values.var((0, 2, 3), correction=0) + 1e-6).sqrt()
-    assert slope(values, Expected(values.mean((0, 2, 3)), deviation)).abs().max() < 1e-12
+    assert batchnorm_gradient(values, BatchNormStatistics(values.mean((0, 2, 3)), deviation)).abs().max() < 1e-12
 
 
 def test_the_way_back_goes_up_the_logit_and_down_the_distance_folded_or_not():
     torch.manual_seed(2)
     ours = network()
     x = torch.rand(2, 3, 16, 16, dtype=torch.float64, requires_grad=True)
-    trunk = Trunk(ours, [LOGITS])
-    with pulled(trunk, 0.7):
+    trunk = FeatureExtractor(ours, [LOGITS])
+    with batchnorm_regularized(trunk, 0.7):
         (got,) = torch.autograd.grad(trunk(x)[LOGITS][:, 1].sum(), x)
     seen: list[tuple[nn.BatchNorm2d, torch.Tensor]] = []
     norms = [child for child in ours.module.modules() if isinstance(child, nn.BatchNorm2d)]
@@ -76,9 +76,9 @@ def test_the_way_back_goes_up_the_logit_and_down_the_distance_folded_or_not():
 
 
 def test_afterwards_nothing_pulls_any_more():
-    trunk, x = Trunk(network(), [LOGITS]), torch.rand(1, 3, 16, 16, dtype=torch.float64, requires_grad=True)
+    trunk, x = FeatureExtractor(network(), [LOGITS]), torch.rand(1, 3, 16, 16, dtype=torch.float64, requires_grad=True)
     (plain,) = torch.autograd.grad(trunk(x)[LOGITS].sum(), x)
-    with pulled(trunk, 5.0):
+    with batchnorm_regularized(trunk, 5.0):
         (other,) = torch.autograd.grad(trunk(x)[LOGITS].sum(), x)
     (again,) = torch.autograd.grad(trunk(x)[LOGITS].sum(), x)
     assert torch.equal(plain, again)
@@ -87,9 +87,9 @@ def test_afterwards_nothing_pulls_any_more():
 
 @pytest.mark.parametrize("weight", [0.0, 3.0])
 def test_a_network_without_normalisations_is_left_as_it_is(weight):
-    trunk = Trunk(network(norms=False), [LOGITS])
+    trunk = FeatureExtractor(network(norms=False), [LOGITS])
     x = torch.rand(1, 3, 16, 16, dtype=torch.float64, requires_grad=True)
-    with pulled(trunk, weight):
+    with batchnorm_regularized(trunk, weight):
         (got,) = torch.autograd.grad(trunk(x)[LOGITS].sum(), x)
     (plain,) = torch.autograd.grad(trunk(x)[LOGITS].sum(), x)
     assert torch.equal(got, plain)

@@ -4,13 +4,13 @@ import pytest
 import torch
 from torch import nn
 
-from cnnviz.errors import MethodError, UsageMistake
-from cnnviz.models.features import Trunk
+from cnnviz.errors import InvalidRequest, MethodError
+from cnnviz.models.features import FeatureExtractor
 from cnnviz.models.network import Network
-from cnnviz.synthesis.dream import dream, from_nothing, lay
-from cnnviz.synthesis.spec import Aim, objective
+from cnnviz.synthesis.dream import composite, dream, grey_noise
+from cnnviz.synthesis.spec import ObjectiveSpec, build_objective
 
-LAYER = Aim({"0": 1.0}, {}, {})
+LAYER = ObjectiveSpec({"0": 1.0}, {}, {})
 FLAT = {"steps": 3, "octaves": 1, "jitter": 0}
 
 
@@ -26,8 +26,8 @@ def photo() -> torch.Tensor:
     return torch.rand(1, 3, 96, 128, generator=torch.Generator().manual_seed(1)) / 2 + 0.25
 
 
-def aim(layers=(), channels=(), classes=(), **more) -> Aim:
-    return Aim(dict(layers), dict(channels), dict(classes), **more)
+def aim(layers=(), channels=(), classes=(), **more) -> ObjectiveSpec:
+    return ObjectiveSpec(dict(layers), dict(channels), dict(classes), **more)
 
 
 def test_octaves_grow_to_the_photo_and_steps_are_told(network, photo):
@@ -42,7 +42,7 @@ def test_octaves_grow_to_the_photo_and_steps_are_told(network, photo):
 
 
 def test_it_climbs(network, photo):
-    trunk = Trunk(network, ["0"])
+    trunk = FeatureExtractor(network, ["0"])
     before, after = (float(trunk(x)["0"].square().mean()) for x in (photo, dream(network, photo, aim=LAYER).picture))
     assert after > 2 * before
 
@@ -71,10 +71,10 @@ def test_a_mask_keeps_what_is_outside_to_the_bit(network, photo):
 def test_laying_on_blends_by_strength_mask_and_brightness():
     base, dreamt = torch.full((1, 3, 2, 2), 0.5), torch.zeros(1, 3, 2, 2)
     dreamt[:, 0] = 0.2  # redder
-    assert torch.allclose(lay(base, dreamt, 0.5, False, None)[:, 0], torch.tensor(0.6))
-    half = lay(base, dreamt, 1, False, torch.tensor([[[[0.0, 0.5], [1.0, 1.0]]]]))
+    assert torch.allclose(composite(base, dreamt, 0.5, False, None)[:, 0], torch.tensor(0.6))
+    half = composite(base, dreamt, 1, False, torch.tensor([[[[0.0, 0.5], [1.0, 1.0]]]]))
     assert torch.allclose(half[0, 0], torch.tensor([[0.5, 0.6], [0.7, 0.7]]))
-    grey = lay(base, dreamt, 1, True, None)
+    grey = composite(base, dreamt, 1, True, None)
     assert torch.allclose(grey, torch.tensor(0.5 + 0.299 * 0.2))
 
 
@@ -98,12 +98,12 @@ def test_stopped_in_an_octave_it_gives_what_there_is_at_full_size(network, photo
 
 def test_several_terms_share_the_step_by_their_weights(network, photo):
     both = aim({"0": 1.0}, {("2", 1): 2.0}, {3: 0.5})
-    trunk = Trunk(network, both.names)
-    terms = objective(trunk, both, photo).terms
+    trunk = FeatureExtractor(network, both.names)
+    terms = build_objective(trunk, both, photo).terms
     slopes = []
     for term in terms:
         x = photo.clone().requires_grad_()
-        values = type(objective(trunk, both, photo))((term,))(trunk(x))
+        values = type(build_objective(trunk, both, photo))((term,))(trunk(x))
         slopes.append(torch.autograd.grad(values.sum(), x)[0].square().mean().sqrt())
     assert torch.allclose(torch.stack(slopes), torch.tensor([1.0, 2.0, 0.5]), rtol=1e-4)
 
@@ -111,15 +111,15 @@ def test_several_terms_share_the_step_by_their_weights(network, photo):
 def test_a_guide_draws_the_layer_towards_it(network, photo):
     guide = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(2))
     guided = aim({"0": 1.0}, guides=(guide,))
-    trunk = Trunk(network, ["0"])
+    trunk = FeatureExtractor(network, ["0"])
     cells = trunk(guide)["0"].flatten(2)[0]
     wanted = (trunk(photo)["0"].flatten(2)[0].T @ cells).amax(1).sum() / (6 * 96 * 128)
-    assert torch.allclose(objective(trunk, guided, photo)(trunk(photo)), wanted, rtol=1e-4)
+    assert torch.allclose(build_objective(trunk, guided, photo)(trunk(photo)), wanted, rtol=1e-4)
 
 
 def test_a_caricature_begins_at_the_photos_mean_square(network, photo):
-    trunk = Trunk(network, ["0"])
-    value = objective(trunk, aim({"0": 1.0}, caricature=True), photo)(trunk(photo))
+    trunk = FeatureExtractor(network, ["0"])
+    value = build_objective(trunk, aim({"0": 1.0}, caricature=True), photo)(trunk(photo))
     assert torch.allclose(value, trunk(photo)["0"].square().mean(), rtol=1e-3)
 
 
@@ -135,15 +135,15 @@ def test_nothing_to_climb_and_a_channel_too_many_are_told(photo):
     network = Network.from_module(dead, (32, 32), (0.5,) * 3, (0.5,) * 3)
     with pytest.raises(MethodError, match="nothing in this picture moves"):
         dream(network, photo, aim=LAYER, **FLAT)
-    with pytest.raises(UsageMistake, match="channel 2: 0 has 2"):
+    with pytest.raises(InvalidRequest, match="channel 2: 0 has 2"):
         dream(network, photo, aim=aim(channels={("0", 2): 1.0}), **FLAT)
-    with pytest.raises(UsageMistake, match="gives no feature maps"):
+    with pytest.raises(InvalidRequest, match="gives no feature maps"):
         dream(network, photo, aim=aim({"3": 1.0}), **FLAT)
 
 
 def test_from_nothing_is_grey_with_little_noise():
-    start = from_nothing((40, 50), 3)
+    start = grey_noise((40, 50), 3)
     assert start.shape == (1, 3, 40, 50)
-    assert torch.equal(start, from_nothing((40, 50), 3))
+    assert torch.equal(start, grey_noise((40, 50), 3))
     assert abs(float(start.mean()) - 0.5) < 0.002
     assert 0.025 < float(start.std()) < 0.035

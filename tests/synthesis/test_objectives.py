@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 from cnnviz.models.features import LOGITS
 from cnnviz.synthesis import objectives
-from cnnviz.synthesis.objectives import Cells, Objective
+from cnnviz.synthesis.objectives import MapWindow, Objective
 
 
 def maps(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -94,7 +94,9 @@ def test_parts_of_a_map_add_up_to_the_whole():
     )  # fmt: skip
     objective = Objective(terms)
     parts = [
-        objective({"a": out[..., y : y + 4, x : x + 3]}, {"a": Cells(y, x, 6, 7)}) for y in (0, 4) for x in (0, 3, 6)
+        objective({"a": out[..., y : y + 4, x : x + 3]}, {"a": MapWindow(y, x, 6, 7)})
+        for y in (0, 4)
+        for x in (0, 3, 6)
     ]
     assert objective.cellwise
     assert torch.allclose(torch.stack(parts).sum(0), objective({"a": out}))
@@ -104,4 +106,4 @@ def test_what_has_no_cells_has_no_parts():
     objective = Objective((objectives.logit(1),))
     assert not objective.cellwise
     with pytest.raises(ValueError, match="no parts"):
-        objective({LOGITS: maps(1, 3)}, {LOGITS: Cells(0, 0, 1, 1)})
+        objective({LOGITS: maps(1, 3)}, {LOGITS: MapWindow(0, 0, 1, 1)})

@@ -8,13 +8,13 @@ import torch
 import torchvision
 
 from cnnviz import load_network, read_photo
-from cnnviz.errors import UsageMistake
-from cnnviz.models.features import Trunk
+from cnnviz.errors import InvalidRequest
+from cnnviz.models.features import FeatureExtractor
 from cnnviz.models.network import Network
 from cnnviz.synthesis import priors
-from cnnviz.synthesis.ascent import climb, jittered, whole
+from cnnviz.synthesis.ascent import ascend, full_gradient, jitter_view
 from cnnviz.synthesis.objectives import Objective, channel, diversity, layer, logit
-from cnnviz.synthesis.tiled_gradient import maps, plan, tiled
+from cnnviz.synthesis.tiled_gradient import plan_tiles, tiled_gradient, tiled_maps
 
 HALF = (0.5, 0.5, 0.5)
 
@@ -33,9 +33,9 @@ def error(network: Network, layers: list[str], size: tuple[int, int], tile: int,
     if dtype == torch.float64:
         network = Network.from_module(deepcopy(network.module).double(), network.size, HALF, HALF)
     objective = Objective(tuple(layer(name) for name in layers))
-    trunk, x, counts = Trunk(network, layers), torch.rand(1, 3, *size, dtype=dtype), []
-    values, slope = whole(trunk, objective)(x)
-    parts, sum_ = tiled(trunk, objective, tile, lambda done, of: counts.append((done, of)))(x)
+    trunk, x, counts = FeatureExtractor(network, layers), torch.rand(1, 3, *size, dtype=dtype), []
+    values, slope = full_gradient(trunk, objective)(x)
+    parts, sum_ = tiled_gradient(trunk, objective, tile, lambda done, of: counts.append((done, of)))(x)
     assert counts[-1][0] == counts[-1][1] == len(counts) > 1
     torch.testing.assert_close(parts, values, rtol=1e-5, atol=0)
     return float((slope - sum_).abs().max() / slope.abs().max())
@@ -73,10 +73,10 @@ def test_tiles_in_single_precision_on_a_large_odd_picture():
 
 
 def test_maps_by_tiles_are_those_of_the_whole():
-    trunk, x = Trunk(lite(), ["blocks.1", "blocks.2"]), torch.rand(1, 3, 211, 182)
+    trunk, x = FeatureExtractor(lite(), ["blocks.1", "blocks.2"]), torch.rand(1, 3, 211, 182)
     with torch.no_grad():
         wanted = trunk(x)
-    for name, found in maps(trunk, x, 100).items():
+    for name, found in tiled_maps(trunk, x, 100).items():
         torch.testing.assert_close(found, wanted[name], rtol=1e-4, atol=1e-4)
 
 
@@ -102,26 +102,26 @@ SMALL = [(lite, ["blocks.4"]), (lite, ["blocks.1", "blocks.3"]), (thirds, ["one"
 @pytest.mark.parametrize(("network", "layers"), SMALL)
 @pytest.mark.parametrize("size", [(997, 1311), (1000, 700), (90, 1024)])
 def test_small_pictures_tell_the_tiles_of_a_large_one(network, layers, size, monkeypatch):
-    told = plan(network(), layers, size, 300)
+    told = plan_tiles(network(), layers, size, 300)
     asked = []
     monkeypatch.setattr("cnnviz.synthesis.tiled_gradient._grown", lambda *_: asked.append(1))
-    assert told == plan(network(), layers, size, 300)
+    assert told == plan_tiles(network(), layers, size, 300)
     assert asked
 
 
 def test_where_small_pictures_do_not_tell_the_whole_is_asked():
-    with pytest.raises(UsageMistake, match="layer fixed sees the whole picture"):
-        plan(thirds(), ["fixed"], (997, 1311), 300)
+    with pytest.raises(InvalidRequest, match="layer fixed sees the whole picture"):
+        plan_tiles(thirds(), ["fixed"], (997, 1311), 300)
 
 
 def test_approximate_tiles_are_for_layers_that_see_everything():
     network = random_network("mobilenet_v3_small")
     objective = Objective((layer("features.8"),))
-    trunk, x = Trunk(network, ["features.8"]), torch.rand(1, 3, 700, 250)
-    with pytest.raises(UsageMistake, match="no exact tiles"):
-        tiled(trunk, objective, 320)(x)
-    values, slope = tiled(trunk, objective, 320, approx=True)(x)
-    wanted, whole_slope = whole(trunk, objective)(x)
+    trunk, x = FeatureExtractor(network, ["features.8"]), torch.rand(1, 3, 700, 250)
+    with pytest.raises(InvalidRequest, match="no exact tiles"):
+        tiled_gradient(trunk, objective, 320)(x)
+    values, slope = tiled_gradient(trunk, objective, 320, approx=True)(x)
+    wanted, whole_slope = full_gradient(trunk, objective)(x)
     torch.testing.assert_close(values, wanted, rtol=0.1, atol=0)
     assert torch.nn.functional.cosine_similarity(*(s.flatten() / s.abs().max() for s in (slope, whole_slope)), 0) > 0.9
 
@@ -133,10 +133,10 @@ def climbed(photo: torch.Tensor, gradient, jitter: int) -> torch.Tensor:
     """Twenty steps of a dream at the photo's own size."""
 
     def rule(_picture, slope, _share):
-        return 0.015 * priors.unit(priors.natural_colours(priors.even(slope, 4, 1.4, 0.0)))
+        return 0.015 * priors.unit(priors.correlate_colors(priors.laplacian_normalize(slope, 4, 1.4, 0.0)))
 
     generator = torch.Generator().manual_seed(0)
-    return climb(photo, jittered(gradient, jitter, generator), rule, steps=20, generator=generator).picture
+    return ascend(photo, jitter_view(gradient, jitter, generator), rule, steps=20, generator=generator).picture
 
 
 def borders(lines: list[set[int]], size: tuple[int, int]) -> torch.Tensor:
@@ -165,9 +165,11 @@ def test_twenty_steps_by_tiles_are_those_of_the_whole():
     """In float64: in float32 rounding grows from step to step until the pictures differ, tiles or not."""
     photo = part_of_a_photo(144, 176).double()
     network = Network.from_module(deepcopy(lite().module).double(), (224, 224), HALF, HALF)
-    trunk, objective = Trunk(network, ["blocks.4"]), Objective((layer("blocks.4"),))
-    assert all(len(along) > 1 for along in plan(network, ["blocks.4"], (144, 176), 140))
-    one, other = (climbed(photo, slope, 16) for slope in (tiled(trunk, objective, 140), whole(trunk, objective)))
+    trunk, objective = FeatureExtractor(network, ["blocks.4"]), Objective((layer("blocks.4"),))
+    assert all(len(along) > 1 for along in plan_tiles(network, ["blocks.4"], (144, 176), 140))
+    one, other = (
+        climbed(photo, slope, 16) for slope in (tiled_gradient(trunk, objective, 140), full_gradient(trunk, objective))
+    )
     assert (one - photo).square().mean().sqrt() > 0.02
     assert (one - other).abs().max() < 1e-6
 
@@ -176,9 +178,12 @@ def test_twenty_steps_by_tiles_are_those_of_the_whole():
 @pytest.mark.parametrize("jitter", [0, 16])
 def test_twenty_steps_over_a_photo_leave_no_seams(jitter):
     photo, network, tile = part_of_a_photo(256, 336), lite(), 160
-    trunk, objective = Trunk(network, ["blocks.4"]), Objective((layer("blocks.4"),))
-    one, other = (climbed(photo, slope, jitter) for slope in (tiled(trunk, objective, tile), whole(trunk, objective)))
-    spans = plan(network, ["blocks.4"], (256, 336), tile)
+    trunk, objective = FeatureExtractor(network, ["blocks.4"]), Objective((layer("blocks.4"),))
+    one, other = (
+        climbed(photo, slope, jitter)
+        for slope in (tiled_gradient(trunk, objective, tile), full_gradient(trunk, objective))
+    )
+    spans = plan_tiles(network, ["blocks.4"], (256, 336), tile)
     owned = [{16 * span.cells["blocks.4"].first for span in along} for along in spans]
     ends = [{at for span in along for at in (span.start, span.stop)} for along in spans]
     assert all(len(along) > 2 for along in spans)
@@ -188,10 +193,10 @@ def test_twenty_steps_over_a_photo_leave_no_seams(jitter):
 
 
 def test_what_has_no_tiles_is_refused():
-    trunk = Trunk(lite(), ["blocks.0"])
-    with pytest.raises(UsageMistake, match="a class needs the whole picture"):
-        tiled(trunk, Objective((logit(3),)))
-    with pytest.raises(UsageMistake, match="no sum over a layer's cells"):
-        tiled(trunk, Objective((diversity("blocks.0"),)))
-    with pytest.raises(UsageMistake, match=r"layer global_pool\.pool sees the whole picture"):
-        tiled(trunk, Objective((channel("global_pool.pool", 1),)))(torch.rand(1, 3, 64, 64))
+    trunk = FeatureExtractor(lite(), ["blocks.0"])
+    with pytest.raises(InvalidRequest, match="a class needs the whole picture"):
+        tiled_gradient(trunk, Objective((logit(3),)))
+    with pytest.raises(InvalidRequest, match="no sum over a layer's cells"):
+        tiled_gradient(trunk, Objective((diversity("blocks.0"),)))
+    with pytest.raises(InvalidRequest, match=r"layer global_pool\.pool sees the whole picture"):
+        tiled_gradient(trunk, Objective((channel("global_pool.pool", 1),)))(torch.rand(1, 3, 64, 64))

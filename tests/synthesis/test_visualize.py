@@ -4,10 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from cnnviz.errors import UsageMistake
-from cnnviz.models.features import Trunk
+from cnnviz.errors import InvalidRequest
+from cnnviz.models.features import FeatureExtractor
 from cnnviz.models.network import Network
-from cnnviz.synthesis import visualize as visualization
 from cnnviz.synthesis.visualize import visualize
 
 SMALL = {"size": 48, "steps": 12}
@@ -28,7 +27,7 @@ def network() -> Network:
 
 
 def of(numbers, position=None):
-    return lambda _trunk: visualization.channels("0", numbers, position)
+    return lambda _trunk: visualize.channel_terms("0", numbers, position)
 
 
 def test_a_channel_of_colour_becomes_that_colour(network):
@@ -54,11 +53,11 @@ def test_a_neuron_changes_what_it_sees_alone(network):
 
 
 def test_a_direction_is_the_unit_vector_of_its_weights(network):
-    trunk = Trunk(network, ["0"])
+    trunk = FeatureExtractor(network, ["0"])
     out = torch.rand(1, 3, 4, 4)
-    from cnnviz.synthesis.objectives import Cells
+    from cnnviz.synthesis.objectives import MapWindow
 
-    one = visualization.direction(trunk, "0", {1: 5.0}).rule(out, Cells(0, 0, 4, 4))
+    one = visualize.direction_term(trunk, "0", {1: 5.0}).rule(out, MapWindow(0, 0, 4, 4))
     cosine = out[:, 1] / out.norm(dim=1)
     assert torch.allclose(one, out[:, 1] * cosine.clamp(min=0.1), rtol=1e-4)
 
@@ -66,7 +65,7 @@ def test_a_direction_is_the_unit_vector_of_its_weights(network):
 def test_diverse_pictures_are_further_apart(network):
     def spread(weight):
         rows = visualize(network, layer="0", terms=of([2]), diversity=3, diversity_weight=weight, **SMALL).pictures[0]
-        out = Trunk(network, ["0"])(rows)["0"].flatten(2)
+        out = FeatureExtractor(network, ["0"])(rows)["0"].flatten(2)
         grams = nn.functional.normalize((out @ out.transpose(1, 2)).flatten(1), dim=1)
         return float((grams @ grams.T).sum())
 
@@ -85,9 +84,9 @@ def test_stopped_it_keeps_what_was_begun(network):
 
 
 def test_channels_that_are_not_there_and_layers_without_maps(network):
-    trunk = Trunk(network, ["0", "3"])
-    assert visualization.count(trunk, "0") == 3
-    with pytest.raises(UsageMistake, match="channel 3: 0 has 3 channels, 0 to 2"):
-        visualization.direction(trunk, "0", {3: 1.0})
-    with pytest.raises(UsageMistake, match="gives no feature maps"):
-        visualization.count(trunk, "3")
+    trunk = FeatureExtractor(network, ["0", "3"])
+    assert visualize.channel_count(trunk, "0") == 3
+    with pytest.raises(InvalidRequest, match="channel 3: 0 has 3 channels, 0 to 2"):
+        visualize.direction_term(trunk, "0", {3: 1.0})
+    with pytest.raises(InvalidRequest, match="gives no feature maps"):
+        visualize.channel_count(trunk, "3")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from cnnviz.synthesis.zoom import about_centre, fade, resample, steadied, zoom
+from cnnviz.synthesis.zoom import about_centre, crossfade, match_color_statistics, resample, zoom
 
 SIZE = (48, 64)
 
@@ -90,21 +90,21 @@ def test_a_steadied_dream_keeps_mean_and_covariance_of_colours():
         colour = torch.tensor([1.3, 0.8, 1.1]).view(1, 3, 1, 1)
         return (mean + (start - mean) * colour + 0.05).clamp(0, 1)
 
-    *_, last = zoom(picture, steadied(garish, picture), 60)
+    *_, last = zoom(picture, match_color_statistics(garish, picture), 60)
     *_, drifted = zoom(picture, garish, 60)
     assert (last.picture.mean((-2, -1)) - picture.mean((-2, -1))).abs().max() < 1e-3
     assert (last.picture[0].flatten(1).cov() - picture[0].flatten(1).cov()).abs().max() < 1e-3
     assert (drifted.picture.mean() - picture.mean()).abs() > 0.2
     grey = picture.mean(1, keepdim=True).expand(1, 3, *SIZE).contiguous()
-    *_, last = zoom(grey, steadied(still, grey), 5)
+    *_, last = zoom(grey, match_color_statistics(still, grey), 5)
     assert torch.isfinite(last.picture).all()
     assert (last.picture.amax(1) - last.picture.amin(1)).max() < 1e-3
 
 
 def test_layers_give_way_to_each_other_and_weigh_one_in_all():
-    assert list(fade(3, 0)) == [1, 0, 0]
-    assert list(fade(3, 0.25)) == [0.5, 0.5, 0]
-    assert list(fade(3, 0.5)) == [0, 1, 0]
-    assert list(fade(3, 1)) == list(fade(3, 2)) == [0, 0, 1]
-    assert list(fade(1, 0.3)) == [1]
-    assert all(sum(fade(4, at / 50)) == pytest.approx(1) for at in range(51))
+    assert list(crossfade(3, 0)) == [1, 0, 0]
+    assert list(crossfade(3, 0.25)) == [0.5, 0.5, 0]
+    assert list(crossfade(3, 0.5)) == [0, 1, 0]
+    assert list(crossfade(3, 1)) == list(crossfade(3, 2)) == [0, 0, 1]
+    assert list(crossfade(1, 0.3)) == [1]
+    assert all(sum(crossfade(4, at / 50)) == pytest.approx(1) for at in range(51))

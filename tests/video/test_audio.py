@@ -7,17 +7,17 @@ import av
 import numpy as np
 import pytest
 
-from cnnviz.video.clip import read
-from cnnviz.video.writing import write
+from cnnviz.video.clip import read_clip
+from cnnviz.video.writing import write_clip
 from tests.support import clips
 
 
 def filmed(source: Path, target: Path) -> list[str]:
     """Write a clip again with its own sound, and return what a person is told."""
     notes: list[str] = []
-    clip = read(source)
+    clip = read_clip(source)
     assert clip.sound
-    write(
+    write_clip(
         str(target), clip.frames(), rate=clip.rate, time_base=clip.time_base, recipe=clips.RECIPE, sound_from=source,
         note=notes.append,
     )  # fmt: skip
@@ -33,7 +33,7 @@ def test_sound_is_copied_packet_by_packet(tmp_path: Path, ending: str) -> None:
     assert [data for _, data in after] == [data for _, data in before]
     shift = after[0][0] - before[0][0]  # Matroska begins at 0, and moves the pictures as well
     assert all(abs(b - a - shift) <= Fraction(1, 1000) for (a, _), (b, _) in zip(before, after, strict=True))
-    first, again = read(source), read(target)
+    first, again = read_clip(source), read_clip(target)
     assert (again.rate, again.size, again.sound) == (first.rate, first.size, True)
     moved = [b.time - a.time for a, b in zip(first.frames(), again.frames(), strict=True)]
     assert all(abs(part - shift) <= Fraction(2, 1000) for part in moved)

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from cnnviz.errors import PhotoError
-from cnnviz.video.clip import Frame, moves, read
+from cnnviz.video.clip import Frame, is_clip, read_clip
 from tests.support import clips
 
 # Display matrices of MP4, (a, b, u, c, d, v, x, y, w): x' = a x + c y, y' = b x + d y, with y downwards.
@@ -34,7 +34,7 @@ def turned(path: Path, how: str) -> Path:
 
 @pytest.mark.parametrize(("how", "quarters"), [("none", 0), ("clockwise", -1), ("over", 2), ("counter", 1)])
 def test_frames_are_upright_as_the_file_says(tmp_path: Path, how: str, quarters: int) -> None:
-    clip = read(turned(tmp_path / "a.mp4", how))
+    clip = read_clip(turned(tmp_path / "a.mp4", how))
     expected = np.rot90(clips.frames(1)[0].picture, quarters)  # numpy turns counter-clockwise
     first = next(clip.frames()).picture
     assert clip.size == expected.shape[:2] == first.shape[:2]
@@ -46,11 +46,11 @@ def test_times_that_vary_are_kept(tmp_path: Path, ending: str) -> None:
     times = [Fraction(n, 1000) for n in (0, 40, 50, 200, 233, 500)]
     shown = [Frame(frame.picture, time, Fraction(40, 1000)) for frame, time in zip(clips.frames(6), times, strict=True)]
     path = clips.write(tmp_path / f"a{ending}", shown, Fraction(25), time_base=Fraction(1, 1000))
-    assert [frame.time for frame in read(path).frames()] == times
+    assert [frame.time for frame in read_clip(path).frames()] == times
 
 
 def test_what_a_clip_says_of_itself_and_reading_it_twice(tmp_path: Path) -> None:
-    clip = read(clips.write(tmp_path / "a.mp4", clips.frames(9)))
+    clip = read_clip(clips.write(tmp_path / "a.mp4", clips.frames(9)))
     assert (clip.size, clip.rate, clip.count, clip.sound) == ((48, 64), clips.RATE, 9, False)
     assert clip.duration == 9 / clips.RATE
     first, again = list(clip.frames()), list(clip.frames())
@@ -60,18 +60,18 @@ def test_what_a_clip_says_of_itself_and_reading_it_twice(tmp_path: Path) -> None
 
 
 def test_a_photograph_is_a_clip_of_one_frame_and_does_not_move(tmp_path: Path, photo: Path) -> None:
-    assert read(photo).count == 1
-    assert not moves(photo)
-    assert not moves(tmp_path / "missing.mp4")
-    assert moves(clips.write(tmp_path / "a.gif"))
-    assert moves(clips.write(tmp_path / "a.mkv"))  # which does not say how many
+    assert read_clip(photo).count == 1
+    assert not is_clip(photo)
+    assert not is_clip(tmp_path / "missing.mp4")
+    assert is_clip(clips.write(tmp_path / "a.gif"))
+    assert is_clip(clips.write(tmp_path / "a.mkv"))  # which does not say how many
 
 
 def test_transparent_frames_lie_over_white_and_gifs_build_up(tmp_path: Path) -> None:
     layers = [Image.new("RGBA", (20, 16), (255, 0, 0, 255)), Image.new("RGBA", (20, 16), (0, 0, 255, 0))]
     layers[1].paste((0, 255, 0, 255), (0, 0, 10, 16))
     layers[0].save(tmp_path / "a.png", save_all=True, append_images=layers[1:], duration=[50, 120], disposal=0, blend=1)
-    first, second = read(tmp_path / "a.png").frames()
+    first, second = read_clip(tmp_path / "a.png").frames()
     assert (first.duration, second.time, second.duration) == (Fraction(1, 20), Fraction(1, 20), Fraction(3, 25))
     assert second.picture[0, 0].tolist() == [0, 255, 0]
     assert second.picture[0, 19].tolist() == [255, 0, 0]  # of the first, shining through
@@ -79,7 +79,7 @@ def test_transparent_frames_lie_over_white_and_gifs_build_up(tmp_path: Path) -> 
 
 def refused(path: Path) -> str:
     with pytest.raises(PhotoError) as caught:
-        for _ in read(path).frames():
+        for _ in read_clip(path).frames():
             pass
     text = str(caught.value)
     assert "\n" not in text
@@ -127,7 +127,7 @@ def test_a_cut_mp4_with_its_index_in_front_is_refused(tmp_path: Path) -> None:
         for frame in clips.frames(40):
             container.mux(stream.encode(av.VideoFrame.from_ndarray(frame.picture, format="rgb24")))
         container.mux(stream.encode())
-    assert len(list(read(path).frames())) == 40
+    assert len(list(read_clip(path).frames())) == 40
     path.write_bytes(path.read_bytes()[:-300])
     assert refused(path).startswith("is cut short")
 
@@ -141,7 +141,7 @@ def test_damaged_files_give_frames_or_one_line(tmp_path: Path, ending: str) -> N
         broken[dice.integers(0, len(broken), 12)] = dice.integers(0, 256, 12)
         (tmp_path / f"b{ending}").write_bytes(broken.tobytes())
         try:
-            assert all(frame.picture.dtype == np.uint8 for frame in read(tmp_path / f"b{ending}").frames())
+            assert all(frame.picture.dtype == np.uint8 for frame in read_clip(tmp_path / f"b{ending}").frames())
             ended.add("frames")
         except PhotoError:
             ended.add("line")
@@ -152,5 +152,5 @@ def test_frames_too_large_are_refused_before_they_are_decoded(tmp_path: Path) ->
     for ending in (".mp4", ".gif"):
         path = clips.write(tmp_path / f"a{ending}")
         with pytest.raises(PhotoError, match="more than 3,071 pixels; see --max-pixels"):
-            read(path, max_pixels=48 * 64 - 1)
-        assert read(path, max_pixels=48 * 64).size == (48, 64)
+            read_clip(path, max_pixels=48 * 64 - 1)
+        assert read_clip(path, max_pixels=48 * 64).size == (48, 64)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cnnviz.errors import MethodError, OutputError
-from cnnviz.video.frame_store import Reel
+from cnnviz.video.frame_store import FrameStore
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def same(reel, pictures):
 
 
 def test_frames_come_back_bit_for_bit_and_the_file_goes(tmp_path, pictures):
-    reel = Reel(tmp_path / "a", 0)
+    reel = FrameStore(tmp_path / "a", 0)
     for picture in pictures:
         reel.add(picture)
     assert same(reel, pictures)
@@ -30,13 +30,13 @@ def test_frames_come_back_bit_for_bit_and_the_file_goes(tmp_path, pictures):
 
 def test_it_goes_on_after_the_frames_that_are_done(tmp_path, pictures):
     for done in (0, 3, 5):
-        reel = Reel(tmp_path / "a", 0)
+        reel = FrameStore(tmp_path / "a", 0)
         for picture in pictures:
             reel.add(picture)
         reel.close()
         with (tmp_path / "a").open("ab") as file:
             file.write(b"half a frame")
-        again = Reel(tmp_path / "a", done)
+        again = FrameStore(tmp_path / "a", done)
         for picture in pictures[done:]:
             again.add(picture)
         assert same(again, pictures)
@@ -44,14 +44,14 @@ def test_it_goes_on_after_the_frames_that_are_done(tmp_path, pictures):
 
 
 def test_a_reel_with_too_few_frames_and_a_file_of_another_are_refused(tmp_path, pictures):
-    reel = Reel(tmp_path / "a", 0)
+    reel = FrameStore(tmp_path / "a", 0)
     reel.add(pictures[0])
     reel.close()
     with pytest.raises(MethodError, match="a: is not whole; remove it to start anew"):
-        Reel(tmp_path / "a", 2)
+        FrameStore(tmp_path / "a", 2)
     (tmp_path / "b").write_bytes(b"somebody else's")
     with pytest.raises(OutputError, match="b: exists and was not written by cnnviz"):
-        Reel(tmp_path / "b", 0)
+        FrameStore(tmp_path / "b", 0)
     assert (tmp_path / "b").read_bytes() == b"somebody else's"
     with pytest.raises(OutputError, match="no such file"):
-        Reel(tmp_path / "missing" / "c", 0)
+        FrameStore(tmp_path / "missing" / "c", 0)

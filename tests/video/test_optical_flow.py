@@ -21,7 +21,7 @@ def cat(photo):
 
 
 def test_a_pan_is_found_and_what_comes_in_was_not_seen(cat):
-    back, seen = optical_flow.motion(look(cat, 152.5, 91), look(cat, 150, 90))
+    back, seen = optical_flow.optical_flow(look(cat, 152.5, 91), look(cat, 150, 90))
     assert back.shape == (96, 128, 2)
     inner = back[8:-8, 8:-8]
     assert np.abs(np.median(inner, (0, 1)) - (2.5, 1)).max() < 0.1
@@ -37,14 +37,14 @@ def test_what_a_square_uncovers_was_not_seen(cat):
         frame = look(cat, 20, 20)
         frame[30:62, left : left + 32] = look(cat, 230, 130)[30:62, 30:62]
         frames.append(frame)
-    back, seen = optical_flow.motion(frames[1], frames[0])
+    back, seen = optical_flow.optical_flow(frames[1], frames[0])
     assert (~seen[32:60, 31:35]).mean() > 0.5  # uncovered; the flow is smooth, and some of it leads back by chance
     assert seen[:20].mean() > 0.97
     assert np.abs(np.median(back[34:58, 42:62], (0, 1)) - (-6, 0)).max() < 0.2
 
 
 def test_still_frames_do_not_move(cat):
-    back, seen = optical_flow.motion(look(cat, 100, 50), look(cat, 100, 50))
+    back, seen = optical_flow.optical_flow(look(cat, 100, 50), look(cat, 100, 50))
     assert np.abs(back).max() < 0.02
     assert seen.all()
 
@@ -55,7 +55,7 @@ def test_the_flow_does_not_depend_on_the_number_of_threads(cat):
         found = []
         for number in (1, 4):
             cv2.setNumThreads(number)
-            found.append(optical_flow.motion(now, before)[0])
+            found.append(optical_flow.optical_flow(now, before)[0])
             assert cv2.getNumThreads() == number  # as it was before
     finally:
         cv2.setNumThreads(threads)

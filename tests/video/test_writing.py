@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cnnviz.errors import MethodError, OutputError, UsageMistake
+from cnnviz.errors import InvalidRequest, MethodError, OutputError
 from cnnviz.io import recipe
-from cnnviz.video import clip as video_clip
-from cnnviz.video.writing import KINDS, kind, write
+from cnnviz.video.clip import Frame, read_clip
+from cnnviz.video.writing import KINDS, kind, write_clip
 from tests.support import clips
 
 LEVELS = {".mp4": 5, ".mov": 5, ".mkv": 4, ".webm": 4, ".gif": 12, ".webp": 4, ".png": 0, ".apng": 0}  # rms at most
@@ -23,7 +23,7 @@ LEVELS = {".mp4": 5, ".mov": 5, ".mkv": 4, ".webm": 4, ".gif": 12, ".webp": 4, "
 def test_what_was_written_is_read_again(tmp_path: Path, ending: str, rate: Fraction) -> None:
     shown = clips.frames(12, rate=rate)
     path = clips.write(tmp_path / f"a{ending}", shown, rate)
-    read = list(video_clip.read(path).frames())
+    read = list(read_clip(path).frames())
     assert len(read) == 12
     for given, got in zip(shown, read, strict=True):
         assert got.picture.shape == given.picture.shape
@@ -34,14 +34,14 @@ def test_what_was_written_is_read_again(tmp_path: Path, ending: str, rate: Fract
     end = read[-1].time + read[-1].duration
     assert abs(end - 12 / rate) <= Fraction(6, 1000)
     if ending in (".mp4", ".mov", ".mkv", ".webm"):
-        assert video_clip.read(path).rate == rate
+        assert read_clip(path).rate == rate
 
 
 @pytest.mark.parametrize("ending", KINDS)
 def test_the_same_frames_are_the_same_bytes_and_hold_their_recipe(tmp_path: Path, ending: str) -> None:
     first = clips.write(tmp_path / f"a{ending}").read_bytes()
     assert clips.write(tmp_path / f"b{ending}").read_bytes() == first
-    assert recipe.read(tmp_path / f"a{ending}") == clips.RECIPE
+    assert recipe.read_recipe(tmp_path / f"a{ending}") == clips.RECIPE
     assert not re.search(rb"Lav[cf][0-9]", first)  # no version of FFmpeg, which would change the bytes
     assert sorted(os.listdir(tmp_path)) == [f"a{ending}", f"b{ending}"]
 
@@ -50,15 +50,15 @@ def test_the_same_frames_are_the_same_bytes_and_hold_their_recipe(tmp_path: Path
 def test_grey_and_colours_keep_their_brightness(tmp_path: Path, ending: str) -> None:
     for colour in ((0, 0, 0), (255, 255, 255), (128, 128, 128), (200, 60, 30), (30, 90, 200)):
         flat = np.full((48, 64, 3), colour, np.uint8)
-        shown = [video_clip.Frame(flat, n / clips.RATE, 1 / clips.RATE) for n in range(3)]
-        for frame in video_clip.read(clips.write(tmp_path / f"a{ending}", shown)).frames():
+        shown = [Frame(flat, n / clips.RATE, 1 / clips.RATE) for n in range(3)]
+        for frame in read_clip(clips.write(tmp_path / f"a{ending}", shown)).frames():
             assert np.abs(frame.picture.mean((0, 1)) - colour).max() <= 1.5
 
 
 def test_odd_sides_are_padded_for_h264_alone(tmp_path: Path) -> None:
     shown = clips.frames(3, (47, 61))
     for ending, size in ((".mp4", (48, 62)), (".png", (47, 61))):
-        clip = video_clip.read(clips.write(tmp_path / f"a{ending}", shown))
+        clip = read_clip(clips.write(tmp_path / f"a{ending}", shown))
         picture = next(clip.frames()).picture
         assert picture.shape[:2] == clip.size == size
         assert np.abs(picture[:47, :61].astype(int) - shown[0].picture).mean() < 3
@@ -69,12 +69,12 @@ def test_a_long_recipe_fits_into_every_container(tmp_path: Path) -> None:
     long = clips.RECIPE | {"numbers": {"x": "y" * 200_000}}
     for ending in KINDS:
         path = tmp_path / f"a{ending}"
-        write(str(path), clips.frames(2), rate=clips.RATE, recipe=long)
-        assert recipe.read(path) == long
+        write_clip(str(path), clips.frames(2), rate=clips.RATE, recipe=long)
+        assert recipe.read_recipe(path) == long
 
 
 def test_frames_that_fail_leave_the_old_file_and_nothing_else(tmp_path: Path) -> None:
-    def failing() -> Iterator[video_clip.Frame]:
+    def failing() -> Iterator[Frame]:
         yield from clips.frames(3)
         raise MethodError("the network cannot")
 
@@ -82,14 +82,14 @@ def test_frames_that_fail_leave_the_old_file_and_nothing_else(tmp_path: Path) ->
         path = tmp_path / f"a{ending}"
         path.write_bytes(b"old")
         with pytest.raises(MethodError, match="the network cannot"):
-            write(str(path), failing(), rate=clips.RATE, recipe=clips.RECIPE)
+            write_clip(str(path), failing(), rate=clips.RATE, recipe=clips.RECIPE)
         assert path.read_bytes() == b"old"
     assert sorted(os.listdir(tmp_path)) == ["a.gif", "a.mp4", "a.webm"]
 
 
 def test_endings_and_clips_without_frames_are_told(tmp_path: Path) -> None:
     assert [kind(name) for name in ("a.MP4", "-", "b.apng")] == ["mp4", "mp4", "PNG"]
-    with pytest.raises(UsageMistake, match=r"-o a\.avi: write a clip to a name that ends in \.mp4, \.mov"):
+    with pytest.raises(InvalidRequest, match=r"-o a\.avi: write a clip to a name that ends in \.mp4, \.mov"):
         kind("a.avi")
     with pytest.raises(OutputError, match="there is no frame to write"):
-        write(str(tmp_path / "a.mp4"), [], rate=clips.RATE, recipe=clips.RECIPE)
+        write_clip(str(tmp_path / "a.mp4"), [], rate=clips.RATE, recipe=clips.RECIPE)

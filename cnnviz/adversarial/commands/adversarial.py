@@ -7,9 +7,9 @@ import click
 from cnnviz.adversarial import diagnostics, file_attack
 from cnnviz.adversarial.commands import external_methods, messages, universal
 from cnnviz.app import options
-from cnnviz.app.jobs import Job, Line, plan, with_extra
+from cnnviz.app.jobs import Job, Line, add_second_file, plan_jobs
 from cnnviz.app.param_types import Finite, ModelName, Survive, joined
-from cnnviz.app.session import Run, sheet
+from cnnviz.app.session import Session, sheet_recipe
 
 _own = options.together(
     options.goal("any but the network's own first"),
@@ -63,39 +63,44 @@ def adversarial(
       cnnviz adversarial photos/ --method universal -o fooled/
       cnnviz adversarial cat.jpg --survive jpeg90,jpeg75 --eps 2 -o toast.jpg
     """
-    jobs = plan(inputs, output, "-adversarial.png")
+    jobs = plan_jobs(inputs, output, "-adversarial.png")
     if report:
-        jobs = with_extra(jobs, report, "-adversarial-report.png", "--report")
+        jobs = add_second_file(jobs, report, "-adversarial-report.png", "--report")
     if o["method"] == external_methods.UNIVERSAL:
         universal.settled(o, jobs, fit)
         universal.Universal(jobs, fit, keep_failed).over()  # which leaves
-    o |= external_methods.settled(o)
+    o |= external_methods.method_defaults(o)
     if o["thorough"] and o["norm"] == "linf":
         raise click.UsageError("--thorough goes with --norm l2, l1 or l0")
-    run = Run(jobs)
+    run = Session(jobs)
 
     def one(job: Job) -> Line:
         from cnnviz.io import write
 
         original, source = run.original(job)
-        networks = file_attack.networks(run, o["transfer"], o["judges"])
-        subjects = [file_attack.subject(original, network, fit, str(job.output)) for network in networks]
+        networks = file_attack.attacked_networks(run, o["transfer"], o["judges"])
+        subjects = [file_attack.attacked_photo(original, network, fit, str(job.output)) for network in networks]
         clean = subjects[0].logits(original.photo(original.values))
         wanted = {key: o[key] for key in ("goal", "true", "margin", "survive")}
-        aim, attacked = file_attack.aim(run.network, clean, **wanted), file_attack.attacked(run, subjects, o["survive"])
+        aim, attacked = (
+            file_attack.criterion_for(run.network, clean, **wanted),
+            file_attack.target_model(run, subjects, o["survive"]),
+        )
         with run.console.progress("attacking", "passes") as tick:
             found, told = file_attack.search(attacked, original, aim, o, tick)
-        warned = diagnostics.warnings(subjects[0], clean, attacked.passes, aim.target)
+        warned = diagnostics.diagnose(subjects[0], clean, attacked.passes, aim.target)
         diagnostics.say(run.console, job, warned)
         numbers = {"network": run.network.name, "clean_top": run.network.top(clean), **told, "warnings": warned}
-        made = file_attack.Made(subjects[0], aim, found)
+        made = file_attack.WrittenAttack(subjects[0], aim, found)
         numbers |= made.judge(run)
         recipe = run.recipe(source, numbers)
-        missed = messages.lacking(numbers, o)
+        missed = messages.unmet_requirements(numbers, o)
         if not missed or keep_failed:
             made.write(recipe)
         if job.extra:
-            write.write_picture(job.extra, made.report(numbers, missed), sheet(recipe, "report", str(job.output)))
+            write.write_picture(
+                job.extra, made.report(numbers, missed), sheet_recipe(recipe, "report", str(job.output))
+            )
         return messages.missed(run, job, numbers, missed, keep_failed) if missed else numbers
 
     run.over(one, tell=lambda _, line: messages.say(run.console, line))

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from cnnviz.app.console import Tick
+from cnnviz.app.console import ReportProgress
 from cnnviz.app.jobs import Line
 from cnnviz.app.options import asked
-from cnnviz.errors import UsageMistake
+from cnnviz.errors import InvalidRequest
 from cnnviz.models.catalog import ATTACKS
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from cnnviz.adversarial.target import Aim, Attacked
+    from cnnviz.adversarial.target import Criterion, TargetModel
 
 OWN, UNIVERSAL = "grid", "universal"
 FURTHER, FURTHEST = 1.1, 8.0  # how a change that does not fool is enlarged, and how far
@@ -30,7 +30,7 @@ method = click.option(
 )  # fmt: skip
 
 
-def settled(options: Mapping[str, Any]) -> dict[str, Any]:
+def method_defaults(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the norm and the steps of a library's method where nobody asked for others; the recipe has them too.
 
     Raises UsageMistake for what the method does not know, and where its package is not here.
@@ -43,23 +43,23 @@ def settled(options: Mapping[str, Any]) -> dict[str, Any]:
     own = {key: value for key, value in own.items() if context.get_parameter_source(key) is ParameterSource.DEFAULT}
     context.params |= own
     if not known.steps and asked("steps"):
-        raise UsageMistake(f"--method {name} has steps of its own: leave out --steps")
+        raise InvalidRequest(f"--method {name} has steps of its own: leave out --steps")
     norm = own.get("norm", options["norm"])
     if norm not in known.norms:
-        raise UsageMistake(f"--method {name} knows no --norm {norm}, only {', '.join(known.norms)}")
+        raise InvalidRequest(f"--method {name} knows no --norm {norm}, only {', '.join(known.norms)}")
     if options["goal"] is not None and not known.targeted:
         some = ", ".join([OWN, *(other for other, row in ATTACKS.items() if row.targeted)])
-        raise UsageMistake(f"--method {name} knows no --target-class: take one of {some}")
+        raise InvalidRequest(f"--method {name} knows no --target-class: take one of {some}")
     for key in ("transfer", "survive", "thorough"):
         if options[key]:
-            raise UsageMistake(f"--{key} goes with --method {OWN} alone")
+            raise InvalidRequest(f"--{key} goes with --method {OWN} alone")
     if find_spec(known.package) is None:
-        raise UsageMistake(f"--method {name} needs {known.package}: pip install 'cnnviz[attacks]'")
+        raise InvalidRequest(f"--method {name} needs {known.package}: pip install 'cnnviz[attacks]'")
     return own
 
 
 def search(
-    attacked: "Attacked", values: "Tensor", aim: "Aim", options: Mapping[str, Any], tick: Tick
+    attacked: "TargetModel", values: "Tensor", aim: "Criterion", options: Mapping[str, Any], tick: ReportProgress
 ) -> "tuple[Tensor, Line]":
     """Return the values (H, W, C), uint8, that a method finds, and how it became whole levels.
 
@@ -73,17 +73,17 @@ def search(
     levels = list(_doubled(options["eps"])) if known.capped else [255]
     for level in levels:
         size = f"{level} level{'s' * (level > 1)}" if known.capped else options["norm"]
-        found = external.attack(
+        found = external.run_attack(
             name, attacked, values, aim, level=level, progress=partial(_count, attacked, tick, size),
             **{key: options[key] for key in ("norm", "steps", "seed")},
         )  # fmt: skip
-        tried, finish = polished(attacked, values, found, aim, level)
+        tried, finish = quantize(attacked, values, found, aim, level)
         if finish:
             return tried, {"finish": finish}
     return _rescued(attacked, values, tried, aim, options["eps"])
 
 
-def _count(attacked: "Attacked", tick: Tick, size: str) -> None:
+def _count(attacked: "TargetModel", tick: ReportProgress, size: str) -> None:
     tick(attacked.passes.forward, 0, size)
 
 
@@ -95,40 +95,42 @@ def _doubled(most: int) -> Iterator[int]:
     yield most
 
 
-def polished(
-    attacked: "Attacked", values: "Tensor", found: "Tensor", aim: "Aim", most: int
+def quantize(
+    attacked: "TargetModel", values: "Tensor", found: "Tensor", aim: "Criterion", most: int
 ) -> "tuple[Tensor, str | None]":
     """Return ``found`` levels (H, W, C), float, as whole ones, and how: "rounded", or "scaled" where that did not fool.
 
     Scaled: the change enlarged, by as little as it takes, up to ``most`` levels. None where neither fools.
     """
-    from cnnviz.adversarial.target import changed
+    from cnnviz.adversarial.target import add_levels
 
     change = found - values.float()
-    first = changed(values, change.round())
+    first = add_levels(values, change.round())
     if attacked.fooled(first, aim):
         return first, "rounded"
     before, factor = first, FURTHER
     while factor < FURTHEST:
-        tried = changed(values, (change * factor).round().clamp(-most, most))
+        tried = add_levels(values, (change * factor).round().clamp(-most, most))
         if not tried.equal(before) and attacked.fooled(tried, aim):
             return tried, "scaled"
         before, factor = tried, factor * FURTHER
     return first, None
 
 
-def _rescued(attacked: "Attacked", values: "Tensor", tried: "Tensor", aim: "Aim", eps: int) -> "tuple[Tensor, Line]":
+def _rescued(
+    attacked: "TargetModel", values: "Tensor", tried: "Tensor", aim: "Criterion", eps: int
+) -> "tuple[Tensor, Line]":
     """Return what ``grid`` finds from the level of a change that fools, but not by so much as is asked for.
 
     A change that does not fool at all is a failure of its method and is left as it is.
     """
     from dataclasses import replace
 
-    from cnnviz.adversarial.boundary import level_of
+    from cnnviz.adversarial.boundary import largest_change
     from cnnviz.adversarial.minimal import grid
 
     if not attacked.fooled(tried, replace(aim, margin=-aim.sure)):
         return tried, {"finish": None}
-    least = max(1, level_of(values, tried))
+    least = max(1, largest_change(values, tried))
     better = grid(attacked, values, aim, eps=max(eps, least), least=least)
     return (better.values, {"finish": OWN}) if better.fooled else (tried, {"finish": None})

@@ -5,12 +5,12 @@ from typing import Any
 
 from cnnviz.app.console import Console
 from cnnviz.app.jobs import Job, Line
-from cnnviz.app.session import Run
-from cnnviz.errors import shown
+from cnnviz.app.session import Session
+from cnnviz.errors import printable
 from cnnviz.models.catalog import ATTACKS
 
 
-def lacking(numbers: Line, options: Mapping[str, Any]) -> list[str]:
+def unmet_requirements(numbers: Line, options: Mapping[str, Any]) -> list[str]:
     """Return what was asked for that is not true of the file: to fool, a margin, what it survives, other networks."""
     if not numbers["fooled"]:
         return ["not fooled"]
@@ -23,13 +23,13 @@ def lacking(numbers: Line, options: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def missed(run: Run, job: Job, numbers: Line, lacks: Sequence[str], kept: bool) -> Line:
+def missed(run: Session, job: Job, numbers: Line, lacks: Sequence[str], kept: bool) -> Line:
     """Return the line of a photograph whose file ``lacks`` what was asked for; a person is told what it does."""
     best = numbers["top"][0]
     words = f"not fooled: the best attempt is taken for {best['name']} ({best['probability']:.0%})"
     if numbers["fooled"]:
         words = f"the best attempt fools, but {', '.join(lacks)}"
-    run.console.error(f"{shown(job.source)}: {words}{_hint(numbers)}")
+    run.console.error(f"{printable(job.source)}: {words}{_hint(numbers)}")
     return numbers | {"status": "missed", "output": job.output if kept else None}
 
 

@@ -9,8 +9,8 @@ import click
 from cnnviz.adversarial import diagnostics
 from cnnviz.adversarial.robustness import attacked, print_row, ready, summary, tell
 from cnnviz.app import options as shared
-from cnnviz.app.jobs import Job, Line, find, over_network
-from cnnviz.app.session import Run, Source, folder, named
+from cnnviz.app.jobs import Job, Line, find_inputs, plan_network_job
+from cnnviz.app.session import InputRecord, Session, collective_name, collective_record
 
 
 @click.command()
@@ -37,13 +37,13 @@ def robustness(inputs: tuple[str, ...], output: str | None, eps: int, fit: str, 
       cnnviz robustness photos/ --eps 16 -o curve.png
       cnnviz robustness photos/ --json | jq -c 'select(.accuracy) | .accuracy'
     """
-    name = named(inputs)
-    [result] = over_network(name, output, "-robustness.png")
+    name = collective_name(inputs)
+    [result] = plan_network_job(name, output, "-robustness.png")
     target = str(result.output)
-    jobs = find(inputs, lambda path: os.path.realpath(path) == os.path.realpath(target))
+    jobs = find_inputs(inputs, lambda path: os.path.realpath(path) == os.path.realpath(target))
     ready(jobs, result, options)
-    run, started = Run(jobs), time.monotonic()
-    sources: list[Source] = []
+    run, started = Session(jobs), time.monotonic()
+    sources: list[InputRecord] = []
     lines: list[Line] = []
 
     def one(job: Job) -> Line:
@@ -59,5 +59,5 @@ def robustness(inputs: tuple[str, ...], output: str | None, eps: int, fit: str, 
     status = run.each(one, table)
     if lines:
         numbers = summary(lines, eps)
-        tell(run, target, numbers, folder(name, sources), time.monotonic() - started)
+        tell(run, target, numbers, collective_record(name, sources), time.monotonic() - started)
     run.context.exit(int(status))

@@ -5,11 +5,11 @@ from typing import Any
 import click
 
 from cnnviz.adversarial import patch_report
-from cnnviz.adversarial.patch_scene import Region, Subject, place_of
+from cnnviz.adversarial.patch_scene import PatchScene, Region, read_region
 from cnnviz.app import options
-from cnnviz.app.jobs import Job, Line, plan, with_extra
+from cnnviz.app.jobs import Job, Line, add_second_file, plan_jobs
 from cnnviz.app.param_types import Finite
-from cnnviz.app.session import Run, sheet
+from cnnviz.app.session import Session, sheet_recipe
 
 _own = options.together(
     click.option("--region", type=Region(), required=True, metavar="POLYGON|MASK",
@@ -53,24 +53,24 @@ def sticker(
       cnnviz sticker sign.jpg --region mask.png --target-class banana --renders renders.png
       cnnviz sticker sign.jpg --region mask.png --target-class 954 --json | jq .share
     """
-    jobs = plan(inputs, output, "-sticker.png", (".png",))
+    jobs = plan_jobs(inputs, output, "-sticker.png", (".png",))
     if renders:
-        jobs = with_extra(jobs, renders, "-sticker-renders.png", "--renders")
-    run = Run(jobs)
+        jobs = add_second_file(jobs, renders, "-sticker-renders.png", "--renders")
+    run = Session(jobs)
 
     def one(job: Job) -> Line:
         photo, source = run.read(job)
-        place = place_of(o["region"], photo, o)
+        place = read_region(o["region"], photo, o)
 
-        from cnnviz.adversarial.patch import sticker
+        from cnnviz.adversarial.patch import patch
         from cnnviz.io import write
-        from cnnviz.models.preprocess import geometry_of
+        from cnnviz.models.preprocess import geometry_for
 
-        geometry = geometry_of(photo.shape[:2], run.network, fit)
-        subject = Subject(photo, place, geometry, run.network, run.network.class_index(o["goal"]))
+        geometry = geometry_for(photo.shape[:2], run.network, fit)
+        subject = PatchScene(photo, place, geometry, run.network, run.network.class_index(o["goal"]))
         clean = subject.check()
         with run.console.progress("painting", "steps") as tick:
-            found = sticker(
+            found = patch(
                 run.network, subject.scene(), subject.texels(), subject.goal, steps=o["steps"], seed=o["seed"],
                 progress=lambda step, of, loss: tick(step, of, f"loss {loss:.3g}"),
             )  # fmt: skip
@@ -84,7 +84,7 @@ def sticker(
             write.write_bytes(str(job.output), patch_report.encoded(str(job.output), prints["sticker"], recipe))
         if job.extra:
             drawn = patch_report.sheet(subject, prints, numbers, o["seed"])
-            write.write_picture(job.extra, drawn, sheet(recipe, "renders", str(job.output)))
+            write.write_picture(job.extra, drawn, sheet_recipe(recipe, "renders", str(job.output)))
         return numbers if reached else patch_report.missed(run, job, numbers, keep_failed)
 
     run.over(one, tell=lambda _, line: patch_report.say(run.console, line, o["goal"]))

@@ -15,14 +15,14 @@ from click.core import ParameterSource
 from cnnviz.adversarial import diagnostics, file_attack
 from cnnviz.adversarial.commands.external_methods import UNIVERSAL
 from cnnviz.app.jobs import Job, Line
-from cnnviz.app.session import Run, Source, folder, named, sheet
-from cnnviz.errors import CnnvizError, Status, UsageMistake, WeightsError, shown
+from cnnviz.app.session import InputRecord, Session, collective_name, collective_record, sheet_recipe
+from cnnviz.errors import CnnvizError, InvalidRequest, Status, WeightsError, printable
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from cnnviz.adversarial.target import Aim, Passes
+    from cnnviz.adversarial.target import Criterion, QueryCount
     from cnnviz.io.color import Photo
     from cnnviz.models.preprocess import Geometry
 
@@ -38,13 +38,13 @@ def settled(options: Mapping[str, Any], jobs: Sequence[Job], fit: str) -> None:
     for key in ("goal", "thorough", "survive", "transfer", "margin"):
         if options[key]:
             flag = next(param.opts[0] for param in context.command.params if param.name == key)
-            raise UsageMistake(f"--method {UNIVERSAL} knows no {flag}")
+            raise InvalidRequest(f"--method {UNIVERSAL} knows no {flag}")
     if options["norm"] != "linf":
-        raise UsageMistake(f"--method {UNIVERSAL} knows no --norm {options['norm']}, only linf")
+        raise InvalidRequest(f"--method {UNIVERSAL} knows no --norm {options['norm']}, only linf")
     if fit == "whole":
-        raise UsageMistake(f"--method {UNIVERSAL} needs one size of input: --fit crop, squash or pad")
+        raise InvalidRequest(f"--method {UNIVERSAL} needs one size of input: --fit crop, squash or pad")
     if len(jobs) < 2 or any(job.name == "-" for job in jobs):
-        raise UsageMistake(f"--method {UNIVERSAL} needs several photos in files: they are read twice")
+        raise InvalidRequest(f"--method {UNIVERSAL} needs several photos in files: they are read twice")
     own = {"eps": EPS, "steps": ROUNDS}
     context.params |= {k: v for k, v in own.items() if context.get_parameter_source(k) is ParameterSource.DEFAULT}
 
@@ -53,10 +53,10 @@ def settled(options: Mapping[str, Any], jobs: Sequence[Job], fit: str) -> None:
 class Read:
     """What the search needs of a photograph: where it comes from, ``seen`` (h, w, 3), uint8, how, and what fools."""
 
-    source: Source
+    source: InputRecord
     seen: "Photo"
     geometry: "Geometry"
-    aim: "Aim"
+    aim: "Criterion"
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,8 @@ class Found:
     """The ``change`` (3, h, w), int16, the passes of each photograph that it was sought on, and all that were read."""
 
     change: "NDArray[np.int16]"
-    passes: "Mapping[str, Passes]"
-    source: Source
+    passes: "Mapping[str, QueryCount]"
+    source: InputRecord
     photos: int
 
 
@@ -73,13 +73,13 @@ class Universal:
     """One run over ``jobs``, which are photographs and the files that they become."""
 
     def __init__(self, jobs: Sequence[Job], fit: str, keep_failed: bool) -> None:
-        self.run, self.jobs, self.fit, self.keep_failed = Run(list(jobs)), jobs, fit, keep_failed
+        self.run, self.jobs, self.fit, self.keep_failed = Session(list(jobs)), jobs, fit, keep_failed
         self.lines: list[Line] = []
-        self.name = named(self.run.options["inputs"])
+        self.name = collective_name(self.run.options["inputs"])
         self.pattern = str(Path(self.run.options["output"] or ".") / f"{self.name}-{UNIVERSAL}-adversarial.png")
         taken = {os.path.realpath(path) for job in jobs for path in (job.source, job.output, job.extra) if path}
         if os.path.realpath(self.pattern) in taken:
-            raise UsageMistake(f"{shown(self.pattern)}: is the change's own file; rename the photo of this name")
+            raise InvalidRequest(f"{printable(self.pattern)}: is the change's own file; rename the photo of this name")
 
     def over(self) -> None:
         """Do all of it, and leave with the exit status: 4 where not more than half of the files fool."""
@@ -88,7 +88,7 @@ class Universal:
         o, started = self.run.options, time.monotonic()
         if o["output"] and not os.path.isdir(o["output"]):
             write.make_folder(Path(o["output"]))
-        write.check(self.pattern, overwrite=o["overwrite"])
+        write.check_output(self.pattern, overwrite=o["overwrite"])
         status = self.run.each(self.one, tell=lambda job, line: tell(self.run, job, line))
         if self.lines:
             missed = self._finish(time.monotonic() - started)
@@ -100,20 +100,20 @@ class Universal:
         """Return the line of a photograph whose file, with the change laid onto it, was written and judged."""
         import torch
 
-        from cnnviz.adversarial.target import Passes
-        from cnnviz.adversarial.universal_pattern import laid
+        from cnnviz.adversarial.target import QueryCount
+        from cnnviz.adversarial.universal_pattern import add_pattern
         from cnnviz.io import write
 
         run = self.run
         original, _ = run.original(job)
-        subject = file_attack.subject(original, run.network, self.fit, str(job.output))
+        subject = file_attack.attacked_photo(original, run.network, self.fit, str(job.output))
         clean = subject.logits(original.photo(original.values))
-        aim = file_attack.aim(run.network, clean, true=run.options["true"])
-        passes = self.found.passes.get(job.source, Passes())
-        warned = diagnostics.warnings(subject, clean, passes, aim.target)
+        aim = file_attack.criterion_for(run.network, clean, true=run.options["true"])
+        passes = self.found.passes.get(job.source, QueryCount())
+        warned = diagnostics.diagnose(subject, clean, passes, aim.target)
         diagnostics.say(run.console, job, warned)
-        values = torch.from_numpy(laid(original, subject.geometry, self.found.change))
-        made = file_attack.Made(subject, aim, values)
+        values = torch.from_numpy(add_pattern(original, subject.geometry, self.found.change))
+        made = file_attack.WrittenAttack(subject, aim, values)
         numbers = {
             "network": run.network.name, "clean_top": run.network.top(clean), "method": UNIVERSAL, "finish": None,
             "part": "search" if job.source in self.found.passes else "held_out",
@@ -127,7 +127,7 @@ class Universal:
             write.write_picture(
                 job.extra,
                 made.report(numbers, [] if numbers["fooled"] else ["not fooled"]),
-                sheet(recipe, "report", str(job.output)),
+                sheet_recipe(recipe, "report", str(job.output)),
             )
         self.lines.append(numbers)
         return numbers if numbers["fooled"] else numbers | {"status": "missed", "output": job.output if kept else None}
@@ -137,20 +137,22 @@ class Universal:
         """The change, sought on two of three photographs."""
         from cnnviz.adversarial.universal import universal
         from cnnviz.models.features import LOGITS
-        from cnnviz.models.preprocess import inputs
+        from cnnviz.models.preprocess import to_inputs
 
         run, read = self.run, self._read()
         part = {job: row for number, (job, row) in enumerate(read.items()) if number % KEPT_OUT != KEPT_OUT - 1}
         trunk, rows = run.trunk(run.network), list(part.values())
         with run.console.progress("seeking one change", "rounds") as tick:
             made = universal(
-                lambda x: trunk(x)[LOGITS].float().cpu(), inputs([row.seen for row in rows]),
+                lambda x: trunk(x)[LOGITS].float().cpu(), to_inputs([row.seen for row in rows]),
                 aims=[row.aim for row in rows], ways=[_ways(row.geometry) for row in rows],
                 **{key: run.options[key] for key in ("eps", "steps", "seed")},
                 progress=lambda step, of, share: tick(step, of, f"{share:.0%} fooled"),
             )  # fmt: skip
         passes = dict(zip(part, made.passes, strict=True))
-        return Found(made.change.numpy(), passes, folder(self.name, [row.source for row in read.values()]), len(read))
+        return Found(
+            made.change.numpy(), passes, collective_record(self.name, [row.source for row in read.values()]), len(read)
+        )
 
     def _read(self) -> "dict[str, Read]":
         """Return what the search needs of each photograph that can be read and written; ``one`` tells of the others."""
@@ -160,15 +162,15 @@ class Universal:
         for job in self.jobs:
             try:
                 for path in filter(None, (job.output, job.extra)):
-                    write.check(path, overwrite=self.run.options["overwrite"])
+                    write.check_output(path, overwrite=self.run.options["overwrite"])
                 original, source = self.run.original(job)
-                subject = file_attack.subject(original, self.run.network, self.fit)
-            except (UsageMistake, WeightsError):
+                subject = file_attack.attacked_photo(original, self.run.network, self.fit)
+            except (InvalidRequest, WeightsError):
                 raise
             except CnnvizError:
                 continue
             photo = original.photo(original.values)
-            aim = file_attack.aim(self.run.network, subject.logits(photo), true=self.run.options["true"])
+            aim = file_attack.criterion_for(self.run.network, subject.logits(photo), true=self.run.options["true"])
             rows[job.source] = Read(source, subject.geometry.see(photo), subject.geometry, aim)
         return rows
 
@@ -196,9 +198,9 @@ class Universal:
 def _ways(geometry: "Geometry") -> "Any":
     import torch
 
-    from cnnviz.adversarial.universal_pattern import ways
+    from cnnviz.adversarial.universal_pattern import resize_matrices
 
-    return tuple(map(torch.from_numpy, ways(geometry)))
+    return tuple(map(torch.from_numpy, resize_matrices(geometry)))
 
 
 def summary(lines: Sequence[Line]) -> Line:
@@ -232,15 +234,15 @@ def picture(change: "NDArray[np.int16]") -> "Photo":
     return small.repeat(by, 0).repeat(by, 1)
 
 
-def tell(run: Run, job: Job, line: Line) -> None:
+def tell(run: Session, job: Job, line: Line) -> None:
     """Tell a person what a photograph is taken for with the change, and whether it had a part in the search."""
     before, after = line["clean_top"][0], line["top"][0]
     words = "" if line["part"] == "search" else ", kept out"
     became = f"-> {after['name']} {after['probability']:.0%}" if line["fooled"] else "is not fooled"
-    run.console.note(f"{shown(job.source)}: {before['name']} {before['probability']:.0%} {became}{words}")
+    run.console.note(f"{printable(job.source)}: {before['name']} {before['probability']:.0%} {became}{words}")
 
 
-def say(run: Run, numbers: Line, pattern: str | None) -> None:
+def say(run: Session, numbers: Line, pattern: str | None) -> None:
     """Tell a person how many of the files fool."""
     rates, parts = numbers["fooling_rates"], numbers["parts"]
     each = [("search", "it was sought on"), ("held_out", "kept out")]
@@ -252,4 +254,4 @@ def say(run: Run, numbers: Line, pattern: str | None) -> None:
     text = f"one change of {size} at most fools {said}; noise of its size on {numbers['control_rate']:.0%}"
     (run.console.error if pattern is None else run.console.note)(text)
     if pattern:
-        run.console.note(f"the change -> {shown(pattern)}")
+        run.console.note(f"the change -> {printable(pattern)}")

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from cnnviz.figures.overlay import FAINT, INK, caption, pen_on, shorten, typeface
+from cnnviz.figures.overlay import FAINT, INK, caption, drawing, ellipsize, load_font
 from cnnviz.io.color import Photo
 
 LONGER = 640  # pixels of the longer side of each picture
@@ -64,20 +64,20 @@ def _said(numbers: Mapping[str, Any]) -> list[str]:
 
 
 def _notes(canvas: Photo, notes: Sequence[str], unit: int) -> None:
-    font = typeface(round(0.95 * unit))
-    with pen_on(canvas) as pen:
+    font = load_font(round(0.95 * unit))
+    with drawing(canvas) as pen:
         for number, text in enumerate(notes[:LINES]):
-            pen.text((0, round((0.6 + 1.45 * number) * unit)), shorten(text, font, canvas.shape[1]), INK, font)
+            pen.text((0, round((0.6 + 1.45 * number) * unit)), ellipsize(text, font, canvas.shape[1]), INK, font)
 
 
 def _classes(canvas: Photo, top: Sequence[Mapping[str, Any]], unit: int) -> None:
-    font = typeface(round(0.95 * unit))
-    with pen_on(canvas) as pen:
+    font = load_font(round(0.95 * unit))
+    with drawing(canvas) as pen:
         for number, row in enumerate(top[:LINES]):
             y = round((0.6 + 1.45 * number) * unit)
             share = f"{row['probability']:.1%}"
             room = canvas.shape[1] - round(font.getlength(share)) - unit
-            pen.text((0, y), shorten(row["name"], font, room), FAINT if number else INK, font)
+            pen.text((0, y), ellipsize(row["name"], font, room), FAINT if number else INK, font)
             pen.text((canvas.shape[1], y), share, FAINT if number else INK, font, anchor="ra")
 
 

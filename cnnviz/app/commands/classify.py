@@ -6,8 +6,8 @@ import click
 
 from cnnviz.app import jobs, options
 from cnnviz.app.jobs import Job, Line
-from cnnviz.app.session import Run
-from cnnviz.errors import shown
+from cnnviz.app.session import Session
+from cnnviz.errors import printable
 
 
 @click.command()
@@ -35,7 +35,7 @@ def classify(inputs: tuple[str, ...], top: int, fit: str, **_: Any) -> None:
       cnnviz classify cat.jpg
       cnnviz classify photos/ --json | jq -r '[.input, .top[0].name] | @tsv'
     """
-    run = Run(jobs.find(inputs))
+    run = Session(jobs.find_inputs(inputs))
 
     def one(job: Job) -> Line:
         from cnnviz.models import preprocess
@@ -52,8 +52,8 @@ def classify(inputs: tuple[str, ...], top: int, fit: str, **_: Any) -> None:
 
 
 def _print_table(job: Job, line: Line) -> None:
-    names = [shown(row["name"]) for row in line["top"]]
+    names = [printable(row["name"]) for row in line["top"]]
     width = max(map(len, names))
-    click.echo(shown(job.source))
+    click.echo(printable(job.source))
     for name, row in zip(names, line["top"], strict=True):
         click.echo(f"  {name:<{width}}  {row['index']:>4}  {row['probability']:>7.2%}")

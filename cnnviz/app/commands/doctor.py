@@ -22,7 +22,7 @@ def doctor(lines: bool) -> None:
     """
     from cnnviz.models import catalog, weights
 
-    here = [name for name, entry in catalog.entries().items() if (p := weights.place(entry)) and p.is_file()]
+    here = [name for name, entry in catalog.entries().items() if (p := weights.weights_path(entry)) and p.is_file()]
     facts = {
         "python": platform.python_version(),
         "platform": platform.platform(),

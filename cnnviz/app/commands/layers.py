@@ -29,18 +29,18 @@ def layers(model: str, size: int | None, lines: bool) -> None:  # fmt: skip
       cnnviz layers efficientnet_lite0
       cnnviz layers vgg16 --json | jq -r .name
     """
-    from cnnviz.errors import UsageMistake
+    from cnnviz.errors import InvalidRequest
     from cnnviz.graph import receptive_field
     from cnnviz.models import weights
-    from cnnviz.models.loader import blank, input_size
+    from cnnviz.models.loader import build_blank, input_size
 
-    module = blank(model)
+    module = build_blank(model)
     side = size or input_size(model, module)
     try:
-        found = receptive_field.layers(module, (side, side))
+        found = receptive_field.layer_table(module, (side, side))
     except (RuntimeError, ValueError, AssertionError) as error:
-        told = f"{model} cannot take an input of {side}x{side} pixels: {weights.reason(error)}"
-        raise UsageMistake(told) from error
+        told = f"{model} cannot take an input of {side}x{side} pixels: {weights.error_reason(error)}"
+        raise InvalidRequest(told) from error
     width = max(len(layer.name) for layer in found)
     for layer in found:
         field = layer.field if isinstance(layer.field, str) else f"{layer.field[1]}x{layer.field[0]}"

@@ -35,8 +35,8 @@ def models(word: str, lines: bool) -> None:
         raise click.UsageError(f"no network's name holds {word!r}{near}")
 
 
-def _state(entry: catalog.Entry) -> str:
-    path = weights.place(entry)
+def _state(entry: catalog.NetworkEntry) -> str:
+    path = weights.weights_path(entry)
     if path is not None and path.is_file():
         return "here"
     if entry.source == "torchvision":

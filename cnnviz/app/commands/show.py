@@ -9,7 +9,7 @@ import click
 
 from cnnviz.app.console import Console
 from cnnviz.app.session import FILES, NAME_KEY, NOISE, SHEETS, SILENT, versions
-from cnnviz.errors import CnnvizError, shown
+from cnnviz.errors import CnnvizError, printable
 
 FROM_NOISE = ("dream",)  # commands whose input can be the word noise
 LONG = 60  # letters of a recipe's own words that a message repeats
@@ -46,9 +46,9 @@ def show(context: click.Context, file: str, rerun: bool, photo: str | None, outp
       cnnviz show cat-occlude.png
       cnnviz show --rerun cat-occlude.png --input cat.jpg -o again.png
     """
-    from cnnviz.io.recipe import demand
+    from cnnviz.io.recipe import read_required
 
-    recipe = demand(Path(file))
+    recipe = read_required(Path(file))
     if not rerun:
         if photo or output:
             raise click.UsageError("--input and -o go with --rerun")
@@ -100,7 +100,7 @@ def _rerun(context: click.Context, file: Path, recipe: dict[str, Any], photo: st
     done = [key for key in ("positions_done", "frames_done", "steps_done") if key in recipe.get("numbers", {})]
     if done:  # where it stopped cannot be met again
         how = "the same command with --resume goes on" if done[0] != "steps_done" else "run the command again"
-        raise CnnvizError(f"{shown(str(file))}: was stopped before its end; {how}")
+        raise CnnvizError(f"{printable(str(file))}: was stopped before its end; {how}")
     root = context.find_root()
     group = root.command
     assert isinstance(group, click.Group)
@@ -135,7 +135,9 @@ def _subject(
     if source is None and not taken:
         return options, ""
     if source and "photos" in source:
-        raise CnnvizError(f"{shown(str(file))}: is made of a folder, {source['name']}; the same command makes it again")
+        raise CnnvizError(
+            f"{printable(str(file))}: is made of a folder, {source['name']}; the same command makes it again"
+        )
     if source is None or "inputs" not in taken:
         raise CnnvizError("the recipe is not whole: it lacks its options or its input")
     wanted = Path(photo) if photo else _beside(file, source["name"], "the photo", "name it with --input")
@@ -180,16 +182,16 @@ def _beside(file: Path, name: str, what: str, hint: str) -> Path:
     for folder in (file.parent, Path()):
         if os.path.isfile(found := folder / Path(name).name):
             return found
-    raise CnnvizError(f"{shown(str(file))}: {what}, {shown(name)}, is neither beside it nor here; {hint}")
+    raise CnnvizError(f"{printable(str(file))}: {what}, {printable(name)}, is neither beside it nor here; {hint}")
 
 
 def _same(path: Path, sha256: Any) -> None:
     from cnnviz.models import weights
 
     if not os.path.isfile(path):
-        raise CnnvizError(f"{shown(str(path))}: {'is not a file' if os.path.exists(path) else 'no such file'}")
+        raise CnnvizError(f"{printable(str(path))}: {'is not a file' if os.path.exists(path) else 'no such file'}")
     if weights.sha256(path) != sha256:
-        raise CnnvizError(f"{shown(str(path))}: is not the file that the recipe was made with (another sha256)")
+        raise CnnvizError(f"{printable(str(path))}: is not the file that the recipe was made with (another sha256)")
 
 
 def _note_versions(recorded: Any) -> None:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cnnviz.app import options as shared_options
-from cnnviz.app.jobs import Job, Line, plan, with_extra
+from cnnviz.app.jobs import Job, Line, add_second_file, plan_jobs
 from cnnviz.app.param_types import AttributionNames, Finite, joined
-from cnnviz.app.session import Run, class_indices
+from cnnviz.app.session import Session, class_indices
 from cnnviz.models.catalog import ATTRIBUTIONS, CAMS
 
 if TYPE_CHECKING:
@@ -71,10 +71,10 @@ def attribute(
     """
     if options["layer"] and not set(CAMS) & set(methods):
         raise click.UsageError(f"--layer goes with {' and '.join(CAMS)}")
-    jobs = plan(inputs, output, "-attribute.png")
+    jobs = plan_jobs(inputs, output, "-attribute.png")
     if raw:
-        jobs = with_extra(jobs, raw, "-attribute.npz", "--raw")
-    run = Run(jobs)
+        jobs = add_second_file(jobs, raw, "-attribute.npz", "--raw")
+    run = Session(jobs)
 
     def one(job: Job) -> Line:
         from cnnviz.models import preprocess
@@ -96,14 +96,16 @@ def attribute(
     run.over(one)
 
 
-def _attributed(run: Run, x: "Tensor", chosen: list[int] | None, methods: Sequence[str]) -> "dict[str, Attribution]":
+def _attributed(
+    run: Session, x: "Tensor", chosen: list[int] | None, methods: Sequence[str]
+) -> "dict[str, Attribution]":
     """Return what every method found, and note where integrated gradients took too few steps."""
-    from cnnviz.attribution.backprop import attribution
+    from cnnviz.attribution.backprop import attribute
 
     settings, found = {key: run.options[key] for key in SETTINGS}, {}
     for name in methods:
         with run.console.progress(name, "passes") as tick:
-            found[name] = attribution(run.network, x, method=name, targets=chosen, progress=tick, **settings)
+            found[name] = attribute(run.network, x, method=name, targets=chosen, progress=tick, **settings)
         if (gap := max(found[name].gaps or (0,))) > FAR:
             run.console.note(f"{name}: the map's sum is off by {gap:.0%}; more --steps bring it nearer")
     return found
@@ -132,9 +134,9 @@ def _picture(
     if len(blocks) > 1:
         blocks = [list(row) for row in zip(*blocks, strict=True)]
     if not options["bare"]:
-        photo, geometry = overlay.slide(photo, geometry)
-    return overlay.stacked([
-        overlay.figure(
+        photo, geometry = overlay.at_figure_size(photo, geometry)
+    return overlay.stack([
+        overlay.draw_figure(
             photo, geometry, row, label="share of the 99th percentile", colormap=options["colormap"],
             bare=options["bare"], scale=1.0, signed=any(one.signed for one in found.values()),
         )
@@ -153,11 +155,11 @@ def _panels(network: "Network", name: str, one: "Attribution") -> list[Any]:
     """Return a panel for each class, all in shares of one end of the scale."""
     from cnnviz.figures import overlay
 
-    end = overlay.robust_end(one.maps.numpy())
+    end = overlay.percentile_scale(one.maps.numpy())
     shares = one.clean_logits.double().softmax(0)
     layer = f", layer {one.layer}" if one.layer else ""
     return [
-        overlay.Panel(
+        overlay.MapPanel(
             values, f"{ATTRIBUTIONS[name]} · {network.class_name(target)} {shares[target]:.1%}",
             f"{network.name}{layer}; full colour at {end:.2g}",
             veil=0.0 if name == "grad-cam" else PALE,

@@ -6,20 +6,20 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cnnviz.app import options as shared_options
-from cnnviz.app.jobs import Job, Line, plan
+from cnnviz.app.jobs import Job, Line, plan_jobs
 from cnnviz.app.param_types import Box
-from cnnviz.app.session import Run, class_indices
+from cnnviz.app.session import Session, class_indices
 from cnnviz.attribution import map_files
 from cnnviz.attribution.figures import evaluation
-from cnnviz.attribution.map_files import Subject
+from cnnviz.attribution.map_files import ScoredMap
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from cnnviz.attribution.deletion_insertion import Faithfulness
-    from cnnviz.attribution.pointing_game import Pointing
-    from cnnviz.attribution.sanity_check import Randomization
+    from cnnviz.attribution.deletion_insertion import DeletionInsertion
+    from cnnviz.attribution.pointing_game import PointingGame
+    from cnnviz.attribution.sanity_check import SanityCheck
     from cnnviz.models.network import Network
     from cnnviz.models.preprocess import Geometry
 
@@ -81,24 +81,24 @@ def evaluate(
       cnnviz evaluate cat.jpg --map a.npy --map b.npy --label Grad-CAM --label RISE
       cnnviz evaluate photos/ --map maps/ --json | jq '.maps[0].deletion_auc'
     """
-    jobs = plan(inputs, output, "-evaluate.png")
-    map_files.refuse(jobs, targets, options)
-    run = Run(jobs)
+    jobs = plan_jobs(inputs, output, "-evaluate.png")
+    map_files.check_evaluation_options(jobs, targets, options)
+    run = Session(jobs)
 
     def one(job: Job) -> Line:
         from cnnviz.io.arrays import read_maps
         from cnnviz.models import preprocess
 
         photo, source = run.read(job)
-        files = map_files.files_of(job, options)
+        files = map_files.files_for(job, options)
         held = [read_maps(path) for path in files.maps]
-        mask = map_files.mask_of(photo, files.mask, options)
+        mask = map_files.read_object_mask(photo, files.mask, options)
         x, geometry = preprocess.fit(photo, run.network, fit)
 
         network = run.network
         chosen = class_indices(network, targets)
         if held:
-            subjects = map_files.given(network, x, geometry, held, chosen, source, run.options)
+            subjects = map_files.read_scored_maps(network, x, geometry, held, chosen, source, run.options)
         else:
             subjects = _own_maps(run, x, chosen)
         curves = _curves(run, x, subjects)
@@ -118,13 +118,13 @@ def evaluate(
     run.over(one, evaluation.print_table if to_terminal else None)
 
 
-def _own_maps(run: Run, x: "Tensor", chosen: list[int] | None) -> list[Subject]:
+def _own_maps(run: Session, x: "Tensor", chosen: list[int] | None) -> list[ScoredMap]:
     found = _occluded(run, run.network, x, chosen)
     names = [f"occlusion, {run.network.class_name(index)}" if len(found) > 1 else "occlusion" for index in found]
-    return [Subject(name, *pair) for name, pair in zip(names, found.items(), strict=True)]
+    return [ScoredMap(name, *pair) for name, pair in zip(names, found.items(), strict=True)]
 
 
-def _occluded(run: Run, network: "Network", x: "Tensor", targets: list[int] | None) -> "dict[int, Tensor]":
+def _occluded(run: Session, network: "Network", x: "Tensor", targets: list[int] | None) -> "dict[int, Tensor]":
     """Return cnnviz's own occlusion maps (h, w) by class."""
     from cnnviz.attribution.occlusion import occlusion
 
@@ -135,23 +135,25 @@ def _occluded(run: Run, network: "Network", x: "Tensor", targets: list[int] | No
     return dict(zip(result.targets, result.maps, strict=True))
 
 
-def _curves(run: Run, x: "Tensor", subjects: Sequence[Subject]) -> "Faithfulness":
+def _curves(run: Session, x: "Tensor", subjects: Sequence[ScoredMap]) -> "DeletionInsertion":
     import torch
 
-    from cnnviz.attribution.deletion_insertion import faithfulness
-    from cnnviz.attribution.occlusion import filling
+    from cnnviz.attribution.deletion_insertion import deletion_insertion
+    from cnnviz.attribution.occlusion import occluder
 
     o, network = run.options, run.network
-    deleted, start = (filling(x, o[key], network, o["seed"]) for key in ("delete_to", "insert_into"))
+    deleted, start = (occluder(x, o[key], network, o["seed"]) for key in ("delete_to", "insert_into"))
     with run.console.progress("deleting and inserting", "passes") as tick:
-        return faithfulness(
+        return deletion_insertion(
             network, x, torch.stack([subject.values for subject in subjects]),
             targets=[subject.target for subject in subjects], deleted=deleted, start=start, progress=tick,
             **{key: o[key] for key in ("steps", "randoms", "seed")},
         )  # fmt: skip
 
 
-def _point(geometry: "Geometry", subject: Subject, mask: "NDArray[Any] | None", tolerance: int) -> "Pointing | None":
+def _point(
+    geometry: "Geometry", subject: ScoredMap, mask: "NDArray[Any] | None", tolerance: int
+) -> "PointingGame | None":
     """Play the pointing game on the photo scaled to a longer side of FRAME, so that its size does not matter."""
     from dataclasses import replace
 
@@ -159,7 +161,7 @@ def _point(geometry: "Geometry", subject: Subject, mask: "NDArray[Any] | None", 
     import torch
     from PIL import Image
 
-    from cnnviz.attribution.pointing_game import pointing
+    from cnnviz.attribution.pointing_game import pointing_game
 
     if mask is None:
         return None
@@ -167,15 +169,15 @@ def _point(geometry: "Geometry", subject: Subject, mask: "NDArray[Any] | None", 
     values = replace(geometry, photo=(height, width)).to_photo(subject.values.numpy())
     share = np.asarray(Image.fromarray(mask.astype(np.float32)).resize((width, height), Image.Resampling.BOX))
     inside = share >= min(0.5, share.max())  # a mask of less than a pixel is still there
-    found = pointing(torch.from_numpy(values), torch.from_numpy(inside), tolerance=tolerance)
+    found = pointing_game(torch.from_numpy(values), torch.from_numpy(inside), tolerance=tolerance)
     y, x = ((p + 0.5) * side / small for p, side, small in zip(found.peak, geometry.photo, values.shape, strict=True))
     return replace(found, peak=(int(y), int(x)))
 
 
-def _randomized(run: Run, x: "Tensor", subjects: Sequence[Subject]) -> "Randomization":
+def _randomized(run: Session, x: "Tensor", subjects: Sequence[ScoredMap]) -> "SanityCheck":
     import torch
 
-    from cnnviz.attribution.sanity_check import randomization
+    from cnnviz.attribution.sanity_check import sanity_check
 
     targets = [subject.target for subject in subjects]
 
@@ -183,4 +185,4 @@ def _randomized(run: Run, x: "Tensor", subjects: Sequence[Subject]) -> "Randomiz
         return torch.stack(list(_occluded(run, network, x, targets).values()))
 
     maps = torch.stack([subject.values for subject in subjects])
-    return randomization(run.network, make, maps, stages=run.options["stages"], seed=run.options["seed"])
+    return sanity_check(run.network, make, maps, stages=run.options["stages"], seed=run.options["seed"])

@@ -7,9 +7,9 @@ import click
 
 from cnnviz.app import options as shared_options
 from cnnviz.app import resume
-from cnnviz.app.jobs import INTERRUPTED, Job, Line, plan, with_extra
+from cnnviz.app.jobs import INTERRUPTED, Job, Line, add_second_file, plan_jobs
 from cnnviz.app.param_types import Finite
-from cnnviz.app.session import Run, class_indices
+from cnnviz.app.session import Session, class_indices
 from cnnviz.attribution.figures import strongest_map
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from cnnviz.attribution.occlusion import Occlusion
-    from cnnviz.attribution.occlusion_engines import Answers
+    from cnnviz.attribution.occlusion_engines import OccludedLogits
     from cnnviz.io.color import Photo
     from cnnviz.models.network import Network
     from cnnviz.models.preprocess import Geometry
@@ -77,10 +77,10 @@ def occlude(
         raise click.UsageError("--layer goes with --panels")
     if options["panels"] and options["bare"]:
         raise click.UsageError("--panels are a figure, which --bare would leave nothing of")
-    jobs = plan(inputs, output, "-occlude.png")
+    jobs = plan_jobs(inputs, output, "-occlude.png")
     if raw:
-        jobs = with_extra(jobs, raw, "-occlude.npz", "--raw")
-    run = Run(jobs)
+        jobs = add_second_file(jobs, raw, "-occlude.npz", "--raw")
+    run = Session(jobs)
 
     def one(job: Job) -> Line:
         from cnnviz.models import preprocess
@@ -92,13 +92,16 @@ def occlude(
         from cnnviz.io import write  # what needs torch comes after what can fail without it
 
         chosen = class_indices(run.network, targets)
-        unfinished = resume.place(job.output)
+        unfinished = resume.partial_path(job.output)
         recipe = run.recipe(source, {})
-        if options["resume"] and (numbers := resume.finished(job.output, recipe)) and not job.extra:
+        if options["resume"] and (numbers := resume.finished_numbers(job.output, recipe)) and not job.extra:
             return {"raw": None, **numbers}
-        known = resume.find(unfinished, recipe, run.console) if options["resume"] else None
+        known = resume.find_partial(unfinished, recipe, run.console) if options["resume"] else None
         settings = {key: options[key] for key in SETTINGS}
-        with resume.stopping(options["time_limit"]) as stop, run.console.progress("occluding", "positions") as tick:
+        with (
+            resume.stop_on_interrupt(options["time_limit"]) as stop,
+            run.console.progress("occluding", "positions") as tick,
+        ):
             result = occlusion(
                 run.network, x, targets=chosen, layer=_layer(run.network, x, options), known=_answers(known), stop=stop,
                 progress=tick, note=run.console.note, **settings,
@@ -112,9 +115,11 @@ def occlude(
             write.write_arrays(job.extra, _arrays(result, geometry), recipe)
         line = {"raw": job.extra, "batch": result.batch, **numbers, INTERRUPTED: stop.interrupted}
         if result.done.all():
-            resume.forget(unfinished)
+            resume.remove_partial(unfinished)
             return line
-        resume.keep(unfinished, {"logits": result.logits.numpy(), "totals": result.answers.totals.numpy()}, recipe)
+        resume.keep_partial(
+            unfinished, {"logits": result.logits.numpy(), "totals": result.answers.totals.numpy()}, recipe
+        )
         again = "; --resume goes on" if unfinished else ""
         run.console.note(f"stopped after {int(result.done.sum())} of {len(result.positions)} places{again}")
         return line | {"status": "partial"}
@@ -129,12 +134,12 @@ def _layer(network: "Network", x: "Tensor", options: Mapping[str, Any]) -> str |
     return network.map_layers((x.shape[-2], x.shape[-1]))[-1]
 
 
-def _answers(known: "dict[str, NDArray[Any]] | None") -> "Answers | None":
+def _answers(known: "dict[str, NDArray[Any]] | None") -> "OccludedLogits | None":
     import torch
 
-    from cnnviz.attribution.occlusion_engines import Answers
+    from cnnviz.attribution.occlusion_engines import OccludedLogits
 
-    return Answers(*(torch.from_numpy(known[key]) for key in ("logits", "totals"))) if known else None
+    return OccludedLogits(*(torch.from_numpy(known[key]) for key in ("logits", "totals"))) if known else None
 
 
 def _numbers(network: "Network", result: "Occlusion") -> Line:
@@ -163,11 +168,11 @@ def _picture(
     below = f"{network.name}, {fill} window of {result.window} px, stride {result.stride} px"
     titles = [f"{network.class_name(index)}  {shares[index]:.1%}" for index in result.targets]
     panels = [
-        overlay.Panel(values, title, resume.mark(result.done) + below)
+        overlay.MapPanel(values, title, resume.partial_caption(result.done) + below)
         for values, title in zip(result.maps.numpy(), titles, strict=True)
     ]
     label = f"drop of the {options['score']}"
-    return overlay.figure(photo, geometry, panels, label=label, colormap=options["colormap"], bare=options["bare"])
+    return overlay.draw_figure(photo, geometry, panels, label=label, colormap=options["colormap"], bare=options["bare"])
 
 
 def _arrays(result: "Occlusion", geometry: "Geometry") -> "dict[str, NDArray[Any]]":

@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cnnviz.app.jobs import Job, Line
-from cnnviz.attribution.map_files import Subject
-from cnnviz.errors import shown
+from cnnviz.attribution.map_files import ScoredMap
+from cnnviz.errors import printable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from cnnviz.attribution.deletion_insertion import Faithfulness
-    from cnnviz.attribution.pointing_game import Pointing
-    from cnnviz.attribution.sanity_check import Randomization
+    from cnnviz.attribution.deletion_insertion import DeletionInsertion
+    from cnnviz.attribution.pointing_game import PointingGame
+    from cnnviz.attribution.sanity_check import SanityCheck
     from cnnviz.figures.curves import Axes, Curve
-    from cnnviz.figures.overlay import Panel
+    from cnnviz.figures.overlay import MapPanel
     from cnnviz.io.color import Photo
     from cnnviz.models.network import Network
     from cnnviz.models.preprocess import Geometry
@@ -25,11 +25,12 @@ WIDE = 27  # letters' sizes that a plot is wide, at least
 
 
 def rows(
-    network: "Network", subjects: Sequence[Subject], curves: "Faithfulness", pointed: "Sequence[Pointing | None]",
-    checked: "Randomization | None",
+    network: "Network", subjects: Sequence[ScoredMap], curves: "DeletionInsertion",
+    pointed: "Sequence[PointingGame | None]",
+    checked: "SanityCheck | None",
 ) -> list[Line]:  # fmt: skip
     """Return the numbers of every map, for the recipe and --json."""
-    from cnnviz.attribution.deletion_insertion import area
+    from cnnviz.attribution.deletion_insertion import auc
 
     found: list[Line] = []
     for index, (subject, point) in enumerate(zip(subjects, pointed, strict=True)):
@@ -37,8 +38,8 @@ def rows(
         row: Line = {"label": subject.label, "target": subject.target, "class": network.class_name(subject.target),
                      "probability": round(clean, 6)}  # fmt: skip
         for name in ("deletion", "insertion"):
-            own = float(area(curves.shares, getattr(curves, name)[index]))
-            drawn = area(curves.shares, getattr(curves, f"random_{name}")[index])
+            own = float(auc(curves.shares, getattr(curves, name)[index]))
+            drawn = auc(curves.shares, getattr(curves, f"random_{name}")[index])
             row |= {
                 f"{name}_auc": round(own, 6),
                 f"{name}_auc_normalized": round(own / clean, 6) if clean > 0 else None,
@@ -51,7 +52,7 @@ def rows(
     return found
 
 
-def _pointing_row(point: "Pointing") -> Line:
+def _pointing_row(point: "PointingGame") -> Line:
     return {
         "hit": point.hit,
         "peak": list(point.peak[::-1]),
@@ -61,7 +62,7 @@ def _pointing_row(point: "Pointing") -> Line:
     }
 
 
-def _stages(checked: "Randomization", index: int) -> list[Line]:
+def _stages(checked: "SanityCheck", index: int) -> list[Line]:
     return [
         {"down_to": name, "signed": round(float(signed), 6), "absolute": round(float(absolute), 6)}
         for name, signed, absolute in zip(
@@ -70,7 +71,7 @@ def _stages(checked: "Randomization", index: int) -> list[Line]:
     ]
 
 
-def points(curves: "Faithfulness") -> list[Line]:
+def points(curves: "DeletionInsertion") -> list[Line]:
     """Return the curves of every map, for --json."""
     shares = _rounded(curves.shares)
     return [
@@ -91,9 +92,9 @@ def _rounded(values: Any) -> list[float]:
 
 def print_table(job: Job, line: Line) -> None:
     """Print a line for every map: areas beside those of the map moved at random, then what else was asked for."""
-    names = [shown(row["label"]) for row in line["maps"]]
+    names = [printable(row["label"]) for row in line["maps"]]
     width = max(map(len, names))
-    click.echo(shown(job.source))
+    click.echo(printable(job.source))
     click.echo(f"  {'':<{width}}  deletion (moved)  insertion (moved)")
     for name, row in zip(names, line["maps"], strict=True):
         areas = [row[key] for word in ("deletion", "insertion") for key in (f"{word}_auc", f"random_{word}_auc")]
@@ -112,7 +113,7 @@ def _more(row: Line) -> str:
 
 
 def draw(
-    photo: "Photo", geometry: "Geometry", numbers: Line, subjects: Sequence[Subject], curves: "Faithfulness",
+    photo: "Photo", geometry: "Geometry", numbers: Line, subjects: Sequence[ScoredMap], curves: "DeletionInsertion",
     mask: "NDArray[Any] | None", colormap: str,
 ) -> "Photo":  # fmt: skip
     """Return the figure: the maps over the photo, three in a row, and the curves beside one map or below several."""
@@ -122,14 +123,14 @@ def draw(
     from cnnviz.figures import overlay
 
     found = numbers["maps"]
-    photo, geometry = overlay.slide(photo, geometry)
+    photo, geometry = overlay.at_figure_size(photo, geometry)
     panels = [_panel(row, subject, geometry, mask) for row, subject in zip(found, subjects, strict=True)]
     label = "share of the map's largest magnitude"
-    maps = overlay.stacked([
-        overlay.figure(photo, geometry, panels[first : first + 3], label=label, colormap=colormap, bare=False)
+    maps = overlay.stack([
+        overlay.draw_figure(photo, geometry, panels[first : first + 3], label=label, colormap=colormap, bare=False)
         for first in range(0, len(panels), 3)
     ])  # fmt: skip
-    unit = round(1.1 * overlay.letter_size(*photo.shape[:2]))
+    unit = round(1.1 * overlay.font_size(*photo.shape[:2]))
     plots = _plots(found, curves)
     sanity = [_sanity(found)] if found[0]["randomization"] else []
     if len(panels) == 1 and photo.shape[1] < 2 * len(photo):  # beside it what there is, but never three in a row
@@ -137,7 +138,7 @@ def draw(
         maps = np.concatenate([maps, plot.row(beside, WIDE * unit * len(beside), len(maps), unit)], 1)
     else:
         below = plots + sanity
-    return overlay.stacked([maps, _row_below(below, maps.shape[1], unit)]) if below else maps
+    return overlay.stack([maps, _row_below(below, maps.shape[1], unit)]) if below else maps
 
 
 def _row_below(plots: "list[Axes]", width: int, unit: int) -> "Photo":
@@ -152,7 +153,7 @@ def _row_below(plots: "list[Axes]", width: int, unit: int) -> "Photo":
     return canvas
 
 
-def _panel(row: Line, subject: Subject, geometry: "Geometry", mask: "NDArray[Any] | None") -> "Panel":
+def _panel(row: Line, subject: ScoredMap, geometry: "Geometry", mask: "NDArray[Any] | None") -> "MapPanel":
     import numpy as np
 
     from cnnviz.attribution.pointing_game import peak
@@ -164,7 +165,7 @@ def _panel(row: Line, subject: Subject, geometry: "Geometry", mask: "NDArray[Any
     (height, width), (top, left) = geometry.resized, geometry.offset
     place = ((y + 0.5 + top) / height, (x + 0.5 + left) / width)
     title = f"{row['class']}  {row['probability']:.1%}"
-    return overlay.Panel(share, title, _caption(row), overlay.Marks(place, mask))
+    return overlay.MapPanel(share, title, _caption(row), overlay.Marks(place, mask))
 
 
 def _caption(row: Line) -> str:
@@ -175,7 +176,7 @@ def _caption(row: Line) -> str:
     return f"{row['label']}; {verdict}, {point['energy']:.0%} of the energy in {point['covered']:.0%} of the area"
 
 
-def _plots(found: Sequence[Line], curves: "Faithfulness") -> "list[Axes]":
+def _plots(found: Sequence[Line], curves: "DeletionInsertion") -> "list[Axes]":
     """Return deletion and insertion, on one scale."""
     from cnnviz.figures import curves as plot
 
@@ -193,7 +194,7 @@ def _plots(found: Sequence[Line], curves: "Faithfulness") -> "list[Axes]":
     ]  # fmt: skip
 
 
-def _lines(name: str, found: Sequence[Line], curves: "Faithfulness") -> "list[Curve]":
+def _lines(name: str, found: Sequence[Line], curves: "DeletionInsertion") -> "list[Curve]":
     from cnnviz.figures import curves as plot
 
     shares, alone = curves.shares.tolist(), len(found) == 1
@@ -210,7 +211,7 @@ def _lines(name: str, found: Sequence[Line], curves: "Faithfulness") -> "list[Cu
             moved.append(plot.Curve(shares, mean, label, other, band=band))
         else:
             moved.append(
-                plot.Curve(shares, mean, "" if moved else f"dashed: {label}", "", plot.paler(colour), dashed=True)
+                plot.Curve(shares, mean, "" if moved else f"dashed: {label}", "", plot.lighten(colour), dashed=True)
             )
     return [*lines, *moved]
 

@@ -14,13 +14,13 @@ from cnnviz.figures.overlay import (
     PAPER,
     caption,
     colour_table,
+    drawing,
+    ellipsize,
     enlarge,
+    font_size,
     grey,
-    letter_size,
-    pen_on,
-    robust_end,
-    shorten,
-    typeface,
+    load_font,
+    percentile_scale,
 )
 from cnnviz.io.color import Photo
 from cnnviz.models.preprocess import Geometry
@@ -74,7 +74,7 @@ def draw(photo: Photo, geometry: Geometry, tiles: Sequence[Tile]) -> Photo:
     """Return the panels in a row, each with its title above and its scale or legend below."""
     photo, geometry = enlarge(photo, geometry)
     height, width = photo.shape[:2]
-    unit = letter_size(height, width)
+    unit = font_size(height, width)
     entries = max(len(_coloured(tile)[1]) for tile in tiles if isinstance(tile, Classes))
     head, foot, gap = round(3.4 * unit), round(max(2.9, 1.4 * ((entries + 1) // 2) + 0.9) * unit), round(1.5 * unit)
     canvas = np.full((height + head + foot, len(tiles) * (width + gap) + gap, 3), 255, np.uint8)
@@ -109,7 +109,7 @@ def _covered(photo: Photo, geometry: Geometry, tile: Covered) -> Photo:
 
 def _projected(photo: Photo, geometry: Geometry, tile: Projected) -> Photo:
     seen = geometry.to_photo(tile.values.astype(np.float32)).transpose(1, 2, 0)
-    shown = seen / robust_end(tile.values, LARGE) * 127.5 + 128
+    shown = seen / percentile_scale(tile.values, LARGE) * 127.5 + 128
     return np.where(np.isnan(seen), grey(photo) * 0.34, shown).clip(0, 255).astype(np.uint8)
 
 
@@ -147,17 +147,17 @@ def _scale(canvas: NDArray[np.uint8], tile: Shades, unit: int) -> None:
     width = canvas.shape[1]
     ramp = colour_table("viridis")[np.linspace(0, 255, width).astype(int)]
     canvas[round(0.5 * unit) : round(1.1 * unit)] = ramp
-    with pen_on(canvas) as pen:
-        font = typeface(round(0.8 * unit))
+    with drawing(canvas) as pen:
+        font = load_font(round(0.8 * unit))
         low, high = (format(float(v), tile.digits) for v in (np.nanmin(tile.values), np.nanmax(tile.values)))
         pen.text((0, 1.4 * unit), low, INK, font)
         pen.text((width, 1.4 * unit), high, INK, font, anchor="ra")
 
 
 def _legend(canvas: NDArray[np.uint8], entries: Sequence[tuple[str, Colour]], unit: int) -> None:
-    font, half = typeface(round(0.8 * unit)), canvas.shape[1] // 2
-    with pen_on(canvas) as pen:
+    font, half = load_font(round(0.8 * unit)), canvas.shape[1] // 2
+    with drawing(canvas) as pen:
         for number, (text, colour) in enumerate(entries):
             x, y = number % 2 * half, round((0.5 + 1.4 * (number // 2)) * unit)
             pen.rectangle((x, y, x + 0.8 * unit, y + 0.8 * unit), fill=colour, outline=PAPER)
-            pen.text((x + 1.2 * unit, y + 0.4 * unit), shorten(text, font, half - 2 * unit), INK, font, anchor="lm")
+            pen.text((x + 1.2 * unit, y + 0.4 * unit), ellipsize(text, font, half - 2 * unit), INK, font, anchor="lm")

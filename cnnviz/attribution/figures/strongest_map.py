@@ -2,13 +2,13 @@
 
 from typing import TYPE_CHECKING, Any
 
-from cnnviz.app.resume import mark
+from cnnviz.app.resume import partial_caption
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from cnnviz.attribution.figures.occlusion_panels import Tile
-    from cnnviz.attribution.occlusion import Activation, Occlusion
+    from cnnviz.attribution.occlusion import Occlusion, StrongestMap
     from cnnviz.models.network import Network
 
 
@@ -21,16 +21,16 @@ def tiles(network: "Network", x: "Tensor", result: "Occlusion", fill: Any, seed:
     import numpy as np
 
     from cnnviz.attribution.figures.occlusion_panels import Classes, Covered, Shades
-    from cnnviz.attribution.occlusion import filling
+    from cnnviz.attribution.occlusion import occluder
 
     shares = result.logits.double().softmax(1)
     place = result.grid.nearest(result.done)
     first, seen = result.targets[0], result.activation
     assert seen is not None  # --panels always names a layer
     lowest = int(shares[:, first].nan_to_num(2).argmin())
-    cover = filling(x, fill, network, seed)[0].float().cpu().numpy()
+    cover = occluder(x, fill, network, seed)[0].float().cpu().numpy()
     clean = result.clean_logits.double().softmax(0)
-    window = f"{mark(result.done)}{result.window} px, stride {result.stride} px, {fill}"
+    window = f"{partial_caption(result.done)}{result.window} px, stride {result.stride} px, {fill}"
     best = shares.nan_to_num(0).argmax(1)
     kept, indices = np.unique(best[place].numpy(), return_inverse=True)
     name, of = network.class_name, f"map {seen.channel} of {seen.layer}"
@@ -47,7 +47,7 @@ def tiles(network: "Network", x: "Tensor", result: "Occlusion", fill: Any, seed:
     ]  # fmt: skip
 
 
-def _projection(network: "Network", x: "Tensor", seen: "Activation", of: str) -> "Tile":
+def _projection(network: "Network", x: "Tensor", seen: "StrongestMap", of: str) -> "Tile":
     """Return panel (c): the strongest unit of the map, projected onto the input."""
     from cnnviz.attribution.figures.occlusion_panels import Projected, Shades
     from cnnviz.errors import CnnvizError

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cnnviz.app import options as shared
-from cnnviz.app.jobs import Job, Line, plan, with_extra
-from cnnviz.app.session import Run
-from cnnviz.features.figures.activations import choose, draw, tell
+from cnnviz.app.jobs import Job, Line, add_second_file, plan_jobs
+from cnnviz.app.session import Session
+from cnnviz.features.figures.activations import chosen_channels, draw, tell
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -48,10 +48,10 @@ def activations(
       cnnviz activations photos/ --layer conv_head --channel 7 --raw maps/ -o maps/
     """
     named = shared.require_layer(layer, options["model"])
-    jobs = plan(inputs, output, "-activations.png")
+    jobs = plan_jobs(inputs, output, "-activations.png")
     if raw:
-        jobs = with_extra(jobs, raw, "-activations.npz", "--raw")
-    run = Run(jobs)
+        jobs = add_second_file(jobs, raw, "-activations.npz", "--raw")
+    run = Session(jobs)
 
     def one(job: Job) -> Line:
         from cnnviz.models import preprocess
@@ -63,7 +63,7 @@ def activations(
         from cnnviz.io import write  # what needs torch comes after what can fail without it
 
         found = activations(run.network, x, layer=named)
-        shown = choose(found, options["channels"], options["top"])
+        shown = chosen_channels(found, options["channels"], options["top"])
         numbers = {"network": run.network.name, "top": run.network.top(found.logits), **tell(found, shown)}
         recipe = run.recipe(source, numbers)
         over = (photo, geometry) if options["overlay"] else None

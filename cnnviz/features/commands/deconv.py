@@ -5,15 +5,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cnnviz.app import options as shared
-from cnnviz.app.jobs import Job, Line, plan, with_extra
-from cnnviz.app.session import Run, channel_numbers
+from cnnviz.app.jobs import Job, Line, add_second_file, plan_jobs
+from cnnviz.app.session import Session, channel_numbers
 from cnnviz.features.commands import deconv_folder
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from cnnviz.features.deconvnet import Projection
-    from cnnviz.features.projections import Seen
+    from cnnviz.features.projections import UnitRegion
 
 TOP_PHOTO, TOP_FOLDER = 6, 9
 
@@ -68,10 +68,10 @@ def deconv(inputs: tuple[str, ...], output: str | None, raw: str | None, fit: st
     deconv_folder.refuse({"--channels": options["span"], "--resume": options["resume"]}, "a folder")
     if options["channels"] and options["top"]:
         raise click.UsageError("--channel and --top do not go together")
-    jobs = plan(inputs, output, "-deconv.png")
+    jobs = plan_jobs(inputs, output, "-deconv.png")
     if raw:
-        jobs = with_extra(jobs, raw, "-deconv.npz", "--raw")
-    run = Run(jobs)
+        jobs = add_second_file(jobs, raw, "-deconv.npz", "--raw")
+    run = Session(jobs)
     told: set[str] = set()
 
     def one(job: Job) -> Line:
@@ -80,31 +80,31 @@ def deconv(inputs: tuple[str, ...], output: str | None, raw: str | None, fit: st
         photo, source = run.read(job)
         x, _ = preprocess.fit(photo, run.network, fit)
 
-        from cnnviz.features import projections as _projections
+        from cnnviz.features import projections as units
         from cnnviz.features.deconvnet import Deconvnet
         from cnnviz.features.figures import projections
         from cnnviz.io import write
 
         ready = Deconvnet(run.network, x, options["layer"], options["method"], options["rule"])
-        remarks = _projections.remarks(run.network, ready, options["method"])
+        remarks = units.remarks(run.network, ready, options["method"])
         for remark in (text for text in remarks if text not in told):
             run.console.note(remark)
         told.update(remarks)
         asked = channel_numbers(options["channels"], len(ready.maps), options["layer"])
         chosen = asked or ready.strongest(options["top"] or TOP_PHOTO)
         found = [ready.project(channel) for channel in chosen]
-        layer = _projections.layer_of(run.network, options["layer"], (x.shape[-2], x.shape[-1]))
-        parts = [_projections.seen(layer, projection, options["field"]) for projection in found]
-        pairs = [_projections.pair(x, f, part, f"map {f.channel}") for f, part in zip(found, parts, strict=True)]
+        layer = units.receptive_layer(run.network, options["layer"], (x.shape[-2], x.shape[-1]))
+        parts = [units.unit_region(layer, projection, options["field"]) for projection in found]
+        pairs = [units.pair(x, f, part, f"map {f.channel}") for f, part in zip(found, parts, strict=True)]
         numbers = {"network": run.network.name, "top": run.network.top(ready.logits),
                    "layer": options["layer"], "method": options["method"],
                    "units": [_unit(f, part) for f, part in zip(found, parts, strict=True)]}  # fmt: skip
         recipe = run.recipe(source, numbers)
         if options["bare"]:
-            picture = projections.bare([f.projection[0].float().cpu().numpy() for f in found])
+            picture = projections.draw_bare([f.projection[0].float().cpu().numpy() for f in found])
         else:
             words = f"{options['method']} projections of {options['layer']}, {run.network.name}"
-            picture = projections.beside(x[0].numpy(), [part.box for part in parts], pairs, words)
+            picture = projections.draw_projections(x[0].numpy(), [part.box for part in parts], pairs, words)
         write.write_picture(str(job.output), picture, recipe)
         if job.extra:
             write.write_arrays(job.extra, _arrays(found), recipe)
@@ -114,7 +114,7 @@ def deconv(inputs: tuple[str, ...], output: str | None, raw: str | None, fit: st
     return None
 
 
-def _unit(found: "Projection", part: "Seen") -> Line:
+def _unit(found: "Projection", part: "UnitRegion") -> Line:
     y, x = found.position
     return {"channel": found.channel, "position": [y, x], "activation": round(found.seed, 6),
             "box": list(part.box), "effective": part.effective}  # fmt: skip

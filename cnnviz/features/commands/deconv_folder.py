@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cnnviz.app import resume
-from cnnviz.app.jobs import SCHEMA, Job, Line, find, print_line
-from cnnviz.app.session import Run, Source
-from cnnviz.errors import Status, UsageMistake, shown, worst
+from cnnviz.app.jobs import SCHEMA, Job, Line, find_inputs, print_line
+from cnnviz.app.session import InputRecord, Session
+from cnnviz.errors import InvalidRequest, Status, final_status, printable
 from cnnviz.features.commands.strongest_photos import Task, best_photos, keep, line_of
 from cnnviz.io import recipe, write
 
 if TYPE_CHECKING:
     from cnnviz.features.figures.projections import Pair
-    from cnnviz.features.top_activations import Strongest
+    from cnnviz.features.top_activations import TopActivations
     from cnnviz.io.color import Photo
 
 AT_ONCE = 32  # feature maps whose pictures are made together: their parts are held in memory
@@ -50,7 +50,7 @@ def _expand(span: str, count: int, layer: str) -> list[int]:
     for part in span.split(","):
         low, _, high = part.partition("-")
         if int(low) >= count:
-            raise UsageMistake(f"channel {low}: {layer} has {count}, counted from 0")
+            raise InvalidRequest(f"channel {low}: {layer} has {count}, counted from 0")
         chosen.update(dict.fromkeys(range(int(low), min(int(high or low), count - 1) + 1)))
     return list(chosen)
 
@@ -73,22 +73,26 @@ def refuse(given: Mapping[str, Any], what: str) -> None:
 def search(inputs: tuple[str, ...], target: str | None, fit: str, options: Mapping[str, Any]) -> None:
     """Search folders for the strongest photos of a layer's maps, draw them, and leave with the exit status."""
     if target and (target in write.STDOUT or Path(target).suffix.lower() in write.FORMATS):
-        raise UsageMistake(f"-o {shown(target)}: a folder makes several pictures; name a folder, such as figure-2/")
+        raise InvalidRequest(
+            f"-o {printable(target)}: a folder makes several pictures; name a folder, such as figure-2/"
+        )
     root = Path(target or f"{Path(os.path.realpath(inputs[0])).name}-deconv")
     inside = Path(os.path.realpath(root))
-    found = find(inputs, lambda p: inside in Path(os.path.realpath(p)).parents and recipe.read(p) is not None)
+    found = find_inputs(
+        inputs, lambda p: inside in Path(os.path.realpath(p)).parents and recipe.read_recipe(p) is not None
+    )
     jobs = sorted(found, key=lambda job: job.source)
-    run = Run(jobs)
+    run = Session(jobs)
     listing = "".join(f"{job.folder}/{job.name}\0{_size(job)}\n" for job in jobs)
-    source = Source(
+    source = InputRecord(
         Path(os.path.realpath(inputs[0])).name, hashlib.sha256(listing.encode("utf-8", "surrogateescape")).hexdigest()
     )
     task = Task(run, jobs, root, fit, options, source, ", ".join(inputs))
-    with resume.stopping(None) as stop:
+    with resume.stop_on_interrupt(None) as stop:
         _work(task, stop)
     if stop.interrupted:
         run.console.note("stopped; --resume goes on")
-    run.context.exit(int(worst(task.statuses | ({Status.INTERRUPTED} if stop.interrupted else set()))))
+    run.context.exit(int(final_status(task.statuses | ({Status.INTERRUPTED} if stop.interrupted else set()))))
 
 
 def _size(job: Job) -> int:
@@ -98,12 +102,12 @@ def _size(job: Job) -> int:
         return -1
 
 
-def _work(task: Task, stop: resume.Stop) -> None:
+def _work(task: Task, stop: resume.StopRequest) -> None:
     o, started = task.options, time.monotonic()
     channels = _ready(task)
     lines_file, sheet = task.file(".ndjson"), task.file(".png")
-    if o["resume"] and lines_file.exists() and resume.finished(str(sheet), task.recipe({})):
-        task.run.console.note(f"{shown(str(sheet))}: is whole already")
+    if o["resume"] and lines_file.exists() and resume.finished_numbers(str(sheet), task.recipe({})):
+        task.run.console.note(f"{printable(str(sheet))}: is whole already")
         return
     best = best_photos(task, stop)
     if best is None:
@@ -127,8 +131,8 @@ def _work(task: Task, stop: resume.Stop) -> None:
         from cnnviz.features.figures import projections as figure2
 
         write.write_picture(str(sheet), figure2.sheet(small), task.recipe({"channels": channels}))
-        resume.forget(task.file(".partial.npz"))
-        task.run.console.note(f"{best.done} photos, {len(channels)} maps -> {shown(str(sheet))}")
+        resume.remove_partial(task.file(".partial.npz"))
+        task.run.console.note(f"{best.done} photos, {len(channels)} maps -> {printable(str(sheet))}")
 
 
 def _ready(task: Task) -> list[int]:
@@ -144,9 +148,9 @@ def _ready(task: Task) -> list[int]:
     for remark in projections.remarks(network, ready, o["method"]):
         task.run.console.note(remark)
     write.make_folder(task.root)
-    write.check(str(task.file(".ndjson")), overwrite=o["overwrite"] or _is_ours(task.file(".ndjson")))
+    write.check_output(str(task.file(".ndjson")), overwrite=o["overwrite"] or _is_ours(task.file(".ndjson")))
     for ending in (".png", ".partial.npz", *(f"-{channel:04}.png" for channel in channels)):
-        write.check(str(task.file(ending)), overwrite=o["overwrite"])
+        write.check_output(str(task.file(ending)), overwrite=o["overwrite"])
     return channels
 
 
@@ -160,7 +164,9 @@ def _is_ours(path: Path) -> bool:
     return isinstance(line, dict) and (line.get("schema"), line.get("command")) == (SCHEMA, "deconv")
 
 
-def _draw(task: Task, best: "Strongest", channels: Sequence[int], stop: resume.Stop) -> "list[tuple[Line, Photo]]":
+def _draw(
+    task: Task, best: "TopActivations", channels: Sequence[int], stop: resume.StopRequest
+) -> "list[tuple[Line, Photo]]":
     """Draw the panels of some maps, a photo at a time for all of them; return their lines, and each panel small."""
     from cnnviz.features.figures import projections as figure2
 
@@ -184,12 +190,12 @@ def _draw(task: Task, best: "Strongest", channels: Sequence[int], stop: resume.S
         panel = figure2.panel(body, f"Map {channel} of {task.layer}", note + parted)
         named = [hit | {"file": Path(hit["file"]).name} for hit in line["hits"]]  # a recipe holds no folder
         write.write_picture(line["output"], panel, task.recipe({"channel": channel, "hits": named}))
-        drawn.append((line, figure2.shrunk(body)))
+        drawn.append((line, figure2.shrink(body)))
     return drawn
 
 
 def _projected(
-    task: Task, best: "Strongest", number: int, here: Sequence[tuple[int, int]]
+    task: Task, best: "TopActivations", number: int, here: Sequence[tuple[int, int]]
 ) -> "dict[tuple[int, int], tuple[Pair, Line]]":
     """Project one photo's units; what is kept of each is as large as it is drawn."""
     from dataclasses import replace
@@ -203,16 +209,16 @@ def _projected(
     ready = Deconvnet(task.run.network, x, task.layer, o["method"], o["rule"])
     size = x.shape[-2], x.shape[-1]
     if size not in task.fields:
-        task.fields[size] = projections.layer_of(task.run.network, task.layer, size)
+        task.fields[size] = projections.receptive_layer(task.run.network, task.layer, size)
     layer = task.fields[size]
     found = {}
     for channel, rank in here:
         _, place, value = best.hits(channel)[rank]
         projection = ready.project(channel, place)
-        part = projections.seen(layer, projection, o["field"])
+        part = projections.unit_region(layer, projection, o["field"])
         pair = projections.pair(x, projection, part, "")
         pair = replace(
-            pair, patch=figure2.enlarged(pair.patch, SIDE), projection=figure2.enlarged(pair.projection, SIDE)
+            pair, patch=figure2.upsample(pair.patch, SIDE), projection=figure2.upsample(pair.projection, SIDE)
         )
         hit = {"file": job.source, "sha256": sha256, "position": list(place), "activation": round(max(value, 0.0), 6),
                "box": list(part.box), "effective": part.effective}  # fmt: skip
@@ -220,7 +226,7 @@ def _projected(
     return found
 
 
-def _line(task: Task, best: "Strongest", channel: int, hits: list[Line]) -> Line:
+def _line(task: Task, best: "TopActivations", channel: int, hits: list[Line]) -> Line:
     """Return the line of a map; of one that is not drawn, its hits as far as they are known."""
     known = hits or [
         {"file": task.jobs[number].source, "position": list(place), "activation": round(max(value, 0.0), 6)}

@@ -5,7 +5,7 @@ import click
 from cnnviz.app import jobs, options
 from cnnviz.app.jobs import Job, Line
 from cnnviz.app.param_types import ModelName
-from cnnviz.app.session import Run
+from cnnviz.app.session import Session
 from cnnviz.features.figures.kernels import draw
 
 
@@ -31,7 +31,7 @@ def kernels(model: str, output: str | None, layer: str | None, channels: tuple[i
       cnnviz kernels efficientnet_lite0
       cnnviz kernels alexnet --layer features.3 --channel 5 --channel 7 -o two.png
     """
-    run = Run(jobs.over_network(model, output, "-kernels.png"))
+    run = Session(jobs.plan_network_job(model, output, "-kernels.png"))
 
     def one(job: Job) -> Line:
         network = run.network

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from cnnviz.app import resume
 from cnnviz.app.jobs import SCHEMA, Job, Line, print_line
-from cnnviz.app.session import Run, Source
-from cnnviz.errors import CnnvizError, MethodError, Status, UsageMistake, shown
+from cnnviz.app.session import InputRecord, Session
+from cnnviz.errors import CnnvizError, InvalidRequest, MethodError, Status, printable
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from cnnviz.features.top_activations import Strongest
-    from cnnviz.graph.receptive_field import Layer
+    from cnnviz.features.top_activations import TopActivations
+    from cnnviz.graph.receptive_field import LayerInfo
 
 KEPT = ("values", "numbers", "places", "widths", "taken")
 DRAWING = ("span", "method", "rule", "field")  # options that the search does not depend on
@@ -30,16 +30,16 @@ class Task:
     refused by the network; ``fields`` what is known of the layer, by the size of the input.
     """
 
-    run: Run
+    run: Session
     jobs: list[Job]
     root: Path
     fit: str
     options: Mapping[str, Any]
-    source: Source
+    source: InputRecord
     given: str
     statuses: set[Status] = field(default_factory=lambda: {Status.OK})
     failed: int = 0
-    fields: "dict[tuple[int, int], Layer | None]" = field(default_factory=dict)
+    fields: "dict[tuple[int, int], LayerInfo | None]" = field(default_factory=dict)
 
     @property
     def layer(self) -> str:
@@ -70,23 +70,23 @@ class Task:
         return preprocess.fit(photo, self.run.network, self.fit)[0], source.sha256
 
 
-def best_photos(task: Task, stop: resume.Stop) -> "Strongest | None":
+def best_photos(task: Task, stop: resume.StopRequest) -> "TopActivations | None":
     """Return each map's strongest photos, with those of a search that was stopped before; None where there are none."""
     import torch
 
-    from cnnviz.features.top_activations import Strongest, strongest
+    from cnnviz.features.top_activations import TopActivations, top_activations
 
     best, unfinished = None, task.file(".partial.npz")
-    if task.options["resume"] and (known := resume.find(unfinished, task.searching(), task.run.console, KEPT)):
+    if task.options["resume"] and (known := resume.find_partial(unfinished, task.searching(), task.run.console, KEPT)):
         arrays = [torch.from_numpy(known[key]) for key in KEPT]
         done, last, task.failed = arrays[4].tolist()
-        best = Strongest(arrays[0], arrays[1], arrays[2], arrays[3], done, last)
+        best = TopActivations(arrays[0], arrays[1], arrays[2], arrays[3], done, last)
         if task.failed:
             task.statuses.add(Status.FAILED)
             task.run.console.note(f"{task.failed} photos failed before")
     kept = time.monotonic()
 
-    def tell(found: Strongest) -> None:
+    def tell(found: TopActivations) -> None:
         nonlocal kept
         tick(found.done, len(task.jobs))
         if time.monotonic() - kept > KEEP_EVERY:
@@ -94,19 +94,19 @@ def best_photos(task: Task, stop: resume.Stop) -> "Strongest | None":
             kept = time.monotonic()
 
     with task.run.console.progress("searching", "photos") as tick:
-        return strongest(
+        return top_activations(
             task.run.network, _pictures(task, best.last + 1 if best else 0), layer=task.layer, top=task.options["top"],
             known=best, stop=stop, progress=tell, failed=lambda number, error: _fail(task, number, error),
         )  # fmt: skip
 
 
-def keep(task: Task, best: "Strongest") -> None:
+def keep(task: Task, best: "TopActivations") -> None:
     """Keep what has been found, to go on from."""
     import numpy as np
 
     arrays = {key: getattr(best, key).numpy() for key in KEPT[:4]}
     arrays["taken"] = np.array([best.done, best.last, task.failed])
-    resume.keep(task.file(".partial.npz"), arrays, task.searching())
+    resume.keep_partial(task.file(".partial.npz"), arrays, task.searching())
 
 
 def _pictures(task: Task, first: int) -> "Iterator[tuple[int, Tensor]]":
@@ -117,7 +117,7 @@ def _pictures(task: Task, first: int) -> "Iterator[tuple[int, Tensor]]":
     for number, job in enumerate(task.jobs[first:], first):
         try:
             x = task.read(job)[0]
-        except UsageMistake:  # it would be the same for all
+        except InvalidRequest:  # it would be the same for all
             raise
         except CnnvizError as error:
             _fail(task, number, error)
@@ -129,7 +129,7 @@ def _fail(task: Task, number: int, error: CnnvizError) -> None:
     """Tell of a photo that failed; the others go on."""
     task.statuses.add(error.status)
     task.failed += 1
-    told = f"{shown(task.jobs[number].source)}: {error}"
+    told = f"{printable(task.jobs[number].source)}: {error}"
     task.run.console.error(told)
     if task.options["lines"]:
         print_line(line_of(task) | {"input": task.jobs[number].source, "status": "error", "error": told})

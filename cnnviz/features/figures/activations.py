@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 SIDE = 220  # pixels that a tile of many is wide; one of few is twice as wide
 
 
-def choose(found: "Activations", channels: Sequence[int], top: int) -> list[int]:
+def chosen_channels(found: "Activations", channels: Sequence[int], top: int) -> list[int]:
     """Return the channels to show: those named, in that order, or the strongest."""
     return channel_numbers(channels, len(found.maps), found.layer) or found.order[:top].tolist()
 
@@ -52,14 +52,14 @@ def draw(network: str, found: "Activations", shown: list[int], over: "tuple[Phot
     title = f"{found.layer}   {'the ' * strongest}{count}{' strongest' * strongest} of {channels} feature maps"
     words = f"{network}; {rows}x{columns}" + ", strongest by the sum of what is positive" * strongest
     bar = grid.Bar(-scale if signed else 0, scale, "activation", "signed" if signed else "viridis")
-    return grid.grid(made, across, title, words, bar=bar)
+    return grid.draw_grid(made, across, title, words, bar=bar)
 
 
 def _bare(maps: "NDArray[np.float32]", scale: float, signed: bool, wide: int) -> "list[Photo]":
     from cnnviz.figures import grid, overlay
 
     low, colours = (-scale, "signed") if signed else (0.0, "viridis")
-    return [overlay.shades(grid.scaled(values, wide), low, scale, colours) for values in maps]
+    return [overlay.colorize(grid.enlarge_nearest(values, wide), low, scale, colours) for values in maps]
 
 
 def _over(
@@ -80,5 +80,5 @@ def _over(
     on_input = torch.nn.functional.interpolate(torch.from_numpy(maps)[None], geometry.size, mode="bilinear")[0]
     carried = geometry.to_photo(on_input.numpy())
     if signed:
-        return [overlay.overlay(small, values, scale) for values in carried]
-    return [overlay.overlay(small, 2 * values - scale, scale, "viridis") for values in carried]
+        return [overlay.draw_overlay(small, values, scale) for values in carried]
+    return [overlay.draw_overlay(small, 2 * values - scale, scale, "viridis") for values in carried]

@@ -43,12 +43,12 @@ def _tiles(network: str, found: "Kernels", shown: list[int], title: str) -> "Pho
         pictures = np.rint(127.5 + 127.5 * scaled).astype(np.uint8).transpose(0, 2, 3, 1)
         words, bar = "over red, green and blue; each filter on its own scale, mid-grey is zero", None
     else:
-        pictures, bar = overlay.shades(scaled[:, 0], -1, 1), grid.Bar(-1, 1, OWN_SCALE)
+        pictures, bar = overlay.colorize(scaled[:, 0], -1, 1), grid.Bar(-1, 1, OWN_SCALE)
         words = f"each reads one of {found.groups} channels" if found.groups > 1 else "each reads the one channel"
     made = [
         grid.Tile(grid.enlarge(picture, across), str(number)) for number, picture in zip(shown, pictures, strict=True)
     ]
-    return grid.grid(made, across, title, f"{network}; {words}", bar=bar)
+    return grid.draw_grid(made, across, title, f"{network}; {words}", bar=bar)
 
 
 def _pairs(network: str, found: "Kernels", shown: list[int], title: str) -> "Photo":
@@ -57,7 +57,7 @@ def _pairs(network: str, found: "Kernels", shown: list[int], title: str) -> "Pho
 
     inputs = found.weights.shape[1]
     across = min(inputs, INPUTS)
-    pictures = overlay.shades(found.scaled(shown)[:, :across].numpy(), -1, 1)
+    pictures = overlay.colorize(found.scaled(shown)[:, :across].numpy(), -1, 1)
     made = [
         grid.Tile(grid.enlarge(picture, max(across, ROWS)), str(index) if number == 0 else "")
         for number, row in enumerate(pictures)
@@ -65,7 +65,7 @@ def _pairs(network: str, found: "Kernels", shown: list[int], title: str) -> "Pho
     ]
     within = f" of its group, of {found.groups} groups" if found.groups > 1 else ""
     words = f"{network}; a row is a filter, a column an input channel{within}"
-    return grid.grid(made, across, f"{title}, {_of(across, inputs)} input channels", words,
+    return grid.draw_grid(made, across, f"{title}, {_of(across, inputs)} input channels", words,
                       rows=[str(number) for number in shown], bar=grid.Bar(-1, 1, OWN_SCALE))  # fmt: skip
 
 
@@ -77,4 +77,4 @@ def _matrix(network: str, found: "Kernels", shown: list[int], title: str) -> "Ph
     scale = max(float(abs(values).max()), 1e-12)
     picture = grid.matrix(values, scale, "output channel", "input channel", shown)
     words = f"{network}; each reads {values.shape[1]} channels; one scale for all"
-    return grid.grid([grid.Tile(picture)], 1, title, words, bar=grid.Bar(-scale, scale, "weight"))
+    return grid.draw_grid([grid.Tile(picture)], 1, title, words, bar=grid.Bar(-scale, scale, "weight"))

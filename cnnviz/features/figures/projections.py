@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from cnnviz.figures.overlay import FAINT, INK, LARGE, PAPER, letter_size, pen_on, robust_end, shorten, typeface
+from cnnviz.figures.overlay import FAINT, INK, LARGE, PAPER, drawing, ellipsize, font_size, load_font, percentile_scale
 from cnnviz.figures.overlay import caption as write_caption
 from cnnviz.io.color import Photo
 
@@ -30,7 +30,7 @@ class Pair:
     note: str = ""
 
 
-def cut(values: NDArray[np.floating], box: Box, fill: float) -> NDArray[np.floating]:
+def crop_box(values: NDArray[np.floating], box: Box, fill: float) -> NDArray[np.floating]:
     """Return a part (3, bottom - top, right - left) of (3, h, w), with ``fill`` where it reaches beyond."""
     top, left, bottom, right = box
     height, width = values.shape[1:]
@@ -42,7 +42,7 @@ def cut(values: NDArray[np.floating], box: Box, fill: float) -> NDArray[np.float
     return part
 
 
-def enlarged(values: NDArray[np.floating], side: int = TILE) -> NDArray[np.float32]:
+def upsample(values: NDArray[np.floating], side: int = TILE) -> NDArray[np.float32]:
     """Return (3, h, w) at ``side`` pixels square, bicubic."""
     channels = [
         Image.fromarray(np.asarray(c, np.float32)).resize((side, side), Image.Resampling.BICUBIC) for c in values
@@ -50,10 +50,10 @@ def enlarged(values: NDArray[np.floating], side: int = TILE) -> NDArray[np.float
     return np.stack([np.asarray(c, np.float32) for c in channels])
 
 
-def shown(pair: Pair, scale: float, side: int) -> tuple[Photo, Photo]:
+def render_pair(pair: Pair, scale: float, side: int) -> tuple[Photo, Photo]:
     """Return projection and patch as tiles, (side, side, 3) each: zero is grey, ``scale`` the strongest colour."""
-    projection = enlarged(pair.projection, side) / scale * 127.5 + GREY
-    patch = enlarged(pair.patch, side) * 255
+    projection = upsample(pair.projection, side) / scale * 127.5 + GREY
+    patch = upsample(pair.patch, side) * 255
     first, second = (np.rint(tile).clip(0, 255).astype(np.uint8).transpose(1, 2, 0) for tile in (projection, patch))
     return first, second
 
@@ -64,18 +64,18 @@ def squares(pairs: Sequence[Pair], side: int = TILE) -> Photo:
     down = max(1, math.ceil(len(pairs) / across))
     wide, high, middle = across * (side + GAP) - GAP, down * (side + GAP) - GAP, 3 * GAP
     canvas = np.full((high, 2 * wide + middle, 3), 255, np.uint8)
-    scale = robust_end(np.concatenate([pair.projection.ravel() for pair in pairs]), LARGE) if pairs else 1.0
+    scale = percentile_scale(np.concatenate([pair.projection.ravel() for pair in pairs]), LARGE) if pairs else 1.0
     for number, pair in enumerate(pairs):
         row, column = divmod(number, across)
         top, left = row * (side + GAP), column * (side + GAP)
-        for tile, offset in zip(shown(pair, scale, side), (0, wide + middle), strict=True):
+        for tile, offset in zip(render_pair(pair, scale, side), (0, wide + middle), strict=True):
             canvas[top : top + side, left + offset : left + offset + side] = tile
     return canvas
 
 
 def panel(body: Photo, title: str, note: str) -> Photo:
     """Return a feature map's squares with a caption above and a rim around."""
-    unit = min(letter_size(*body.shape[:2]), 20)
+    unit = min(font_size(*body.shape[:2]), 20)
     head, rim = round(3.4 * unit), round(0.5 * unit)
     canvas = np.full((head + len(body) + rim, body.shape[1] + 2 * rim, 3), 255, np.uint8)
     write_caption(canvas[:head, rim:-rim], title, note, unit)
@@ -85,7 +85,7 @@ def panel(body: Photo, title: str, note: str) -> Photo:
 
 def sheet(small: Sequence[tuple[str, Photo]], across: int = 6) -> Photo:
     """Return many small pictures of one width in a grid, each with its name above."""
-    line, font, width = 18, typeface(13), small[0][1].shape[1]
+    line, font, width = 18, load_font(13), small[0][1].shape[1]
     high = max(len(panel) for _, panel in small) + line + 3 * GAP
     across = min(across, len(small))
     canvas = np.full(
@@ -95,25 +95,25 @@ def sheet(small: Sequence[tuple[str, Photo]], across: int = 6) -> Photo:
         row, column = divmod(number, across)
         top, left = 2 * GAP + row * high, 3 * GAP + column * (width + 3 * GAP)
         canvas[top + line : top + line + len(panel), left : left + width] = panel
-        with pen_on(canvas[top : top + line, left : left + width]) as pen:
-            pen.text((0, 0), shorten(name, font, width), INK, font)
+        with drawing(canvas[top : top + line, left : left + width]) as pen:
+            pen.text((0, 0), ellipsize(name, font, width), INK, font)
     return canvas
 
 
-def shrunk(picture: Photo, width: int = 288) -> Photo:
+def shrink(picture: Photo, width: int = 288) -> Photo:
     """Return a picture at a width in pixels."""
     height = round(picture.shape[0] * width / picture.shape[1])
     return np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.LANCZOS))
 
 
-def bare(projections: Sequence[NDArray[np.floating]]) -> Photo:
+def draw_bare(projections: Sequence[NDArray[np.floating]]) -> Photo:
     """Return projections (3, h, w) alone, side by side, each on its own scale."""
-    pictures = [values / robust_end(values, LARGE) * 127.5 + GREY for values in projections]
+    pictures = [values / percentile_scale(values, LARGE) * 127.5 + GREY for values in projections]
     whole = np.concatenate(pictures, axis=2).transpose(1, 2, 0)
     return np.ascontiguousarray(np.rint(whole).clip(0, 255).astype(np.uint8))
 
 
-def beside(
+def draw_projections(
     photo: NDArray[np.floating], boxes: Sequence[Box], pairs: Sequence[Pair], words: str, across: int = 6
 ) -> Photo:
     """Return the input (3, h, w) with numbered boxes, and for each its patch above its projection.
@@ -131,32 +131,32 @@ def beside(
     )
     canvas[3 * GAP + head : 3 * GAP + head + whole, 3 * GAP : 3 * GAP + wide] = _boxed(photo, boxes, (whole, wide))
     method, _, rest = words.partition(" of ")
-    with pen_on(canvas[3 * GAP : 3 * GAP + head, 3 * GAP : 3 * GAP + wide]) as pen:
+    with drawing(canvas[3 * GAP : 3 * GAP + head, 3 * GAP : 3 * GAP + wide]) as pen:
         _two_lines(pen, method[:1].upper() + method[1:], f"of {rest}", wide)
     for number, pair in enumerate(pairs):
         row, column = divmod(number, across)
         top, left = 3 * GAP + row * (block + 3 * GAP), wide + 9 * GAP + column * (side + 3 * GAP)
-        projection, patch = shown(pair, robust_end(pair.projection, LARGE), side)
+        projection, patch = render_pair(pair, percentile_scale(pair.projection, LARGE), side)
         below = top + head
         canvas[below : below + side, left : left + side] = patch
         canvas[below + side + GAP : below + 2 * side + GAP, left : left + side] = projection
-        with pen_on(canvas[top:below, left : left + side]) as pen:
+        with drawing(canvas[top:below, left : left + side]) as pen:
             _two_lines(pen, f"{number + 1}  {pair.title}", pair.note, side)
     return canvas
 
 
 def _two_lines(pen: ImageDraw.ImageDraw, title: str, note: str, width: int) -> None:
-    bold, small = typeface(16), typeface(12)
-    pen.text((0, 4), shorten(title, bold, width), INK, bold)
-    pen.text((0, 25), shorten(note, small, width), FAINT, small)
+    bold, small = load_font(16), load_font(12)
+    pen.text((0, 4), ellipsize(title, bold, width), INK, bold)
+    pen.text((0, 25), ellipsize(note, small, width), FAINT, small)
 
 
 def _boxed(photo: NDArray[np.floating], boxes: Sequence[Box], size: tuple[int, int]) -> Photo:
     """Return the input at ``size`` (h, w) pixels with its boxes drawn and numbered."""
     image = Image.fromarray(np.rint(photo * 255).clip(0, 255).astype(np.uint8).transpose(1, 2, 0))
     canvas = np.array(image.resize((size[1], size[0]), Image.Resampling.BICUBIC))
-    zoom, font = size[0] / photo.shape[1], typeface(14)
-    with pen_on(canvas) as pen:
+    zoom, font = size[0] / photo.shape[1], load_font(14)
+    with drawing(canvas) as pen:
         for number, box in enumerate(boxes, 1):
             top, left, bottom, right = (round(edge * zoom) for edge in box)
             for wide, colour in ((3, INK), (1, PAPER)):

@@ -8,7 +8,7 @@ from cnnviz.app import options as shared_options
 from cnnviz.app import resume
 from cnnviz.app.jobs import INTERRUPTED, Job, Line
 from cnnviz.app.param_types import Finite, Weighted
-from cnnviz.app.session import NOISE, Run, Source
+from cnnviz.app.session import NOISE, InputRecord, Session
 from cnnviz.synthesis.commands import dream_clip, dream_options
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def dream(inputs: tuple[str, ...], output: str | None, longer: int | None, **opt
     dream_options.check_saving(options["save_every"], output)
     dream_options.wanted(options)
     jobs, moving = dream_clip.jobs(inputs, output, options)
-    run = Run(jobs)
+    run = Session(jobs)
 
     def one(job: Job) -> Line:
         if job.source in moving:
@@ -130,7 +130,7 @@ def dream(inputs: tuple[str, ...], output: str | None, longer: int | None, **opt
         recipe = run.recipe(source, {}, {"mask_file": options["mask_file"]})
         save = dream_options.saving(run, job, options["save_every"], recipe)
         settings = {key: options[key] for key in SETTINGS}
-        with resume.stopping(None) as stop, run.console.progress("dreaming", "steps") as tick:
+        with resume.stop_on_interrupt(None) as stop, run.console.progress("dreaming", "steps") as tick:
             found = dream(
                 run.network, dream_options.tensor(photo), aim=aim,
                 mask=None if mask is None else dream_options.tensor(mask),
@@ -143,7 +143,7 @@ def dream(inputs: tuple[str, ...], output: str | None, longer: int | None, **opt
     run.over(one)
 
 
-def _clip(run: Run, job: Job) -> Line:
+def _clip(run: Session, job: Job) -> Line:
     o = run.options
     plan = dream_clip.planned(run, job, lambda job: _start(run, job, o["longer"], o["seed"]))
     from cnnviz.app import clip_job
@@ -151,11 +151,11 @@ def _clip(run: Run, job: Job) -> Line:
     return clip_job.make(run, job, plan)
 
 
-def _start(run: Run, job: Job, longer: int | None, seed: int) -> "tuple[Photo, Source | None]":
+def _start(run: Session, job: Job, longer: int | None, seed: int) -> "tuple[Photo, InputRecord | None]":
     """Return the picture that a dream begins with, and what the recipe says of it: nothing of noise."""
     if job.source != NOISE:
         return run.read(job)
-    from cnnviz.synthesis.dream import from_nothing
+    from cnnviz.synthesis.dream import grey_noise
 
     side = longer or dream_options.NOISE_SIDE
-    return dream_options.pixels(from_nothing((side, side), seed)[0]), None
+    return dream_options.pixels(grey_noise((side, side), seed)[0]), None

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cnnviz.app.jobs import ENDINGS, Job, plan
-from cnnviz.app.session import Run, Source
-from cnnviz.errors import MethodError, PhotoError, shown
+from cnnviz.app.jobs import ENDINGS, Job, plan_jobs
+from cnnviz.app.session import InputRecord, Session
+from cnnviz.errors import MethodError, PhotoError, printable
 from cnnviz.synthesis.commands import dream_options
 
 if TYPE_CHECKING:
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
     from cnnviz.io.color import Photo
     from cnnviz.models.network import Network
-    from cnnviz.synthesis.spec import Aim
+    from cnnviz.synthesis.spec import ObjectiveSpec
     from cnnviz.video.clip import Clip
-    from cnnviz.video.coherence import Dream
+    from cnnviz.video.coherence import FrameStylizer
 
     Arrays = Mapping[str, NDArray[Any]]
 
@@ -52,8 +52,8 @@ class Plan:
     ``video.write`` wants them.
     """
 
-    source: Source | None
-    aim: "Aim"
+    source: InputRecord | None
+    aim: "ObjectiveSpec"
     count: int | None
     rate: Fraction
     time_base: Fraction | None
@@ -73,13 +73,13 @@ def jobs(inputs: Sequence[str], output: str | None, options: Mapping[str, Any]) 
         moving = [given for given in inputs if moves(given, of_pictures=options["frame"] is None)]
     check(options, moving)
     if not moving:
-        return plan(inputs, output, "-dream.png"), set()
+        return plan_jobs(inputs, output, "-dream.png"), set()
     from cnnviz.video.writing import KINDS
 
     still = [given for given in inputs if given not in moving]
-    planned = plan(moving, output, ENDING, tuple(KINDS))
+    planned = plan_jobs(moving, output, ENDING, tuple(KINDS))
     taken = {job.source for job in planned}
-    return (plan(still, output, "-dream.png") if still else []) + planned, taken
+    return (plan_jobs(still, output, "-dream.png") if still else []) + planned, taken
 
 
 def moves(path: str, *, of_pictures: bool = True) -> bool:
@@ -92,9 +92,9 @@ def moves(path: str, *, of_pictures: bool = True) -> bool:
         return True
     if not of_pictures or not os.path.isfile(path) or ending in ENDINGS.difference(MAY_MOVE):
         return False
-    from cnnviz.video import clip as video_clip
+    from cnnviz.video.clip import is_clip
 
-    return video_clip.moves(path)
+    return is_clip(path)
 
 
 def check(options: Mapping[str, Any], moving: Sequence[str]) -> None:
@@ -112,22 +112,22 @@ def check(options: Mapping[str, Any], moving: Sequence[str]) -> None:
     for flag in (flag for flag, value in unfit.items() if value and moving):
         raise click.UsageError(f"{flag} goes with a photo alone: not with a clip, nor with --zoom")
     if options["zoom"] and (clips := [given for given in moving if Path(given).suffix.lower() in NAMED]):
-        raise click.UsageError(f"--zoom goes into a photo, and {shown(clips[0])} is a clip")
+        raise click.UsageError(f"--zoom goes into a photo, and {printable(clips[0])} is a clip")
     films = [] if options["zoom"] else list(moving)
     for flag, given in (("--frame", options["frame"] is not None), ("--background", options["background"] != "white")):
         if given and films:
-            raise click.UsageError(f"{flag} goes with pictures, and {shown(films[0])} is a clip")
+            raise click.UsageError(f"{flag} goes with pictures, and {printable(films[0])} is a clip")
 
 
-def planned(run: Run, job: Job, photo: "Callable[[Job], tuple[Photo, Source | None]]") -> Plan:
+def planned(run: Session, job: Job, photo: "Callable[[Job], tuple[Photo, InputRecord | None]]") -> Plan:
     """Return the plan of a clip or of a zoom; ``photo`` reads what a zoom begins with."""
     return _zoom(run, *photo(job)) if run.options["zoom"] else _clip(run, job)
 
 
-def _dreamer(run: Run, first: "Photo", count: int) -> "tuple[Aim, Dream]":
+def _dreamer(run: Session, first: "Photo", count: int) -> "tuple[ObjectiveSpec, FrameStylizer]":
     """Return what is dreamt of and what dreams a frame; ``count`` of them, over which --layers follow each other."""
-    from cnnviz.synthesis.dream import of_frames
-    from cnnviz.synthesis.zoom import fade
+    from cnnviz.synthesis.dream import frame_stylizer
+    from cnnviz.synthesis.zoom import crossfade
 
     o, layers = run.options, run.options["layers"]
     guides = [dream_options.read_guide(path, o) for path in o["guides"]]
@@ -136,33 +136,33 @@ def _dreamer(run: Run, first: "Photo", count: int) -> "tuple[Aim, Dream]":
     if layers:
         _try_layers(run.network, aim)
 
-    def aim_at(number: int) -> "Aim":
+    def aim_at(number: int) -> "ObjectiveSpec":
         if not layers:
             return aim
-        weights = zip(layers, fade(len(layers), number / max(count - 1, 1)), strict=True)
+        weights = zip(layers, crossfade(len(layers), number / max(count - 1, 1)), strict=True)
         return replace(aim, layers={name: weight for name, weight in weights if weight > 0})
 
     names = ("octaves", "octave_scale", "jitter", "step_size", "tv_weight", "strength", "original_colors", "seed")
-    return aim, of_frames(run.network, start, aim_at, **{name: o[name] for name in names})
+    return aim, frame_stylizer(run.network, start, aim_at, **{name: o[name] for name in names})
 
 
-def _try_layers(network: "Network", aim: "Aim") -> None:
+def _try_layers(network: "Network", aim: "ObjectiveSpec") -> None:
     """See that all of --layers can be climbed before the first frame: the last one would fail after hours."""
     import torch
 
-    from cnnviz.models.features import Trunk
+    from cnnviz.models.features import FeatureExtractor
     from cnnviz.synthesis import ascent
-    from cnnviz.synthesis.spec import objective
+    from cnnviz.synthesis.spec import build_objective
 
-    trunk, grey = Trunk(network, aim.names), torch.full((1, 3, *network.size), 0.5, device=network.device)
-    ascent.whole(trunk, objective(trunk, aim, grey))(grey)
+    trunk, grey = FeatureExtractor(network, aim.names), torch.full((1, 3, *network.size), 0.5, device=network.device)
+    ascent.full_gradient(trunk, build_objective(trunk, aim, grey))(grey)
 
 
-def _clip(run: Run, job: Job) -> Plan:
-    from cnnviz.video import clip as video_clip
+def _clip(run: Session, job: Job) -> Plan:
+    from cnnviz.video.clip import read_clip
 
     o = run.options
-    clip = video_clip.read(job.source, max_pixels=o["max_pixels"])
+    clip = read_clip(job.source, max_pixels=o["max_pixels"])
     size = min(dream_options.resize(next(clip.frames()).picture, o["longer"]).shape[:2])
     if size < LEAST:
         raise PhotoError(f"has frames of {size} pixels a side; a film needs {LEAST}: see --size")
@@ -181,10 +181,10 @@ def _clip(run: Run, job: Job) -> Plan:
     return Plan(source, aim, count, clip.rate, clip.time_base, sound, names, frames)
 
 
-def _filmed(run: Run, clip: "Clip", dream: "Dream", known: "Arrays | None") -> Iterator[Made]:
-    from cnnviz.video.coherence import State, film
+def _filmed(run: Session, clip: "Clip", dream: "FrameStylizer", known: "Arrays | None") -> Iterator[Made]:
+    from cnnviz.video.coherence import CoherenceState, stylize_clip
 
-    state = State.restored(known) if known else None
+    state = CoherenceState.restored(known) if known else None
     moments = clip.frames()
     for _ in range(state.number + 1 if state else 0):
         if (passed := next(moments, None)) is None:
@@ -198,7 +198,9 @@ def _filmed(run: Run, clip: "Clip", dream: "Dream", known: "Arrays | None") -> I
             yield dream_options.resize(moment.picture, run.options["longer"])
 
     steps = run.options["steps"]
-    for shot in film(pictures(), dream, steps=steps, renew=_renewed(steps), state=state, device=run.network.device):
+    for shot in stylize_clip(
+        pictures(), dream, steps=steps, renew=_renewed(steps), state=state, device=run.network.device
+    ):
         yield Made(shot.picture, *times.pop(), shot.state.arrays)
 
 
@@ -206,15 +208,15 @@ def _renewed(steps: int) -> int:
     return max(1, round(steps / RENEWED))
 
 
-def _zoom(run: Run, photo: "Photo", source: Source | None) -> Plan:
-    from cnnviz.synthesis.zoom import steadied
+def _zoom(run: Session, photo: "Photo", source: InputRecord | None) -> Plan:
+    from cnnviz.synthesis.zoom import match_color_statistics
 
     o = run.options
     first = dream_options.resize(photo, o["longer"])
     aim, dream = _dreamer(run, first, o["zoom"])
     rate = Fraction(o["rate"] or RATE).limit_denominator(1001)
     start = dream_options.tensor(first).to(run.network.device).float().div_(255)
-    steady = steadied(dream, start)
+    steady = match_color_statistics(dream, start)
 
     def frames(known: "Arrays | None") -> Iterator[Made]:
         import torch

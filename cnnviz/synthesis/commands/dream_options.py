@@ -9,8 +9,8 @@ import click
 from cnnviz.app.jobs import Job, Line
 from cnnviz.app.options import require_layer
 from cnnviz.app.param_types import weighted
-from cnnviz.app.session import Run
-from cnnviz.errors import MethodError, PhotoError, UsageMistake, shown
+from cnnviz.app.session import Session
+from cnnviz.errors import InvalidRequest, MethodError, PhotoError, printable
 from cnnviz.io import write
 from cnnviz.models import catalog
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from cnnviz.app.console import Tick
+    from cnnviz.app.console import ReportProgress
     from cnnviz.io.color import Photo
     from cnnviz.models.network import Network
-    from cnnviz.synthesis.dream import Dream, Progress
-    from cnnviz.synthesis.spec import Aim
+    from cnnviz.synthesis.dream import DreamResult, Progress
+    from cnnviz.synthesis.spec import ObjectiveSpec
 
 NOISE_SIDE = 512  # pixels of a picture from noise where --size says nothing
 Channels = dict[tuple[str, int], float]
@@ -40,7 +40,7 @@ def wanted(options: Mapping[str, Any]) -> tuple[dict[str, float], Channels]:
         name, weight = weighted(text)
         layer, colon, number = name.rpartition(":")
         if not number.isdecimal():
-            raise UsageMistake(f"--channel {text}: is no number, or LAYER:NUMBER")
+            raise InvalidRequest(f"--channel {text}: is no number, or LAYER:NUMBER")
         channels[layer if colon else _only(layers, text, options["model"]), int(number)] = weight
     for text in options["channels"]:
         if ":" not in text:
@@ -56,26 +56,26 @@ def _default(model: str) -> str:
 
 def _only(layers: Mapping[str, float], text: str, model: str) -> str:
     if len(layers) > 1:
-        raise UsageMistake(f"--channel {text}: say of which layer, such as {next(iter(layers))}:{text}")
+        raise InvalidRequest(f"--channel {text}: say of which layer, such as {next(iter(layers))}:{text}")
     return next(iter(layers), None) or _default(model)
 
 
-def aim(network: "Network", options: Mapping[str, Any], guides: "Sequence[Photo]") -> "Aim":
+def aim(network: "Network", options: Mapping[str, Any], guides: "Sequence[Photo]") -> "ObjectiveSpec":
     """Return what to dream of."""
     import torch
 
-    from cnnviz.synthesis.spec import Aim
+    from cnnviz.synthesis.spec import ObjectiveSpec
 
     layers, channels = wanted(options)
     if not layers and (guides or options["caricature"]):
-        raise UsageMistake("--guide and --caricature go with a --layer that is taken whole")
+        raise InvalidRequest("--guide and --caricature go with a --layer that is taken whole")
     classes = {network.class_index(name): weight for name, weight in map(weighted, options["targets"])}
     small = [resize(guide, max(network.size)) for guide in guides]
     tensors = [torch.from_numpy(guide.copy()).permute(2, 0, 1)[None].float() / 255 for guide in small]
-    return Aim(layers, channels, classes, tensors, options["caricature"])
+    return ObjectiveSpec(layers, channels, classes, tensors, options["caricature"])
 
 
-def tell(found: "Dream", aim: "Aim", network: "Network") -> Line:
+def tell(found: "DreamResult", aim: "ObjectiveSpec", network: "Network") -> Line:
     """Return the numbers of a dream, for the recipe and --json."""
     numbers: Line = {
         "network": network.name,
@@ -87,7 +87,7 @@ def tell(found: "Dream", aim: "Aim", network: "Network") -> Line:
     return numbers if found.done == found.of else numbers | {"steps_done": found.done}
 
 
-def terms(aim: "Aim", network: "Network") -> list[Line]:
+def terms(aim: "ObjectiveSpec", network: "Network") -> list[Line]:
     """Return what is dreamt of, term by term, for the recipe and --json."""
     terms: list[Line] = [{"layer": name, "weight": weight} for name, weight in aim.layers.items()]
     terms += [{"layer": name, "channel": number, "weight": weight} for (name, number), weight in aim.channels.items()]
@@ -119,7 +119,7 @@ def mask(path: str | None, photo: "Photo", longer: int | None, options: Mapping[
     drawn = _read(path, max_pixels=options["max_pixels"], background="black")
     (h, w), (height, width) = drawn.shape[:2], photo.shape[:2]
     if (h, w) != (height, width):
-        raise MethodError(f"{shown(path)}: a mask of {w}x{h} pixels does not fit the photo of {width}x{height}")
+        raise MethodError(f"{printable(path)}: a mask of {w}x{h} pixels does not fit the photo of {width}x{height}")
     values: NDArray[np.float32] = resize(drawn, longer).max(2).astype(np.float32) / 255
     return values
 
@@ -130,12 +130,12 @@ def read_guide(path: str, options: Mapping[str, Any]) -> "Photo":
 
 
 def _read(path: str, **options: Any) -> "Photo":
-    from cnnviz.io.photo import read
+    from cnnviz.io.photo import read_photo
 
     try:
-        return read(path, **options)
+        return read_photo(path, **options)
     except PhotoError as error:
-        raise MethodError(f"{shown(path)}: {error}") from error
+        raise MethodError(f"{printable(path)}: {error}") from error
 
 
 def tensor(picture: "NDArray[Any]") -> "Tensor":
@@ -159,14 +159,14 @@ def step_file(path: str, step: int, of: int) -> str:
     return str(place.with_name(f"{place.stem}-{step:0{len(str(of))}}{place.suffix}"))
 
 
-def saving(run: Run, job: Job, every: int | None, recipe: Mapping[str, Any]) -> "Callable[[Any], None]":
+def saving(run: Session, job: Job, every: int | None, recipe: Mapping[str, Any]) -> "Callable[[Any], None]":
     """Return what writes every ``every``-th picture beside the last, with its step in the recipe."""
 
     def save(at: "Progress") -> None:
         if every is None or at.step % every or at.step == at.of:
             return
         path = step_file(str(job.output), at.step, at.of)
-        write.check(path, overwrite=run.options["overwrite"])
+        write.check_output(path, overwrite=run.options["overwrite"])
         write.write_picture(path, pixels(at.picture()[0]), {**recipe, "numbers": {"steps_done": at.step}})
 
     return save
@@ -178,7 +178,7 @@ def check_saving(every: int | None, target: str | None) -> None:
         raise click.UsageError("--save-every writes files, which -o - has no place for")
 
 
-def told(tick: "Tick", save: "Callable[[Progress], None] | None" = None) -> "Callable[[Any], None]":
+def told(tick: "ReportProgress", save: "Callable[[Progress], None] | None" = None) -> "Callable[[Any], None]":
     """Return what is told of every step: the progress on a terminal, and the pictures on the way to ``save``."""
 
     def tell(at: "Progress") -> None:
@@ -189,7 +189,7 @@ def told(tick: "Tick", save: "Callable[[Progress], None] | None" = None) -> "Cal
     return tell
 
 
-def ended(run: Run, numbers: Line, done: int, of: int) -> Line:
+def ended(run: Session, numbers: Line, done: int, of: int) -> Line:
     """Return what --json says of work that may have been stopped; a person is told where it was."""
     if done == of:
         return numbers

@@ -8,12 +8,12 @@ from cnnviz.app import jobs, resume
 from cnnviz.app import options as shared_options
 from cnnviz.app.jobs import Job, Line
 from cnnviz.app.param_types import ClassName, Finite
-from cnnviz.app.session import Run
+from cnnviz.app.session import Session
 from cnnviz.synthesis.commands import dream_options
 from cnnviz.synthesis.figures import classes
 
 if TYPE_CHECKING:
-    from cnnviz.synthesis.inceptionism import Inception
+    from cnnviz.synthesis.inceptionism import ClassVisualization
 
 SETTINGS = ("method", "prior", "size", "steps", "step_size", "statistics_weight", "tv_weight", "decorrelation", "zoom",
             "rotate", "jitter", "blur", "seed")  # fmt: skip
@@ -77,7 +77,7 @@ def inceptionism(output: str | None, model: str, targets: tuple[str, ...], rando
         raise click.UsageError("give --class or --random, and not both")
     dream_options.check_saving(options["save_every"], output)
     _refuse_lecture(options["method"])
-    run = Run([])
+    run = Session([])
     chosen = classes.classes(run.network, targets, random, options["seed"])
     run.jobs, asked = classes.plan(run.network, model, chosen, output)
 
@@ -87,11 +87,11 @@ def inceptionism(output: str | None, model: str, targets: tuple[str, ...], rando
 
         own = asked[str(job.output)]
         recipe = run.recipe(None, {}, {"targets": [str(target) for target in own], "random": None})
-        if options["resume"] and (numbers := resume.finished(job.output, recipe)):
+        if options["resume"] and (numbers := resume.finished_numbers(job.output, recipe)):
             return dict(numbers)
         settings = {key: options[key] for key in SETTINGS}
-        found: list[Inception] = []
-        with resume.stopping(None) as stop, run.console.progress("climbing", "steps") as tick:
+        found: list[ClassVisualization] = []
+        with resume.stop_on_interrupt(None) as stop, run.console.progress("climbing", "steps") as tick:
             for target in own:
                 if found and stop():
                     break

@@ -22,13 +22,13 @@ from cnnviz.app.options import (
     tv_weight,
 )
 from cnnviz.app.param_types import Weighted, weighted
-from cnnviz.app.session import Run
-from cnnviz.errors import UsageMistake
+from cnnviz.app.session import Session
+from cnnviz.errors import InvalidRequest
 from cnnviz.synthesis.commands.dream_options import ended, pixels, told
 
 if TYPE_CHECKING:
     from cnnviz.io.color import Photo
-    from cnnviz.models.features import Trunk
+    from cnnviz.models.features import FeatureExtractor
     from cnnviz.models.network import Network
     from cnnviz.synthesis.objectives import Term
     from cnnviz.synthesis.visualize import Visualization
@@ -85,24 +85,24 @@ def visualize(output: str | None, model: str, **options: Any) -> None:
     numbers = _numbers(options["channels"])
     weights = {_number(name, "--direction"): weight for name, weight in map(weighted, options["direction"])}
     position = _position(options["neuron"])
-    run = Run(jobs.over_network(model, output, "-visualize.png"))
+    run = Session(jobs.plan_network_job(model, output, "-visualize.png"))
 
     def one(job: Job) -> Line:
         network = run.network
 
         from cnnviz.io import write
-        from cnnviz.synthesis.visualize import channels, check, count, direction, visualize
+        from cnnviz.synthesis.visualize import channel_count, channel_terms, check_channel, direction_term, visualize
 
-        def terms(trunk: "Trunk") -> "Sequence[Term]":
+        def terms(trunk: "FeatureExtractor") -> "Sequence[Term]":
             if weights:
-                return [direction(trunk, layer, weights)]
-            have = count(trunk, layer)
+                return [direction_term(trunk, layer, weights)]
+            have = channel_count(trunk, layer)
             for number in numbers if options["channels"] else ():
-                check(number, have, layer)
-            return channels(layer, [number for number in numbers if number < have], position)
+                check_channel(number, have, layer)
+            return channel_terms(layer, [number for number in numbers if number < have], position)
 
         settings = {key: options[key] for key in SETTINGS}
-        with resume.stopping(None) as stop, run.console.progress("climbing", "steps") as tick:
+        with resume.stop_on_interrupt(None) as stop, run.console.progress("climbing", "steps") as tick:
             found = visualize(network, layer=layer, terms=terms, progress=told(tick), stop=stop, **settings)
         shown = [str(number) for number in numbers[: len(found.pictures)]] if not weights else ["direction"]
         line = _tell(network, found, layer, numbers, weights, options)
@@ -119,14 +119,14 @@ def _numbers(chosen: Sequence[str]) -> list[int]:
     for text in chosen or FIRST:
         ends = re.fullmatch(r"(\d{1,6})(?:-(\d{1,6}))?", text)
         if not ends or int(ends[2] or ends[1]) < int(ends[1]):
-            raise UsageMistake(f"--channel {text}: is no number, nor two with a dash such as 0-15")
+            raise InvalidRequest(f"--channel {text}: is no number, nor two with a dash such as 0-15")
         numbers += range(int(ends[1]), int(ends[2] or ends[1]) + 1)
     return list(dict.fromkeys(numbers))
 
 
 def _number(text: str, flag: str) -> int:
     if not text.isdecimal():
-        raise UsageMistake(f"{flag} {text}: is no channel's number")
+        raise InvalidRequest(f"{flag} {text}: is no channel's number")
     return int(text)
 
 
@@ -136,7 +136,7 @@ def _position(text: str | None) -> tuple[int, int] | str | None:
         return text
     place = re.fullmatch(r"(\d{1,6}),(\d{1,6})", str(text))
     if not place:
-        raise UsageMistake(f"--neuron {text}: is neither 'middle' nor two whole numbers such as 3,5")
+        raise InvalidRequest(f"--neuron {text}: is neither 'middle' nor two whole numbers such as 3,5")
     return int(place[1]), int(place[2])
 
 
@@ -181,4 +181,4 @@ def _draw(network: "Network", found: "Visualization", shown: list[str], layer: s
     words = f"{network.name}; what {'each' if len(shown) > 1 else 'it'} answers to most, from noise"
     if found.done < found.of:
         words = f"partial, {found.done} of {found.of} steps; {words}"
-    return grid.grid(made, across, f"{layer}   {what}", words, rows=shown if several else ())
+    return grid.draw_grid(made, across, f"{layer}   {what}", words, rows=shown if several else ())

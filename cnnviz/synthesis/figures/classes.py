@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cnnviz.app.console import Console, Tick
-from cnnviz.app.jobs import Job, Line, is_folder, over_network
+from cnnviz.app.console import Console, ReportProgress
+from cnnviz.app.jobs import Job, Line, is_folder, plan_network_job
 from cnnviz.app.session import class_indices
-from cnnviz.errors import UsageMistake
+from cnnviz.errors import InvalidRequest
 from cnnviz.synthesis.commands import dream_options
 
 if TYPE_CHECKING:
     from cnnviz.io.color import Photo
     from cnnviz.models.network import Network
-    from cnnviz.synthesis.inceptionism import Inception, Progress
+    from cnnviz.synthesis.inceptionism import ClassVisualization, Progress
 
 ALL = "all"
 
@@ -47,12 +47,12 @@ def classes(network: "Network", words: Sequence[str], random: int | None, seed: 
         count = network(torch.full((1, 3, *network.size), 0.5)).shape[1]
     if random is not None:
         if random > count:
-            raise UsageMistake(f"--random {random}: {network.name} has {count} classes")
+            raise InvalidRequest(f"--random {random}: {network.name} has {count} classes")
         drawn: list[int] = torch.randperm(count, generator=torch.Generator().manual_seed(seed))[:random].tolist()
         return drawn
     chosen = list(range(count)) if ALL in words else class_indices(network, tuple(words)) or []
     if beyond := [index for index in chosen if index >= count]:
-        raise UsageMistake(f"no class {beyond[0]}: {network.name} has {count}, counted from 0")
+        raise InvalidRequest(f"no class {beyond[0]}: {network.name} has {count}, counted from 0")
     return chosen
 
 
@@ -60,7 +60,7 @@ def plan(
     network: "Network", model: str, chosen: list[int], target: str | None
 ) -> tuple[list[Job], dict[str, list[int]]]:
     """Return the jobs, and the classes of each by its output: one job for a file, one for each class in a folder."""
-    (whole,) = over_network(model, target, "-inceptionism.png")
+    (whole,) = plan_network_job(model, target, "-inceptionism.png")
     if target is None or not is_folder(target):
         return [whole], {str(whole.output): chosen}
     names = [f"{index:03}-{re.sub(r'[^a-z0-9]+', '-', network.class_name(index).lower())}.png" for index in chosen]
@@ -69,7 +69,9 @@ def plan(
     return jobs, {str(job.output): [index] for job, index in zip(jobs, chosen, strict=True)}
 
 
-def told(tick: Tick, save: "Callable[[Progress], None]", before: int, count: int) -> "Callable[[Progress], None]":
+def told(
+    tick: ReportProgress, save: "Callable[[Progress], None]", before: int, count: int
+) -> "Callable[[Progress], None]":
     """Return what is told of every step of one picture of ``count``, ``before`` of which are made."""
 
     def tell(at: "Progress") -> None:
@@ -79,7 +81,7 @@ def told(tick: Tick, save: "Callable[[Progress], None]", before: int, count: int
     return tell
 
 
-def tell(network: "Network", made: "Inception") -> Line:
+def tell(network: "Network", made: "ClassVisualization") -> Line:
     """Return the numbers of one picture, for the recipe and --json."""
     share, before = (float(logits.double().softmax(0)[made.target]) for logits in (made.logits, made.before))
     return {
@@ -92,14 +94,14 @@ def tell(network: "Network", made: "Inception") -> Line:
     }
 
 
-def judge(other: "Network", network: "Network", found: "Sequence[Inception]", rows: Sequence[Line]) -> None:
+def judge(other: "Network", network: "Network", found: "Sequence[ClassVisualization]", rows: Sequence[Line]) -> None:
     """Add to each row how another network ranks the class of the picture as it is stored, 8 bits, by its own recipe."""
     import torch
 
     from cnnviz.models.preprocess import fit
 
     if other.classes != network.classes:
-        raise UsageMistake(f"--judge {other.name}: knows other classes than {network.name}")
+        raise InvalidRequest(f"--judge {other.name}: knows other classes than {network.name}")
     for made, row in zip(found, rows, strict=True):
         with torch.inference_mode():
             logits = other(fit(dream_options.pixels(made.picture[0]), other)[0])[0]
@@ -109,13 +111,13 @@ def judge(other: "Network", network: "Network", found: "Sequence[Inception]", ro
         row["judges"].append({"network": other.name, "rank": rank, "probability": round(share, 6), "top": top})
 
 
-def unfinished(found: "Sequence[Inception]", count: int) -> Line:
+def unfinished(found: "Sequence[ClassVisualization]", count: int) -> Line:
     """Return what is told of pictures that were stopped: the steps done."""
     done = sum(made.done for made in found)
     return {} if done == count * found[0].of else {"steps_done": done}
 
 
-def draw(found: "Sequence[Inception]", rows: Sequence[Line], name: str, sheet: bool) -> "Photo":
+def draw(found: "Sequence[ClassVisualization]", rows: Sequence[Line], name: str, sheet: bool) -> "Photo":
     """Return the bare picture of one class, or a sheet of several with their names and probabilities."""
     from cnnviz.figures import grid
 
@@ -129,7 +131,7 @@ def draw(found: "Sequence[Inception]", rows: Sequence[Line], name: str, sheet: b
     ]
     asked = rows[0]["judges"][0]["network"] if rows[0]["judges"] else name
     title = f"What {name} takes for these classes"
-    return grid.grid(made, grid.columns(len(made), 1.5), title, f"from noise; probability by {asked}")
+    return grid.draw_grid(made, grid.columns(len(made), 1.5), title, f"from noise; probability by {asked}")
 
 
 def say(console: Console, line: Line) -> None:

@@ -13,9 +13,9 @@ from torch import nn
 import cnnviz
 from cnnviz import Network, cli, load_network
 from cnnviz.adversarial import file_attack
-from cnnviz.adversarial.target import Aim
+from cnnviz.adversarial.target import Criterion
 from cnnviz.io import photo, stored_image, write
-from cnnviz.io.recipe import read
+from cnnviz.io.recipe import read_recipe
 from cnnviz.models.preprocess import Geometry
 from tests.support.corpus.files import swapped_profile
 
@@ -90,7 +90,7 @@ def test_the_file_fools_and_every_number_is_that_of_the_file(capsys):
     assert line["passes"]["backward"] <= 3
     report = opened("report.png")
     assert report.width > 2 * report.height
-    assert read(Path("report.png"))["numbers"]["levels"] == 1
+    assert read_recipe(Path("report.png"))["numbers"]["levels"] == 1
     assert cli._run(["show", "--rerun", line["output"], "-o", "again.png"]) == 0
     assert Path("again.png").read_bytes() == Path(line["output"]).read_bytes()
     assert cli._run(["show", "--rerun", "report.png", "-o", "sheet.png"]) == 0
@@ -122,7 +122,7 @@ def test_what_cannot_be_fooled_writes_nothing_and_ends_with_4(capsys):
 
 
 def test_the_file_is_believed_and_not_the_search(capsys, monkeypatch):
-    true = write.encode
+    true = write.encode_picture
     monkeypatch.setattr(write, "encode", lambda path, _, recipe: true(path, opened("cup.png"), recipe))
     (line,) = told(capsys, "cup.png", "-o", "x.png", status=4)
     assert (line["fooled"], line["levels"], line["psnr"]) == (False, 0, None)
@@ -131,7 +131,7 @@ def test_the_file_is_believed_and_not_the_search(capsys, monkeypatch):
 
 
 def test_a_recipe_that_would_change_the_picture_leaves_no_file(capsys, monkeypatch):
-    true = write.encode
+    true = write.encode_picture
     monkeypatch.setattr(
         write, "encode", lambda path, image, recipe: true(path, opened("cup.png") if recipe else image, recipe)
     )
@@ -152,15 +152,17 @@ def test_what_was_asked_for_besides_and_is_not_reached_is_a_miss(capsys):
 
 def test_sizes_between_those_tried_are_met_by_a_margin():
     network, logits = load_network("efficientnet_lite0", device="cpu"), torch.tensor([1.0, 3.0, 2.0])
-    margins = [file_attack.aim(network, logits, margin=asked, survive=("blur", "resize")).margin for asked in (0, 4)]
+    margins = [
+        file_attack.criterion_for(network, logits, margin=asked, survive=("blur", "resize")).margin for asked in (0, 4)
+    ]
     assert margins == [2.5, 4]
-    assert file_attack.aim(network, logits, survive=("blur",)).margin == 0
+    assert file_attack.criterion_for(network, logits, survive=("blur",)).margin == 0
 
 
 def test_a_search_goes_further_where_passes_are_less_exact():
     logits = torch.tensor([1.0, 30.0, 20.0])
     network = load_network("efficientnet_lite0", device="cpu", dtype="bfloat16")
-    assert file_attack.aim(network, logits).sure == 8 * 2**-7 * 30
+    assert file_attack.criterion_for(network, logits).sure == 8 * 2**-7 * 30
 
 
 @pytest.mark.parametrize("words", [(), ("--method", "universal", "-o", "made/")])
@@ -174,8 +176,8 @@ def test_a_network_of_one_class_has_nothing_to_be_fooled_to(commanded, capsys, h
 
 def test_a_file_fools_by_its_first_class():
     logits = torch.tensor([1.0, 3.0, 2.0])
-    asked = [Aim(1), Aim(0), Aim(0, goal=1), Aim(0, goal=2)]
-    assert [file_attack.fooled(aim, logits) for aim in asked] == [False, True, True, False]
+    asked = [Criterion(1), Criterion(0), Criterion(0, goal=1), Criterion(0, goal=2)]
+    assert [file_attack.meets_criterion(aim, logits) for aim in asked] == [False, True, True, False]
 
 
 def test_the_control_has_the_same_sizes_at_other_places_with_other_signs():
@@ -183,7 +185,7 @@ def test_the_control_has_the_same_sizes_at_other_places_with_other_signs():
     after = before.copy()
     after[:5] += 3
     after[5, 0] -= 7
-    made = file_attack.noise(before, after).astype(int) - before
+    made = file_attack.noise_control(before, after).astype(int) - before
     sizes = [np.sort(np.abs(change), axis=None) for change in (made, after.astype(int) - before)]
     assert np.array_equal(*sizes)
     assert set(np.unique(made)) >= {-3, 0, 3}
@@ -194,7 +196,7 @@ def test_the_control_brings_nothing_hidden_into_sight():
     before, alpha = np.full((20, 30, 3), 100, np.uint8), np.full((20, 30), 255, np.uint8)
     after = before.copy()
     alpha[:10], after[:10], after[12] = 0, 200, 103
-    made = file_attack.noise(before, after, alpha).astype(int) - before
+    made = file_attack.noise_control(before, after, alpha).astype(int) - before
     assert np.abs(made[10:]).max() == 3
     assert np.count_nonzero(made[10:]) == 90
     assert np.count_nonzero(made[12]) < 45
@@ -203,7 +205,7 @@ def test_the_control_brings_nothing_hidden_into_sight():
 def test_slopes_of_several_ways_are_summed_each_by_its_own_way_back():
     ways = [Geometry((40, 60), (20, 30), (2, 5), (16, 16), "bicubic"), Geometry((40, 60), (24, 36), (4, 9), (16, 16))]
     slopes = np.random.default_rng(0).normal(size=(3, 3, 16, 16)).astype(np.float32)
-    found = file_attack.carried([ways[0], ways[1], ways[0]], slopes)
+    found = file_attack.sum_on_photo([ways[0], ways[1], ways[0]], slopes)
     want = ways[0].back(slopes[0]) + ways[1].back(slopes[1]) + ways[0].back(slopes[2])
     assert found == pytest.approx(want, abs=1e-5)
 
@@ -234,19 +236,19 @@ def test_what_the_loop_sees_is_what_the_file_gives_back():
     cup.save("clear.png")
     network = cnnviz.load_network("efficientnet_lite0", device="cpu")
     for name, path in (("cup.png", "a.jpg"), ("wide.png", "b.jpg"), ("clear.png", "c.webp"), ("clear.png", "d.png")):
-        original = stored_image.original(Path(name).read_bytes())
-        subject = file_attack.subject(original, network, "crop", path)
+        original = stored_image.decode_stored(Path(name).read_bytes())
+        subject = file_attack.attacked_photo(original, network, "crop", path)
         moved = original.values ^ 1
-        Path(path).write_bytes(write.encode(path, original.image(moved), {"a": "recipe"}))
-        assert np.array_equal(subject.photo(moved), photo.read(path)), path
-        views = file_attack.pipeline(subject, ("blur",)).see(torch.from_numpy(moved))
-        assert torch.equal(views[:1], cnnviz.fit(photo.read(path), network)[0]), path
+        Path(path).write_bytes(write.encode_picture(path, original.image(moved), {"a": "recipe"}))
+        assert np.array_equal(subject.photo(moved), photo.read_photo(path)), path
+        views = file_attack.input_pipeline(subject, ("blur",)).see(torch.from_numpy(moved))
+        assert torch.equal(views[:1], cnnviz.fit(photo.read_photo(path), network)[0]), path
     assert data == Path("cup.png").read_bytes()
 
 
 def test_what_storing_alone_makes_is_that_of_the_untouched_file(capsys):
     (line,) = told(capsys, "cup.png", "-o", "cup.jpg")
-    Path("plain.jpg").write_bytes(write.encode("plain.jpg", opened("cup.png"), {}))
+    Path("plain.jpg").write_bytes(write.encode_picture("plain.jpg", opened("cup.png"), {}))
     assert line["storing_levels"] == np.abs(values("plain.jpg") - values("cup.png")).max() > 1
     (line,) = told(capsys, "cup.png")
     assert line["storing_levels"] == 0
@@ -256,7 +258,7 @@ def test_survive_is_given_with_commas_or_several_times(capsys):
     words = ("cup.png", "--survive", "jpeg90,blur", "--survive", "jpeg75, jpeg90", "--eps", "8", "-o", "s.png")
     (line,) = told(capsys, *words)
     assert all(line["survival"][name] for name in ("jpeg90", "jpeg75", "blur"))
-    assert read(Path("s.png"))["options"]["survive"] == ["jpeg90", "blur", "jpeg75"]
+    assert read_recipe(Path("s.png"))["options"]["survive"] == ["jpeg90", "blur", "jpeg75"]
     assert cli._run(["show", "--rerun", "s.png", "-o", "again.png"]) == 0
     assert Path("again.png").read_bytes() == Path("s.png").read_bytes()
 

@@ -10,7 +10,7 @@ from torch import nn
 
 from cnnviz import Network, cli
 from cnnviz.adversarial.commands import external_methods
-from cnnviz.adversarial.target import Aim, Attacked, Pipeline
+from cnnviz.adversarial.target import Criterion, InputPipeline, TargetModel
 from tests.conftest import PHOTOS, attacked_by
 
 SIDE = 4
@@ -23,7 +23,7 @@ def cat(tmp_path, monkeypatch):
         photo.crop((100, 30, 324, 254)).save("cat.png")
 
 
-def attacked() -> tuple[Attacked, torch.Tensor]:
+def attacked() -> tuple[TargetModel, torch.Tensor]:
     """Two classes: the first where the mean of all values is at least 100 levels; values of 110."""
     module = nn.Sequential(nn.Flatten(), nn.Linear(3 * SIDE * SIDE, 2))
     with torch.no_grad():
@@ -31,7 +31,7 @@ def attacked() -> tuple[Attacked, torch.Tensor]:
         module[1].weight[0] = 1.0
         module[1].bias.copy_(torch.tensor([-100 / 255 * 3 * SIDE * SIDE, 0.0]))
     network = Network.from_module(module, (SIDE, SIDE), (0, 0, 0), (1, 1, 1))
-    way = Pipeline(lambda v: v.permute(2, 0, 1)[None].float() / 255, lambda s: s[0].permute(1, 2, 0) / 255)
+    way = InputPipeline(lambda v: v.permute(2, 0, 1)[None].float() / 255, lambda s: s[0].permute(1, 2, 0) / 255)
     return attacked_by((way, network)), torch.full((SIDE, SIDE, 3), 110, dtype=torch.uint8)
 
 
@@ -40,14 +40,14 @@ def attacked() -> tuple[Attacked, torch.Tensor]:
 ])  # fmt: skip
 def test_a_change_is_rounded_then_enlarged_by_as_little_as_it_takes(change, finish, level):
     subject, values = attacked()
-    made, how = external_methods.polished(subject, values, values.float() + change, Aim(0), 255)
+    made, how = external_methods.quantize(subject, values, values.float() + change, Criterion(0), 255)
     assert how == finish
     assert int((made.int() - values.int()).abs().max()) == level
 
 
 def test_grid_goes_on_from_the_level_that_fools_by_too_little():
     subject, values = attacked()
-    aim = Aim(0, margin=0.5)  # 48 values of 1 / 255 a level: 13 levels below 110
+    aim = Criterion(0, margin=0.5)  # 48 values of 1 / 255 a level: 13 levels below 110
     made, how = external_methods._rescued(subject, values, values - 11, aim, 16)
     assert how == {"finish": "grid"}
     assert int((made.int() - values.int()).abs().max()) == 13
@@ -57,7 +57,7 @@ def test_grid_goes_on_from_the_level_that_fools_by_too_little():
 
 def test_a_change_is_not_enlarged_beyond_the_most_levels():
     subject, values = attacked()
-    assert external_methods.polished(subject, values, values - 5.0, Aim(0), 10)[1] is None
+    assert external_methods.quantize(subject, values, values - 5.0, Criterion(0), 10)[1] is None
 
 
 @pytest.mark.parametrize(("words", "said"), [

@@ -14,9 +14,9 @@ def test_what_is_lacking_is_told_of_all_that_was_asked_for():
                      "fooled": True}, {"network": "c", "attacked": False, "fooled": False}],
     }  # fmt: skip
     asked = {"margin": 1.0, "survive": ("jpeg75", "resize", "bilinear")}
-    assert messages.lacking(numbers, asked) == ["not after jpeg75", "not after resize", "not a"]
-    assert messages.lacking(numbers, {"margin": 2.0, "survive": ()}) == ["by 1.5 logits alone", "not a"]
-    assert messages.lacking(numbers | {"fooled": False}, asked) == ["not fooled"]
+    assert messages.unmet_requirements(numbers, asked) == ["not after jpeg75", "not after resize", "not a"]
+    assert messages.unmet_requirements(numbers, {"margin": 2.0, "survive": ()}) == ["by 1.5 logits alone", "not a"]
+    assert messages.unmet_requirements(numbers | {"fooled": False}, asked) == ["not fooled"]
 
 
 def line(**other):

@@ -14,11 +14,11 @@ from torch import nn
 import cnnviz
 from cnnviz import Network, cli, load_network, read_photo
 from cnnviz.adversarial import file_attack, robustness
-from cnnviz.adversarial.minimal import Adversarial
-from cnnviz.adversarial.target import Aim
-from cnnviz.io.recipe import read
-from cnnviz.io.stored_image import Original
-from cnnviz.models.features import LOGITS, Trunk
+from cnnviz.adversarial.minimal import AdversarialResult
+from cnnviz.adversarial.target import Criterion
+from cnnviz.io.recipe import read_recipe
+from cnnviz.io.stored_image import StoredImage
+from cnnviz.models.features import LOGITS, FeatureExtractor
 from tests.conftest import PHOTOS
 
 SCHEMA = json.loads((Path(cnnviz.__file__).parent / "data" / "schema-1.json").read_text("utf-8"))
@@ -36,8 +36,8 @@ def photos(tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
-def trunk(network: Network) -> Trunk:
-    return Trunk(network, [LOGITS])
+def trunk(network: Network) -> FeatureExtractor:
+    return FeatureExtractor(network, [LOGITS])
 
 
 def lines(capsys, *words: str, status: int = 0) -> list[dict]:
@@ -63,7 +63,7 @@ def bright(least: float, scale: float = 1.0) -> Network:
     ("value", "eps", "level"), [(105, 8, 6), (107, 8, 8), (108, 8, None), (119, 40, 20), (94, 8, 6)]
 )
 def test_the_level_of_a_linear_network_is_the_closed_form(value, eps, level, scale):
-    original = Original(np.full((SIDE, SIDE, 3), value, np.uint8), None, None, (255, 255, 255))
+    original = StoredImage(np.full((SIDE, SIDE, 3), value, np.uint8), None, None, (255, 255, 255))
     line = robustness.attacked(original, trunk(bright(99.5, scale)), "whole", eps, 0, lambda *_: None)
     assert line["levels"] == level
     assert line["fooled"] is (level is not None)
@@ -74,18 +74,18 @@ def test_the_level_of_a_linear_network_is_the_closed_form(value, eps, level, sca
 
 
 def test_noise_is_tried_up_to_the_last_level():
-    original = Original(np.full((SIDE, SIDE, 3), 100, np.uint8), None, None, (255, 255, 255))
-    subject = file_attack.subject(original, bright(99.995, 10), "whole")
+    original = StoredImage(np.full((SIDE, SIDE, 3), 100, np.uint8), None, None, (255, 255, 255))
+    subject = file_attack.attacked_photo(original, bright(99.995, 10), "whole")
     levels = []
     for seed in range(6):
         signs = torch.randint(0, 2, (SIDE, SIDE, 3), generator=torch.Generator().manual_seed(seed)) * 2 - 1
-        levels.append(robustness._noise_level(subject, Aim(0), torch.tensor(original.values), 1, seed))
+        levels.append(robustness._noise_level(subject, Criterion(0), torch.tensor(original.values), 1, seed))
         assert levels[-1] == (1 if signs.sum() < 0 else None)
     assert 1 in levels
 
 
 def test_what_noise_does_is_found_too():
-    original = Original(np.full((SIDE, SIDE, 3), 100, np.uint8), None, None, (255, 255, 255))
+    original = StoredImage(np.full((SIDE, SIDE, 3), 100, np.uint8), None, None, (255, 255, 255))
     network = trunk(bright(99.995, 10))  # half of what one sign more or less does, away from what rounding decides
     lines = [robustness.attacked(original, network, "whole", 8, seed, lambda *_: None) for seed in range(6)]
     found = {line["noise_levels"] for line in lines}
@@ -93,8 +93,8 @@ def test_what_noise_does_is_found_too():
 
 
 def test_the_folded_network_alone_is_not_believed(monkeypatch):
-    original = Original(np.full((SIDE, SIDE, 3), 102, np.uint8), None, None, (255, 255, 255))
-    network, true = bright(100), file_attack.fooled
+    original = StoredImage(np.full((SIDE, SIDE, 3), 102, np.uint8), None, None, (255, 255, 255))
+    network, true = bright(100), file_attack.meets_criterion
     asked = []
 
     def fooled(aim, logits):
@@ -108,10 +108,10 @@ def test_the_folded_network_alone_is_not_believed(monkeypatch):
 
 def test_what_the_network_itself_says_counts_where_the_search_gives_up(monkeypatch):
     def grid(_attacked, values, _aim, **_options):
-        return Adversarial(values - 7, False, 7, values)
+        return AdversarialResult(values - 7, False, 7, values)
 
     monkeypatch.setattr("cnnviz.adversarial.minimal.grid", grid)
-    original = Original(np.full((SIDE, SIDE, 3), 105, np.uint8), None, None, (255, 255, 255))
+    original = StoredImage(np.full((SIDE, SIDE, 3), 105, np.uint8), None, None, (255, 255, 255))
     line = robustness.attacked(original, trunk(bright(100)), "whole", 8, 0, lambda *_: None)
     assert (line["fooled"], line["levels"], line["top"][0]["name"]) == (True, 7, "dark")
 
@@ -121,10 +121,10 @@ def test_a_level_that_is_refused_is_not_tried_again(monkeypatch):
 
     def grid(_attacked, values, _aim, *, least, **_options):
         asked.append(least)
-        return Adversarial(values, True, 2, values)  # saturated: changed by less than was allowed
+        return AdversarialResult(values, True, 2, values)  # saturated: changed by less than was allowed
 
     monkeypatch.setattr("cnnviz.adversarial.minimal.grid", grid)
-    original = Original(np.full((SIDE, SIDE, 3), 120, np.uint8), None, None, (255, 255, 255))
+    original = StoredImage(np.full((SIDE, SIDE, 3), 120, np.uint8), None, None, (255, 255, 255))
     line = robustness.attacked(original, trunk(bright(100)), "whole", 5, 0, lambda *_: None)
     assert asked == [1, 3, 4, 5]
     assert line["levels"] is None
@@ -154,7 +154,7 @@ def test_a_folder_gives_a_line_each_a_summary_and_a_picture(photos, capsys):
     assert summary["accuracy"][1] < 1
     with Image.open("photos-robustness.png") as picture:
         assert picture.size == (robustness.WIDE, robustness.HIGH)
-    recipe = read(Path("photos-robustness.png"))
+    recipe = read_recipe(Path("photos-robustness.png"))
     assert recipe["numbers"]["accuracy"] == stand
     assert (recipe["input"]["name"], recipe["input"]["photos"]) == ("photos", 2)
     assert cli._run(["show", "--rerun", "photos-robustness.png", "-o", "again.png"]) == 1
@@ -212,7 +212,9 @@ def test_the_picture_goes_to_standard_output(photos, capfdbinary):
 def test_a_level_of_the_real_network_is_a_change_that_fools_it(photos):
     network = load_network(device="cpu")
     values = read_photo("photos/cup.png")
-    line = robustness.attacked(Original(values, None, None, (255,) * 3), trunk(network), "crop", 8, 0, lambda *_: None)
+    line = robustness.attacked(
+        StoredImage(values, None, None, (255,) * 3), trunk(network), "crop", 8, 0, lambda *_: None
+    )
     assert line["fooled"]
     assert line["levels"] <= 2
     assert line["clean_top"][0]["index"] != line["top"][0]["index"]

@@ -15,10 +15,10 @@ from torch import nn
 import cnnviz
 from cnnviz import Network, cli
 from cnnviz.adversarial import patch_report
-from cnnviz.adversarial.patch_scene import Subject
-from cnnviz.adversarial.placement import mask_place, polygon_place
+from cnnviz.adversarial.patch_scene import PatchScene
+from cnnviz.adversarial.placement import mask_placement, polygon_placement
 from cnnviz.adversarial.poses import Poses
-from cnnviz.models.preprocess import fit, inputs
+from cnnviz.models.preprocess import fit, to_inputs
 
 SCHEMA = json.loads((Path(cnnviz.__file__).parent / "data" / "schema-1.json").read_text("utf-8"))
 REGION = "100,100 220,100 220,190 100,190"
@@ -40,7 +40,7 @@ def told(capsys: pytest.CaptureFixture[str], *words: str, status: int = 0) -> di
     return line
 
 
-def subject(side: int = 64) -> Subject:
+def subject(side: int = 64) -> PatchScene:
     """A red photo with a slanted place, before a network whose logits are the mean red, green and blue."""
     colours = nn.Conv2d(3, 3, 1, bias=False)
     colours.weight.data = 10 * torch.eye(3).view(3, 3, 1, 1)
@@ -48,8 +48,8 @@ def subject(side: int = 64) -> Subject:
     network = Network.from_module(body, (side, side), (0.0,) * 3, (1.0,) * 3, ["red", "green", "blue"])
     photo = np.random.default_rng(0).integers(0, 60, (100, 140, 3)).astype(np.uint8)
     photo[..., 0] += 150
-    place = polygon_place([(40, 20), (100, 30), (95, 80), (35, 70)], (100, 140))
-    return Subject(photo, place, fit(photo, network)[1], network, 1)
+    place = polygon_placement([(40, 20), (100, 30), (95, 80), (35, 70)], (100, 140))
+    return PatchScene(photo, place, fit(photo, network)[1], network, 1)
 
 
 def test_what_is_painted_is_what_is_laid_onto_the_photo():
@@ -57,7 +57,7 @@ def test_what_is_painted_is_what_is_laid_onto_the_photo():
     ramp = np.linspace(0, 255, 60).astype(np.uint8)
     picture = np.stack(np.broadcast_arrays(ramp[None], ramp[:50, None], np.uint8(128)), -1)
     scene = given.scene()
-    painted = scene.wearing(inputs([picture]))
+    painted = scene.wearing(to_inputs([picture]))
     laid = given.card(given.place.lay(given.photo, picture))
     inside, outside = scene.mask.expand_as(laid) == 1, scene.mask.expand_as(laid) == 0
     assert (painted - laid)[inside].abs().mean() < 0.02
@@ -70,11 +70,11 @@ def test_an_unmoved_camera_sees_what_the_network_is_shown():
     seen = still.draw(1, given.geometry.size, torch.Generator().manual_seed(0)).of(
         given.card(given.photo), given.frame()
     )
-    assert torch.allclose(seen, inputs([given.geometry.see(given.photo)]), atol=1e-3)
+    assert torch.allclose(seen, to_inputs([given.geometry.see(given.photo)]), atol=1e-3)
 
 
 def test_a_print_has_the_textures_colours_and_so_have_its_controls():
-    given = replace(subject(), place=mask_place(np.full((100, 140), 255, np.uint8)))
+    given = replace(subject(), place=mask_placement(np.full((100, 140), 255, np.uint8)))
     texture = torch.tensor([0.2, 0.4, 0.8]).view(1, 3, 1, 1).expand(1, 3, 8, 8)
     prints = patch_report.prints(given, texture, 20.0, 0)
     assert (prints["sticker"] == [51, 102, 204]).all()
@@ -86,7 +86,7 @@ def test_shares_are_of_the_goal_and_losses_of_the_photos_own_class():
     given = subject()
     colours = {"sticker": (0, 255, 0), "grey": (128, 128, 128), "noise": (0, 0, 255)}
     prints = {name: np.full((50, 60, 3), colour, np.uint8) for name, colour in colours.items()}
-    whole = replace(given, place=mask_place(np.full((100, 140), 255, np.uint8)))
+    whole = replace(given, place=mask_placement(np.full((100, 140), 255, np.uint8)))
     numbers = patch_report.judged(whole, prints, torch.tensor([3.0, 0, 0]), 0, lambda *_: None)
     assert (numbers["target"], numbers["goal"], numbers["area"]) == (0, 1, 1)
     assert (numbers["share"], numbers["lost"]) == (1, 1)

@@ -12,7 +12,7 @@ from torch import nn
 
 import cnnviz
 from cnnviz import Network, cli
-from cnnviz.io.recipe import read
+from cnnviz.io.recipe import read_recipe
 
 SCHEMA = json.loads((Path(cnnviz.__file__).parent / "data" / "schema-1.json").read_text("utf-8"))
 SIDE = 16
@@ -111,7 +111,7 @@ def test_the_same_bytes_again_and_earlier_results_are_no_photos(capsys):
     assert cli._run(["adversarial", "photos", "--method", "universal", "-o", "photos/", "-q", "--json"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == len(SIZES) + 1
-    recipe = read(Path("made/0-adversarial.png"))
+    recipe = read_recipe(Path("made/0-adversarial.png"))
     assert (recipe["input"]["name"], recipe["input"]["photos"]) == ("photos", 7)
     assert (recipe["options"]["eps"], recipe["options"]["steps"]) == (10, 10)
     assert cli._run(["show", "--rerun", "made/0-adversarial.png", "-o", "again.png"]) == 1

@@ -31,7 +31,7 @@ def test_weights_are_here_to_fetch_in_an_extra_or_to_be_named(
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     (weights.checkpoints()).mkdir(parents=True)
     (weights.checkpoints() / catalog.entries()["vgg16"].file).write_bytes(b"")
-    other = catalog.Entry("other", "cnnviz", "a.pth", "00", 224, 1.0, package="no_such_package", extra="lite")
+    other = catalog.NetworkEntry("other", "cnnviz", "a.pth", "00", 224, 1.0, package="no_such_package", extra="lite")
     monkeypatch.setitem(catalog.entries(), "other", other)
     rows = listed(capsys)
     assert {name: rows[name]["weights"] for name in (catalog.DEFAULT, "vgg16", "vgg19", "zfnet", "other")} == {

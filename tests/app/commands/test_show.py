@@ -95,7 +95,7 @@ def test_other_formats_and_every_kind_of_option_run_again(ending: str) -> None:
 
 def test_weights_and_classes_of_ones_own_are_found_beside_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
     Path("work").mkdir()
-    own = weights.place(catalog.entries()["efficientnet_lite0"])
+    own = weights.weights_path(catalog.entries()["efficientnet_lite0"])
     assert own
     Path("work/own.pth").symlink_to(own)
     Path("work/names.txt").write_text("\n".join(f"thing {n}" for n in range(1000)))

@@ -13,9 +13,9 @@ from PIL import Image
 
 import cnnviz
 from cnnviz import cli, fit, load_network, read_photo
-from cnnviz.attribution.backprop import attribution
+from cnnviz.attribution.backprop import attribute
 from cnnviz.io import recipe
-from cnnviz.io.photo import decode
+from cnnviz.io.photo import decode_photo
 from tests.conftest import PHOTOS
 
 SCHEMA = json.loads((Path(cnnviz.__file__).parent / "data" / "schema-1.json").read_text("utf-8"))
@@ -46,13 +46,13 @@ def test_the_numbers_and_the_arrays_are_those_of_the_method(capsys):
 
     network = load_network(device="cpu")
     x, geometry = fit(read_photo("cat.jpg"), network)
-    found = [attribution(network, x, method=name, targets=[282, 285]) for name in ("grad-cam", "deeplift")]
+    found = [attribute(network, x, method=name, targets=[282, 285]) for name in ("grad-cam", "deeplift")]
     raw = np.load("cat.npz")
     np.testing.assert_allclose(raw["maps"], torch.cat([one.maps for one in found]), atol=1e-6)
     np.testing.assert_array_equal(raw["photo_maps"], geometry.to_photo(raw["maps"]))
     assert raw["targets"].tolist() == [282, 285] * 2
     assert raw["methods"].tolist() == ["grad-cam"] * 2 + ["deeplift"] * 2
-    assert recipe.read(Path("cat-attribute.png"))["numbers"]["methods"] == ["grad-cam", "deeplift"]
+    assert recipe.read_recipe(Path("cat-attribute.png"))["numbers"]["methods"] == ["grad-cam", "deeplift"]
 
 
 def test_evaluate_judges_every_method_and_class_of_the_arrays(capsys):
@@ -92,7 +92,7 @@ def test_unsigned_maps_alone_have_a_scale_from_zero_in_any_colours():
         words = ["cat.jpg", "--colormap", colours, "-q"]
         assert cli._run(["attribute", *words, "-o", f"{colours}.png"]) == 0
         assert cli._run(["attribute", *words, "--method", "grad-cam,guided", "-o", f"{colours}-both.png"]) == 0
-    alone, both = (decode(Path(f"viridis{end}.png").read_bytes()) for end in ("", "-both"))
+    alone, both = (decode_photo(Path(f"viridis{end}.png").read_bytes()) for end in ("", "-both"))
     assert not np.array_equal(alone[100:500, :700], both[100:500, :700])
 
 

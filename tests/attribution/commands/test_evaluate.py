@@ -13,9 +13,10 @@ from PIL import Image
 
 import cnnviz
 from cnnviz import cli, fit, load_network, read_photo
-from cnnviz.attribution.deletion_insertion import area, faithfulness
-from cnnviz.attribution.occlusion import filling
+from cnnviz.attribution.deletion_insertion import auc, deletion_insertion
+from cnnviz.attribution.occlusion import occluder
 from cnnviz.io import write
+from cnnviz.models import weights
 from tests.conftest import PHOTOS
 
 SCHEMA = json.loads((Path(cnnviz.__file__).parent / "data" / "schema-1.json").read_text("utf-8"))
@@ -60,11 +61,11 @@ def test_the_numbers_are_those_of_the_method(capsys):
     network = load_network(device="cpu")
     x, geometry = fit(read_photo("cat.jpg"), network)
     values = torch.from_numpy(geometry.to_input(np.load("hill.npy")))[None]
-    pictures = {"deleted": filling(x, "black", network), "start": filling(x, "blur", network)}
-    found = faithfulness(network, x, values, targets=[285], steps=2, randoms=1, seed=4, **pictures)
+    pictures = {"deleted": occluder(x, "black", network), "start": occluder(x, "blur", network)}
+    found = deletion_insertion(network, x, values, targets=[285], steps=2, randoms=1, seed=4, **pictures)
     assert row["deletion"] == pytest.approx(found.deletion[0].tolist(), abs=2e-6)
     assert row["random_insertion"] == pytest.approx(found.random_insertion[0, 0].tolist(), abs=2e-6)
-    assert row["insertion_auc"] == pytest.approx(float(area(found.shares, found.insertion)[0]), abs=2e-6)
+    assert row["insertion_auc"] == pytest.approx(float(auc(found.shares, found.insertion)[0]), abs=2e-6)
     assert row["deletion_auc_normalized"] == pytest.approx(row["deletion_auc"] / row["probability"], abs=1e-4)
 
 
@@ -123,7 +124,7 @@ def raw_maps(sha256: str, **options: str) -> None:
 
 
 def test_raw_maps_of_ours_know_their_class_their_photo_and_their_view(capsys):
-    sha256 = cnnviz.weights.sha256(Path("cat.jpg"))
+    sha256 = weights.sha256(Path("cat.jpg"))
     view = {"model": "efficientnet_lite0", "fit": "crop", "size": None, "resize": None}
     box = ["--box", "0,0,451,300"]
     raw_maps(sha256, **view)

@@ -10,7 +10,7 @@ from captum.attr import Occlusion
 from PIL import Image
 
 from cnnviz import fit, load_network, read_photo
-from cnnviz.io.photo import decode
+from cnnviz.io.photo import decode_photo
 
 FEW = ("--window", "112", "--stride", "56", "--border", "inside")  # 9 places
 
@@ -127,9 +127,9 @@ def test_panels_show_every_part_of_the_figure(run, photo):
     arrays = np.load(photo.with_name("a.npz"))
     assert str(arrays["layer"]) == "blocks.4"
     assert arrays["activations"].shape == (len(arrays["positions"]),)
-    five = decode(photo.with_name("a.png").read_bytes()).shape[1]
+    five = decode_photo(photo.with_name("a.png").read_bytes()).shape[1]
     assert run("occlude", photo, *FEW, "--panels", "--class", "1", "--class", "2", "-o", "b.png").status == 0
-    six = decode(photo.with_name("b.png").read_bytes()).shape[1]
+    six = decode_photo(photo.with_name("b.png").read_bytes()).shape[1]
     assert six * 5 == pytest.approx(five * 6, rel=0.01)  # one panel more for one class more
 
 

@@ -16,7 +16,7 @@ from PIL import Image
 from cnnviz import cli, fit, load_network, read_photo
 from cnnviz.app import resume
 from cnnviz.features.deconvnet import deconvnet
-from cnnviz.graph.receptive_field import layers
+from cnnviz.graph.receptive_field import layer_table
 from tests.conftest import PHOTOS
 
 LAYER = "blocks.2"
@@ -31,7 +31,7 @@ def test_a_photo_gives_its_strongest_maps_with_exact_boxes(run, photo):
     arrays = np.load(photo.with_name("a.npz"))
     network = load_network("efficientnet_lite0", device="cpu")
     x, _ = fit(read_photo(photo), network)
-    layer = next(one for one in layers(network.module, (224, 224)) if one.name == LAYER)
+    layer = next(one for one in layer_table(network.module, (224, 224)) if one.name == LAYER)
     activations = [unit["activation"] for unit in line["units"]]
     assert activations == sorted(activations, reverse=True)
     for unit, projection in zip(line["units"], arrays["projections"], strict=True):
@@ -183,13 +183,13 @@ def test_stopped_it_keeps_what_it_has_and_resume_ends_with_the_same_bytes(run, f
     words = ["deconv", "photos", "--layer", LAYER, "--top", "4", "--channels", "0-2"]
     calls = []
 
-    def stop_early(self: resume.Stop) -> bool:
+    def stop_early(self: resume.StopRequest) -> bool:
         calls.append(1)
         self.interrupted = self.interrupted or len(calls) == 2
         return self.interrupted
 
     with monkeypatch.context() as patched:
-        patched.setattr(resume.Stop, "__call__", stop_early)
+        patched.setattr(resume.StopRequest, "__call__", stop_early)
         stopped = CliRunner().invoke(cli.cli, [*words, "-o", "a/"])
     assert stopped.exit_code == 130
     kept = folder.parent / "a" / f"{LAYER}.partial.npz"

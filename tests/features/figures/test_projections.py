@@ -8,7 +8,7 @@ from torch import nn
 from cnnviz import Network
 from cnnviz.attribution.figures import strongest_map
 from cnnviz.attribution.figures.occlusion_panels import Projected, Shades
-from cnnviz.attribution.occlusion import Activation
+from cnnviz.attribution.occlusion import StrongestMap
 from cnnviz.features.deconvnet import deconvnet
 from cnnviz.features.figures import projections
 from cnnviz.features.figures.projections import GAP, TILE, Pair
@@ -51,7 +51,7 @@ def test_a_part_is_the_values_in_its_box_and_fill_beyond(box, fill):
     before = values.copy()
     around = np.pad(values, ((0, 0), (5, 5), (5, 5)), constant_values=fill)
     top, left, bottom, right = (edge + 5 for edge in box)
-    part = projections.cut(values, box, fill)
+    part = projections.crop_box(values, box, fill)
     assert np.array_equal(part, around[:, top:bottom, left:right])
     part[:] = -1
     assert np.array_equal(values, before)
@@ -59,7 +59,7 @@ def test_a_part_is_the_values_in_its_box_and_fill_beyond(box, fill):
 
 @pytest.mark.parametrize("side", [3, 7, TILE])
 def test_what_is_constant_stays_constant(side):
-    large = projections.enlarged(flat(0.25, -3.0, 0.7, high=4, wide=9), side)
+    large = projections.upsample(flat(0.25, -3.0, 0.7, high=4, wide=9), side)
     assert large.shape == (3, side, side)
     np.testing.assert_allclose(large, flat(0.25, -3.0, 0.7, high=side, wide=side), rtol=1e-6)
 
@@ -67,14 +67,14 @@ def test_what_is_constant_stays_constant(side):
 def test_enlarging_turns_nothing_and_mixes_no_channels():
     values = flat(0, 0, 0.5)
     values[0, :, 3:], values[1, 3:] = 1, 1  # red on the right, green below
-    large = projections.enlarged(values, 50)
+    large = projections.upsample(values, 50)
     quarters = large[:, 5::40, 5::40].round(1)
     assert np.array_equal(quarters, [[[0, 1], [0, 1]], [[0, 0], [1, 1]], [[0.5, 0.5], [0.5, 0.5]]])
 
 
 @pytest.mark.parametrize("scale", [1.0, 0.02, 40.0])
 def test_zero_is_grey_and_the_scales_ends_are_the_strongest_colours(scale):
-    projection, patch = projections.shown(pair(scale), scale, 6)
+    projection, patch = projections.render_pair(pair(scale), scale, 6)
     assert (projection.shape, projection.dtype) == ((6, 6, 3), np.uint8)
     assert (patch.shape, patch.dtype) == ((6, 6, 3), np.uint8)
     assert np.abs(projection.astype(int) - FULL).max() <= 1  # 0.5 and 255.5 may be rounded either way
@@ -83,9 +83,9 @@ def test_zero_is_grey_and_the_scales_ends_are_the_strongest_colours(scale):
 
 
 def test_what_lies_beyond_the_scale_is_its_end_and_half_of_it_half_the_colour():
-    beyond, _ = projections.shown(pair(9.0), 2.0, 4)
+    beyond, _ = projections.render_pair(pair(9.0), 2.0, 4)
     assert np.array_equal(beyond, tile(FULL, 4))
-    half, _ = projections.shown(pair(1.0), 2.0, 4)
+    half, _ = projections.render_pair(pair(1.0), 2.0, 4)
     assert np.array_equal(half, tile((192, 128, 64), 4))  # 128 +- 63.75
 
 
@@ -163,14 +163,14 @@ def test_a_sheet_is_no_wider_than_what_is_in_it():
 
 
 def test_a_picture_is_shrunk_to_a_width_in_proportion():
-    small = projections.shrunk(np.full((200, 400, 3), (9, 90, 200), np.uint8), 60)
+    small = projections.shrink(np.full((200, 400, 3), (9, 90, 200), np.uint8), 60)
     assert small.shape == (30, 60, 3)
     assert (small == (9, 90, 200)).all()
 
 
 def test_bare_projections_stand_side_by_side_each_on_its_own_scale():
     parts = [flat(1, 0, -1, wide=4), 0.01 * flat(0, -1, 1, wide=7), flat(0, 0, 0, wide=2)]
-    picture = projections.bare(parts)
+    picture = projections.draw_bare(parts)
     expected = [[FULL] * 4 + [(128, 0, 255)] * 7 + [(128, 128, 128)] * 2] * 5
     assert picture.flags.c_contiguous
     assert np.array_equal(picture, np.array(expected, np.uint8))
@@ -179,7 +179,7 @@ def test_bare_projections_stand_side_by_side_each_on_its_own_scale():
 def test_a_stray_value_leaves_the_others_their_colour():
     values = flat(1, 0, -1, high=20, wide=20)
     values[0, 3, 4] = 1000
-    assert np.array_equal(projections.bare([values]), tile(FULL, 20))
+    assert np.array_equal(projections.draw_bare([values]), tile(FULL, 20))
 
 
 def photo(high: int = 162, wide: int = 243) -> np.ndarray:
@@ -189,15 +189,15 @@ def photo(high: int = 162, wide: int = 243) -> np.ndarray:
 def test_the_photo_stands_upright_left_of_the_patches():
     quarters = photo()
     quarters[0, :, 120:], quarters[2, 80:] = 1, 1  # red on the right, blue below
-    y, x, low, far = area(projections.beside(photo(), [], [pair()], ""), (102, 153, 51))
-    body = projections.beside(quarters, [], [pair()], "")[y:low, x:far]
+    y, x, low, far = area(projections.draw_projections(photo(), [], [pair()], ""), (102, 153, 51))
+    body = projections.draw_projections(quarters, [], [pair()], "")[y:low, x:far]
     corners = [[(102, 153, 51), (255, 153, 51)], [(102, 153, 255), (255, 153, 255)]]
     assert np.array_equal(body[[[20], [-20]], [20, -20]], corners)
 
 
 def test_patches_stand_above_their_projections_and_each_has_its_own_scale():
     pairs = [pair(strength, level=10 + 10 * n) for n, strength in enumerate((2.0, 0.01, 5.0))]
-    picture = projections.beside(photo(), [], pairs, "")
+    picture = projections.draw_projections(photo(), [], pairs, "")
     ground = area(picture, (102, 153, 51))
     assert (ground[2] - ground[0], ground[3] - ground[1]) == (324, 486)
     before = ground[3]
@@ -215,7 +215,7 @@ def test_patches_stand_above_their_projections_and_each_has_its_own_scale():
 
 def test_what_does_not_fit_across_goes_into_the_next_row():
     pairs = [pair(level=10 + 10 * n) for n in range(5)]
-    picture = projections.beside(photo(), [], pairs, "", across=2)
+    picture = projections.draw_projections(photo(), [], pairs, "", across=2)
     places = [area(picture, (10 + 10 * n, 20 + 20 * n, 0)) for n in range(5)]
     tops, lefts = [place[0] for place in places], [place[1] for place in places]
     assert lefts[0] == lefts[2] == lefts[4] < lefts[1] == lefts[3]
@@ -227,7 +227,7 @@ def test_what_does_not_fit_across_goes_into_the_next_row():
 
 
 def test_words_stand_above_their_own_tiles_and_touch_none():
-    plain, *rest = (projections.beside(photo(), [], [pair(), pair(title=t, note=n)], w) for t, n, w in (
+    plain, *rest = (projections.draw_projections(photo(), [], [pair(), pair(title=t, note=n)], w) for t, n, w in (
         ("", "", ""), ("map 7 " * 20, "", ""), ("", "0.5 at 1, 2 " * 20, ""), ("", "", "deconvnet of " + "conv5 " * 99),
     ))  # fmt: skip
     top, left, _, right = area(plain, (102, 153, 51))
@@ -240,7 +240,7 @@ def test_words_stand_above_their_own_tiles_and_touch_none():
 
 @pytest.mark.parametrize("box", [(20, 10, 60, 50), (0, 0, 162, 243), (100, 40, 150, 240)])
 def test_a_box_is_drawn_where_it_is_on_the_photo(box):
-    plain, picture = (projections.beside(photo(), boxes, [pair()], "") for boxes in ([], [box]))
+    plain, picture = (projections.draw_projections(photo(), boxes, [pair()], "") for boxes in ([], [box]))
     y, x, low, far = area(plain, (102, 153, 51))
     drawn = picture[y:low, x:far]
     ys, xs = (drawn != (102, 153, 51)).any(-1).nonzero()
@@ -257,7 +257,9 @@ def test_a_box_is_drawn_where_it_is_on_the_photo(box):
 
 
 def test_a_box_that_reaches_beyond_the_photo_stays_on_it():
-    plain, picture = (projections.beside(photo(), boxes, [pair()], "") for boxes in ([], [(-30, 100, 80, 400)]))
+    plain, picture = (
+        projections.draw_projections(photo(), boxes, [pair()], "") for boxes in ([], [(-30, 100, 80, 400)])
+    )
     y, x, low, far = area(plain, (102, 153, 51))
     drawn = picture[y:low, x:far].copy()
     picture[y:low, x:far] = (102, 153, 51)
@@ -270,16 +272,18 @@ def test_a_box_that_reaches_beyond_the_photo_stays_on_it():
 def test_a_scale_takes_in_all_but_the_largest_two_of_a_thousand():
     values = np.random.default_rng(0).permutation(np.arange(1001))
     values = (values * np.where(values % 2, 1, -1)).astype(np.float32)
-    assert overlay.robust_end(values, overlay.LARGE) == pytest.approx(998)
+    assert overlay.percentile_scale(values, overlay.LARGE) == pytest.approx(998)
     parts = values[:300].reshape(3, 10, 10), values[300:]
-    assert overlay.robust_end(np.concatenate([part.ravel() for part in parts]), overlay.LARGE) == pytest.approx(998)
+    assert overlay.percentile_scale(np.concatenate([part.ravel() for part in parts]), overlay.LARGE) == pytest.approx(
+        998
+    )
 
 
 def test_a_scale_of_zeros_divides_and_lone_values_among_zeros_are_its_end():
-    assert overlay.robust_end(np.zeros((3, 4, 4), np.float32), overlay.LARGE) == 1
+    assert overlay.percentile_scale(np.zeros((3, 4, 4), np.float32), overlay.LARGE) == 1
     lone = np.zeros((3, 100, 100), np.float32)
     lone[1, 2, 3], lone[2, 5, 5] = -3, 2
-    assert overlay.robust_end(lone, overlay.LARGE) == 3
+    assert overlay.percentile_scale(lone, overlay.LARGE) == 3
 
 
 def small(active: nn.Module, *rest: nn.Module) -> Network:
@@ -299,7 +303,7 @@ def test_figure_7_projects_the_strongest_unit_of_its_map(rest, layer, method):
     x = torch.full((1, 3, 8, 8), 0.25)
     x[0, 0, 3, 6] = 0.75
     network = small(nn.ReLU(), *rest)
-    made = strongest_map._projection(network, x, Activation(layer, 0, torch.ones(4, 4), torch.zeros(0)), "map 0")
+    made = strongest_map._projection(network, x, StrongestMap(layer, 0, torch.ones(4, 4), torch.zeros(0)), "map 0")
     assert isinstance(made, Projected)
     assert method in made.subtitle
     expected = np.zeros((3, 8, 8), np.float32)
@@ -312,7 +316,7 @@ def test_figure_7_takes_the_deconvnet_where_it_differs_from_the_guided_one():
     module = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(4, 5, 3), nn.Flatten())
     nn.init.constant_(module[0].bias, -1.0)  # so that windows are without any activation, which guided masks
     network, x = Network.from_module(module, (12, 12), (0.5,) * 3, (0.25,) * 3), torch.rand(1, 3, 12, 12)
-    made = strongest_map._projection(network, x, Activation("3", 2, torch.ones(3, 3), torch.zeros(0)), "map 2")
+    made = strongest_map._projection(network, x, StrongestMap("3", 2, torch.ones(3, 3), torch.zeros(0)), "map 2")
     assert isinstance(made, Projected)
     wanted, guided = (
         deconvnet(network, x, layer="3", channel=2, method=method).projection[0].numpy()
@@ -324,7 +328,7 @@ def test_figure_7_takes_the_deconvnet_where_it_differs_from_the_guided_one():
 
 def test_figure_7_shows_the_map_itself_where_no_deconvnet_has_a_rule():
     network, x = small(nn.SiLU(), nn.MaxPool2d(2)), torch.rand(1, 3, 8, 8)
-    made = strongest_map._projection(network, x, Activation("2", 0, torch.full((4, 4), 0.5), torch.zeros(0)), "map 0")
+    made = strongest_map._projection(network, x, StrongestMap("2", 0, torch.full((4, 4), 0.5), torch.zeros(0)), "map 0")
     assert isinstance(made, Shades)
     assert "no deconvnet" in made.subtitle
     np.testing.assert_allclose(made.values, np.full((8, 8), 0.5))
@@ -334,8 +338,8 @@ def test_a_box_that_shrinks_to_nothing_is_drawn_and_one_in_the_padding_is_fill()
     photo = np.zeros((3, 480, 480), np.float32)
     pair = projections.Pair(np.ones((3, 1, 1)), np.ones((3, 1, 1)))
     boxes = [(y, y, y + 1, y + 1) for y in range(100, 130)]
-    assert projections.beside(photo, boxes, [pair] * len(boxes), "words").any()
+    assert projections.draw_projections(photo, boxes, [pair] * len(boxes), "words").any()
     for box in ((490, 490, 494, 494), (-9, -9, -3, -3)):
-        part = projections.cut(photo, box, 0.5)
+        part = projections.crop_box(photo, box, 0.5)
         assert part.shape[0] == 3
         assert (part == 0.5).all()

@@ -13,7 +13,7 @@ from PIL import Image
 
 import cnnviz
 from cnnviz import cli
-from cnnviz.errors import UsageMistake
+from cnnviz.errors import InvalidRequest
 from cnnviz.io import recipe
 from cnnviz.models import catalog
 from cnnviz.synthesis.commands import dream_options
@@ -71,7 +71,7 @@ def test_noise_streams_sizes_guides_and_pictures_on_the_way(run: Run):
     words = ("--guide", "n.png", "--steps", "2", "--octaves", "1", "--layer", "blocks.1", "--save-every", "1")
     assert cli._run(["dream", "small.png", *words, "-o", "g.png", "--size", "100"]) == 0
     assert pixels("g.png").shape == pixels("g-1.png").shape == (71, 100, 3)
-    assert recipe.read(Path("g-1.png"))["numbers"] == {"steps_done": 1}
+    assert recipe.read_recipe(Path("g-1.png"))["numbers"] == {"steps_done": 1}
     assert not Path("g-2.png").exists()
     ran = run("dream", "-", *QUICK, "-o", "-", stdin=Path("small.png").read_bytes())
     assert ran.status == 0
@@ -93,7 +93,7 @@ def test_interrupted_it_keeps_the_picture(monkeypatch, capsys):
     line = json.loads(capsys.readouterr().out)
     Draft202012Validator(SCHEMA).validate(line)
     assert (line["status"], line["steps_done"]) == ("partial", 1)
-    assert recipe.read(Path("small-dream.png"))["numbers"]["steps_done"] == 1
+    assert recipe.read_recipe(Path("small-dream.png"))["numbers"]["steps_done"] == 1
     assert cli._run(["show", "--rerun", "small-dream.png", "-o", "again.png"]) == 1
 
 
@@ -131,7 +131,7 @@ def test_what_is_wanted_of_layers_and_channels():
     )
     assert dream_options.wanted(options | {"layer": ("a=3",), "channels": ("3",)}) == ({}, {("a", 3): 1.0})
     assert dream_options.wanted(options | {"targets": ("tabby",)}) == ({}, {})
-    with pytest.raises(UsageMistake):
+    with pytest.raises(InvalidRequest):
         dream_options.wanted(options | {"channels": ("a:b",)})
 
 

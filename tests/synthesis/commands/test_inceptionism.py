@@ -11,7 +11,7 @@ from PIL import Image
 
 import cnnviz
 from cnnviz import cli
-from cnnviz.io.recipe import read
+from cnnviz.io.recipe import read_recipe
 
 SCHEMA = json.loads((Path(cnnviz.__file__).parent / "data" / "schema-1.json").read_text("utf-8"))
 QUICK = ("--steps", "2", "--size", "48")
@@ -91,7 +91,7 @@ def test_a_person_is_told_what_the_judge_says(capsys):
 def test_pictures_on_the_way_are_kept(capsys):
     told(capsys, "--class", "1", "--save-every", "1", "-o", "fish.png")
     assert sorted(os.listdir()) == ["fish-1.png", "fish.png"]
-    recipe = read(Path("fish-1.png"))
+    recipe = read_recipe(Path("fish-1.png"))
     assert recipe is not None
     assert recipe["numbers"] == {"steps_done": 1}
 
@@ -126,15 +126,15 @@ def test_a_stopped_picture_is_kept_and_marked(capsys, monkeypatch):
 
     calls = []
 
-    def interrupted(stop: resume.Stop) -> bool:
+    def interrupted(stop: resume.StopRequest) -> bool:
         calls.append(1)
         stop.interrupted = len(calls) > 2
         return stop.interrupted
 
-    monkeypatch.setattr(resume.Stop, "__call__", interrupted)
+    monkeypatch.setattr(resume.StopRequest, "__call__", interrupted)
     assert cli._run(["inceptionism", "--size", "48", "--class", "1", "--class", "2", "-o", "p.png"]) == 130
     assert "stopped after 2 of 512 steps" in capsys.readouterr().err
-    recipe = read(Path("p.png"))
+    recipe = read_recipe(Path("p.png"))
     assert recipe is not None
     assert recipe["numbers"]["steps_done"] == 2
     assert [row["target"] for row in recipe["numbers"]["pictures"]] == [1]
