@@ -34,6 +34,8 @@ test: setup-test
 	@$(IN_VENV) lint-imports
 	@echo "== cog: generated parts of the pages"
 	@$(IN_VENV) cog --check $(PAGES)
+	@echo "== guard: results have the bytes of the commit before the restructuring"
+	@$(IN_VENV) python tests/guard/byte_guard.py
 	@echo "== pytest: all tests"
 	@$(IN_VENV) pytest -n 2
 

@@ -15,12 +15,12 @@ ROOT = Path(__file__).parents[1]
 COMMANDS = sorted(cli.commands)
 PICTURES = [name for name in COMMANDS if name != "show" and any(p.name == "output" for p in cli.commands[name].params)]
 METHODS = {  # the function of each paper, and its module
-    "occlusion": "attribution.occlusion", "attribution": "attribution.backprop",
-    "faithfulness": "attribution.deletion_insertion", "pointing": "attribution.pointing_game",
-    "randomization": "attribution.sanity_check", "activations": "features.activations",
-    "deconvnet": "features.deconvnet", "kernels": "features.kernels", "strongest": "features.top_activations",
+    "occlusion": "attribution.occlusion", "attribute": "attribution.backprop",
+    "deletion_insertion": "attribution.deletion_insertion", "pointing_game": "attribution.pointing_game",
+    "sanity_check": "attribution.sanity_check", "activations": "features.activations",
+    "deconvnet": "features.deconvnet", "kernels": "features.kernels", "top_activations": "features.top_activations",
     "dream": "synthesis.dream", "inceptionism": "synthesis.inceptionism", "visualize": "synthesis.visualize",
-    "adversarial": "adversarial.minimal", "sticker": "adversarial.patch", "universal": "adversarial.universal",
+    "adversarial": "adversarial.minimal", "patch": "adversarial.patch", "universal": "adversarial.universal",
 }  # fmt: skip
 PACKAGES = ("adversarial", "attribution", "features", "synthesis")
 SHORT = {"-o", "-q", "-v", "-h", "-m"}

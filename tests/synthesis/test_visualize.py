@@ -7,6 +7,7 @@ from torch import nn
 from cnnviz.errors import InvalidRequest
 from cnnviz.models.features import FeatureExtractor
 from cnnviz.models.network import Network
+from cnnviz.synthesis import visualize as visualization
 from cnnviz.synthesis.visualize import visualize
 
 SMALL = {"size": 48, "steps": 12}
@@ -27,7 +28,7 @@ def network() -> Network:
 
 
 def of(numbers, position=None):
-    return lambda _trunk: visualize.channel_terms("0", numbers, position)
+    return lambda _trunk: visualization.channel_terms("0", numbers, position)
 
 
 def test_a_channel_of_colour_becomes_that_colour(network):
@@ -57,7 +58,7 @@ def test_a_direction_is_the_unit_vector_of_its_weights(network):
     out = torch.rand(1, 3, 4, 4)
     from cnnviz.synthesis.objectives import MapWindow
 
-    one = visualize.direction_term(trunk, "0", {1: 5.0}).rule(out, MapWindow(0, 0, 4, 4))
+    one = visualization.direction_term(trunk, "0", {1: 5.0}).rule(out, MapWindow(0, 0, 4, 4))
     cosine = out[:, 1] / out.norm(dim=1)
     assert torch.allclose(one, out[:, 1] * cosine.clamp(min=0.1), rtol=1e-4)
 
@@ -85,8 +86,8 @@ def test_stopped_it_keeps_what_was_begun(network):
 
 def test_channels_that_are_not_there_and_layers_without_maps(network):
     trunk = FeatureExtractor(network, ["0", "3"])
-    assert visualize.channel_count(trunk, "0") == 3
+    assert visualization.channel_count(trunk, "0") == 3
     with pytest.raises(InvalidRequest, match="channel 3: 0 has 3 channels, 0 to 2"):
-        visualize.direction_term(trunk, "0", {3: 1.0})
+        visualization.direction_term(trunk, "0", {3: 1.0})
     with pytest.raises(InvalidRequest, match="gives no feature maps"):
-        visualize.channel_count(trunk, "3")
+        visualization.channel_count(trunk, "3")

@@ -123,7 +123,7 @@ def test_what_cannot_be_fooled_writes_nothing_and_ends_with_4(capsys):
 
 def test_the_file_is_believed_and_not_the_search(capsys, monkeypatch):
     true = write.encode_picture
-    monkeypatch.setattr(write, "encode", lambda path, _, recipe: true(path, opened("cup.png"), recipe))
+    monkeypatch.setattr(write, "encode_picture", lambda path, _, recipe: true(path, opened("cup.png"), recipe))
     (line,) = told(capsys, "cup.png", "-o", "x.png", status=4)
     assert (line["fooled"], line["levels"], line["psnr"]) == (False, 0, None)
     assert line["top"] == line["clean_top"]
@@ -133,7 +133,7 @@ def test_the_file_is_believed_and_not_the_search(capsys, monkeypatch):
 def test_a_recipe_that_would_change_the_picture_leaves_no_file(capsys, monkeypatch):
     true = write.encode_picture
     monkeypatch.setattr(
-        write, "encode", lambda path, image, recipe: true(path, opened("cup.png") if recipe else image, recipe)
+        write, "encode_picture", lambda path, image, recipe: true(path, opened("cup.png") if recipe else image, recipe)
     )
     (line,) = told(capsys, "cup.png", "-o", "x.png", status=1)
     assert "is not the picture that was judged" in line["error"]

@@ -101,7 +101,7 @@ def test_the_folded_network_alone_is_not_believed(monkeypatch):
         asked.append(1)
         return len(asked) > 3 and true(aim, logits)
 
-    monkeypatch.setattr(file_attack, "fooled", fooled)
+    monkeypatch.setattr(file_attack, "meets_criterion", fooled)
     line = robustness.attacked(original, trunk(network), "whole", 8, 0, lambda *_: None)
     assert line["levels"] == 5  # 3 and 4 were refused
 
