@@ -1,12 +1,12 @@
-"""Do the files that ``cnnviz adversarial`` writes fool, and at which change and price?
+"""Success rate, size of the change and cost of ``cnnviz adversarial``, measured on the written files.
 
     python benchmarks/adversarial.py --photos FOLDER --count 200 --part untargeted
 
-Crops of the photographs, at sizes drawn between 167 and 1200 pixels, that the network is sure of (p >= 0.6). Each file
-is written, and judged by ``loader`` below, which knows nothing of cnnviz's own reading. ``--part`` is one of
-untargeted, targeted, survive, margin, resize; in resize a "false claim" fools at the sizes in the loop, not at all
-between. One thread, processor seconds. The numbers of each part go to
-adversarial.json beside this file.
+Crops of the photos, of random sizes between 167 and 1200 pixels, that the network classifies with p >= 0.6. Each
+attacked file is written, then read by ``loader`` below, which shares no code with cnnviz. ``--part`` is one of
+untargeted, targeted, jpeg (robustness to it), margin, resize. In resize, a "false claim" is a file that fools
+the network at the sizes of the attack's loop but not at all sizes between them. CPU seconds of one thread. The
+results of each part are stored in adversarial.json, in the folder of this file.
 """
 
 import argparse
@@ -25,17 +25,18 @@ import torch
 from PIL import Image
 
 from cnnviz import Network, load_network
-from cnnviz.adversarial import file_attack, minimal
+from cnnviz.adversarial.criterion import RESIZE_MARGIN, Criterion
 from cnnviz.adversarial.distances import distances
-from cnnviz.adversarial.target import Criterion, TargetModel
-from cnnviz.io import stored_image, write
-from cnnviz.models.features import LOGITS, FeatureExtractor
+from cnnviz.adversarial.minimal import AdversarialResult, minimal_level
+from cnnviz.adversarial.pipeline import attacked_photo
+from cnnviz.adversarial.target import target_model
+from cnnviz.adversarial.verification import WrittenAttack
 
 SURE = 0.6
 
 
 def loader(path: Path, side: int = 256, kind: str = "bicubic") -> torch.Tensor:
-    """Return a file as the network takes it, (1, 3, 224, 224): the recipe of its publisher, by Pillow or OpenCV."""
+    """Return a file as the network's input, (1, 3, 224, 224): its publisher's preprocessing, by Pillow or OpenCV."""
     image = Image.open(path).convert("RGB")
     scale = side / min(image.size)
     size = [int(part * scale) if part != min(image.size) else side for part in image.size]
@@ -49,7 +50,7 @@ def loader(path: Path, side: int = 256, kind: str = "bicubic") -> torch.Tensor:
 
 
 def crops(photos: Path, network: Network, count: int, sizes: tuple[int, int]) -> Iterator[tuple[Path, int]]:
-    """Yield crops as PNG files, and the class that the network is sure of."""
+    """Yield crops as PNG files, each with the class that the network predicts with p >= 0.6."""
     draw = random.Random(1)
     paths = sorted(photos.iterdir())
     folder = Path(tempfile.mkdtemp())
@@ -70,39 +71,36 @@ def crops(photos: Path, network: Network, count: int, sizes: tuple[int, int]) ->
 
 
 def judge(network: Network, x: torch.Tensor) -> torch.Tensor:
-    """Return the probabilities (classes,)."""
+    """Return the class probabilities (classes,)."""
     with torch.inference_mode():
         return network(x)[0].softmax(0)
 
 
 class Attack:
-    """Writes the attacked file of a photograph, and counts."""
+    """Attacks photos, writes the results as files, and counts passes and seconds."""
 
     def __init__(self, network: Network) -> None:
-        self.network, self.trunk = network, FeatureExtractor(network, [LOGITS])
+        self.network = network
 
     def __call__(
-        self, path: Path, seek: Callable[..., minimal.AdversarialResult], goal: int | None = None, margin: float = 0,
-        survive: tuple[str, ...] = (), **options: Any,
+        self, path: Path, search: Callable[..., AdversarialResult], goal: int | None = None, margin: float = 0,
+        robust_to: tuple[str, ...] = (), **options: Any,
     ) -> tuple[Path, bool, dict[str, Any]]:  # fmt: skip
-        """Return the written file, whether the attack says that it fools, and its numbers."""
+        """Return the written file, whether the attack reports success, and its numbers."""
         started = time.process_time()
-        original = stored_image.decode_stored(path.read_bytes())
-        subject = file_attack.attacked_photo(original, self.network, "crop")
-        clean = subject.logits(original.photo(original.values))
-        attacked = TargetModel(((file_attack.input_pipeline(subject, survive), self.trunk),))
-        aim = Criterion(int(clean.argmax()), goal, margin)
-        found = seek(attacked, torch.from_numpy(original.values), aim, **options)
+        photo = attacked_photo(path, self.network)
+        model, values = target_model([photo], robust_to), photo.original.values
+        criterion = Criterion(int(photo.clean_logits.argmax()), goal, margin)
+        found = search(model, torch.from_numpy(values), criterion, **options)
         written = path.with_name(f"{path.stem}-attacked.png")
-        written.write_bytes(write.encode_picture(str(written), original.image(found.values.numpy()), {}))
-        numbers = distances(original.values, found.values.numpy())
-        numbers |= {"seconds": time.process_time() - started, "forward": attacked.passes.forward,
-                    "backward": attacked.passes.backward}  # fmt: skip
+        written.write_bytes(WrittenAttack(photo, criterion, found.values).encode({}))
+        numbers = vars(distances(values, found.values.numpy())) | model.queries.as_dict()
+        numbers["seconds"] = time.process_time() - started
         return written, found.fooled, numbers
 
 
 def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the means and medians of what the attacks told."""
+    """Return the means and medians of the attacks' numbers."""
     return {
         "count": len(rows),
         "fooled": round(statistics.mean(row["truth"] for row in rows), 4),
@@ -117,29 +115,29 @@ def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def grid_part(part: str, network: Network, photos: Path, count: int) -> dict[str, Any]:
-    """Return what the search for the smallest level comes to under the conditions of a part."""
+def measure_part(part: str, network: Network, photos: Path, count: int) -> dict[str, Any]:
+    """Return the summary of the search for the smallest level, under the conditions of a part."""
     options: dict[str, dict[str, Any]] = {
         "untargeted": {"eps": 16},
         "targeted": {"eps": 2},
-        "survive": {"eps": 2, "survive": ("jpeg90", "jpeg75")},
+        "jpeg": {"eps": 2, "robust_to": ("jpeg90", "jpeg75")},
         "margin": {"eps": 16, "margin": 2.0},
-        "resize": {"eps": 4, "margin": file_attack.BETWEEN, "survive": ("resize",)},
+        "resize": {"eps": 4, "margin": RESIZE_MARGIN, "robust_to": ("resize",)},
     }
     attack, draw, rows = Attack(network), random.Random(7), []
     for path, target in crops(photos, network, count, (167, 1200)):
         goal = draw.choice([index for index in range(1000) if index != target]) if part == "targeted" else None
-        written, said, row = attack(path, minimal.grid, goal, **options[part])
-        row |= {"said": said, "truth": all(fooled(network, x, target, goal) for x in seen(written, part))}
+        written, said, row = attack(path, minimal_level, goal, **options[part])
+        row |= {"said": said, "truth": all(fooled(network, x, target, goal) for x in inputs_of(written, part))}
         rows.append(row)
         print(part, len(rows), said, row["truth"], row["levels"], row["backward"], flush=True)
     return summary(rows)
 
 
-def seen(path: Path, part: str) -> Iterator[torch.Tensor]:
-    """Yield what the network is shown of a file: as it is, and what it must survive."""
+def inputs_of(path: Path, part: str) -> Iterator[torch.Tensor]:
+    """Yield the network's inputs for a file: unchanged, and after the transforms that the part requires."""
     yield loader(path)
-    if part == "survive":
+    if part == "jpeg":
         for quality in (90, 75):
             stored = path.with_suffix(".jpg")
             Image.open(path).save(stored, quality=quality)
@@ -152,21 +150,21 @@ def seen(path: Path, part: str) -> Iterator[torch.Tensor]:
 
 
 def fooled(network: Network, x: torch.Tensor, target: int, goal: int | None) -> bool:
-    """Return whether the network is fooled."""
+    """Return whether the network is fooled: any other class than the target, or the goal if there is one."""
     first = int(judge(network, x).argmax())
     return first != target if goal is None else first == goal
 
 
 def main() -> None:
-    """Measure and store."""
+    """Measure one part and store the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--photos", type=Path, required=True)
     parser.add_argument("--count", type=int, default=200)
-    parser.add_argument("--part", required=True, choices=["untargeted", "targeted", "survive", "margin", "resize"])
+    parser.add_argument("--part", required=True, choices=["untargeted", "targeted", "jpeg", "margin", "resize"])
     options = parser.parse_args()
     torch.set_num_threads(1)
     network = load_network("efficientnet_lite0", device="cpu")
-    found = grid_part(options.part, network, options.photos, options.count)
+    found = measure_part(options.part, network, options.photos, options.count)
     path = Path(__file__).with_suffix(".json")
     kept = json.loads(path.read_text("utf-8")) if path.is_file() else {"torch": torch.__version__}
     text = json.dumps(kept | {options.part: found}, indent=2)

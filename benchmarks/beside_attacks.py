@@ -1,11 +1,11 @@
-"""How small and how dear are our changes beside adv-lib's DDN and torchattacks' PGD, on the same crops of 224 pixels?
+"""Size and cost of cnnviz's perturbations compared with adv-lib's DDN and torchattacks' PGD, on crops of 224 pixels.
 
     pip install --no-deps adv-lib torchattacks visdom
     python benchmarks/beside_attacks.py --photos FOLDER --count 40
 
-L2: the norm in levels beside that of DDN (256 levels, 100 steps), whose changes are whole levels too. Linf: the
-processor time beside PGD (10 steps, +-1 level). Each takes its turn on each crop; one thread; the network sees the
-values themselves. The numbers go to beside_attacks.json beside this file.
+L2: the norm in levels, compared with DDN (256 levels, 100 steps), whose changes are whole levels too. Linf: the CPU
+time, compared with PGD (10 steps, +-1 level). The attacks are interleaved, crop by crop; one thread; the network
+receives the values without a resize. The results are stored in beside_attacks.json, in the folder of this file.
 """
 
 import argparse
@@ -23,19 +23,20 @@ from adversarial import crops, judge, loader
 from torch import Tensor, nn
 
 from cnnviz import load_network
+from cnnviz.adversarial.criterion import Criterion
 from cnnviz.adversarial.distances import distances
-from cnnviz.adversarial.minimal import AdversarialResult, grid, smallest
-from cnnviz.adversarial.target import Criterion, InputPipeline, TargetModel
-from cnnviz.models.features import LOGITS, FeatureExtractor
+from cnnviz.adversarial.minimal import AdversarialResult, minimal_level, minimal_norm
+from cnnviz.adversarial.pipeline import InputPipeline
+from cnnviz.adversarial.target import TargetModel, logits_extractor
 
 
 class Plain(nn.Module):
-    """The network as these packages take one."""
+    """The network in the form that these packages need: a module with at least one parameter."""
 
     def __init__(self) -> None:
         super().__init__()
         self.network = load_network("efficientnet_lite0", device="cpu")
-        self.device = nn.Parameter(torch.zeros(()), requires_grad=False)  # torchattacks asks the first one where it is
+        self.device = nn.Parameter(torch.zeros(()), requires_grad=False)  # torchattacks reads its device
 
     def forward(self, x: Tensor) -> Tensor:
         """Return logits."""
@@ -43,7 +44,7 @@ class Plain(nn.Module):
 
 
 def main() -> None:
-    """Measure and store."""
+    """Measure and store the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--photos", type=Path, required=True)
     parser.add_argument("--count", type=int, default=40)
@@ -51,7 +52,7 @@ def main() -> None:
     torch.set_num_threads(1)
     network, plain = load_network("efficientnet_lite0", device="cpu"), Plain()
     pipeline = InputPipeline(lambda v: v.permute(2, 0, 1)[None].float() / 255, lambda s: s[0].permute(1, 2, 0) / 255)
-    trunk, pgd = FeatureExtractor(network, [LOGITS]), torchattacks.PGD(plain, eps=1 / 255, alpha=1 / 1020, steps=10)
+    extractor, pgd = logits_extractor(network), torchattacks.PGD(plain, eps=1 / 255, alpha=1 / 1020, steps=10)
     noise = torch.Generator().manual_seed(0)
 
     def compared(x: Tensor, target: int) -> dict[str, dict[str, Any]]:
@@ -59,27 +60,32 @@ def main() -> None:
         label, sign = torch.tensor([target]), torch.randint(0, 2, x.shape, generator=noise) * 2 - 1
 
         def measured(make: Callable[[TargetModel], Tensor]) -> dict[str, Any]:
-            attacked = TargetModel(((pipeline, trunk),))
+            model = TargetModel([(pipeline, extractor)])
             start = time.process_time()
-            made = make(attacked)  # (1, 3, h, w) in [0, 1]
+            made = make(model)  # (1, 3, h, w) in [0, 1]
             seconds = time.process_time() - start
             stored = (made * 255).round().to(torch.uint8)
             numbers = distances(values.numpy(), stored[0].permute(1, 2, 0).numpy())
             fools = int(judge(network, stored.float() / 255).argmax()) != target
-            return {"l2": numbers["l2"], "psnr": numbers["psnr"], "fools": fools, "seconds": seconds,
-                    "forward": attacked.passes.forward, "backward": attacked.passes.backward}  # fmt: skip
+            return {
+                "l2": numbers.l2,
+                "psnr": numbers.psnr,
+                "fools": fools,
+                "seconds": seconds,
+                **model.queries.as_dict(),
+            }
 
-        def ours(seek: Callable[..., AdversarialResult], **settings: Any) -> dict[str, Any]:
+        def ours(search: Callable[..., AdversarialResult], **settings: Any) -> dict[str, Any]:
             return measured(
-                lambda a: seek(a, values, Criterion(target), **settings).values.permute(2, 0, 1)[None] / 255
+                lambda model: search(model, values, Criterion(target), **settings).values.permute(2, 0, 1)[None] / 255
             )
 
         return {
             "ddn": measured(lambda _: ddn(plain, x, label, steps=100, levels=256)),
-            "l2": ours(smallest),
-            "l2 thorough": ours(smallest, thorough=True),
+            "l2": ours(minimal_norm, norm="l2", eps=255),
+            "l2 thorough": ours(minimal_norm, norm="l2", eps=255, thorough=True),
             "pgd": measured(lambda _: pgd(x, label)),
-            "linf": ours(grid),
+            "linf": ours(minimal_level, eps=255),
             "noise of one level": measured(lambda _: (x + sign / 255).clamp(0, 1)),
         }
 
@@ -99,7 +105,7 @@ def main() -> None:
 
 
 def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the share that fools, and the medians and means of what was measured."""
+    """Return the success rate, and the medians and means of the measurements."""
     return {
         "fools": round(statistics.mean(row["fools"] for row in rows), 4),
         "psnr": round(statistics.median(row["psnr"] or 99.0 for row in rows), 2),

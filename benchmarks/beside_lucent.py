@@ -1,10 +1,10 @@
-"""What a picture of a class costs, beside torch-lucent (its own transforms, 224 pixels), in interleaved processor time.
+"""CPU time of a class image, compared with torch-lucent (its own transforms, 224 pixels); runs are interleaved.
 
     pip install --no-deps torch-lucent kornia kornia-rs; pip install tqdm decorator ipython
     python benchmarks/beside_lucent.py --rounds 3
 
-torch-lucent 0.1.8 calls two functions by places where kornia no longer has them; they are put back here. One thread.
-The numbers go to beside_lucent.json beside this file.
+torch-lucent 0.1.8 calls two functions at places where kornia no longer has them; they are put back here. One thread.
+The results are stored in beside_lucent.json, in the folder of this file.
 """
 
 import argparse
@@ -20,7 +20,7 @@ import torch
 from torch import nn
 
 from cnnviz import fit, load_network
-from cnnviz.synthesis.inceptionism import inceptionism
+from cnnviz.synthesis.inceptionism import ClassSettings, inceptionism
 
 kornia.get_rotation_matrix2d = kornia.geometry.transform.get_rotation_matrix2d
 kornia.warp_affine = kornia.geometry.transform.warp_affine
@@ -31,7 +31,7 @@ STEPS = 128
 
 
 def main() -> None:
-    """Measure and store."""
+    """Measure and store the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
     rounds = parser.parse_args().rounds
@@ -41,8 +41,8 @@ def main() -> None:
     plain.module.to(memory_format=torch.contiguous_format)
 
     def lucent(target: int) -> torch.Tensor:
-        # as torchvision and timm hand a network out, and lucent's examples use it; frozen and with channels last it
-        # takes less, the second row
+        # as torchvision and timm return a network, and as lucent's examples use it; a frozen network with channels last
+        # is faster: the second row
         plain.module.requires_grad_(True)
         return render_vis(plain.module, target)
 
@@ -60,9 +60,11 @@ def main() -> None:
     kinds: dict[str, Callable[[int], torch.Tensor]] = {
         "torch-lucent": lucent,
         "torch-lucent, frozen, channels last": frozen,
-        "without statistics": lambda t: inceptionism(network, target=t, steps=STEPS, statistics_weight=0).picture,
-        "128 steps": lambda t: inceptionism(network, target=t, steps=STEPS).picture,
-        "default": lambda t: inceptionism(network, target=t).picture,
+        "without statistics": lambda t: (
+            inceptionism(network, t, settings=ClassSettings(steps=STEPS, batchnorm_weight=0)).tensor
+        ),
+        "128 steps": lambda t: inceptionism(network, t, settings=ClassSettings(steps=STEPS)).tensor,
+        "default": lambda t: inceptionism(network, t).tensor,
     }
     seconds: dict[str, list[float]] = {name: [] for name in kinds}
     made: dict[str, list[tuple[int, torch.Tensor]]] = {name: [] for name in kinds}

@@ -1,17 +1,17 @@
-"""Which window, stride, fill, border and score tell best where the thing is.
+"""Study of occlusion settings: which window, stride, fill, border and score localise the object best.
 
-``python benchmarks/defaults.py PHOTOS [VIEWS]``, PHOTOS a folder with the photographs of defaults_subjects.json.
+``python benchmarks/defaults.py PHOTOS [VIEWS]``, where PHOTOS is a folder with the photos of defaults_subjects.json.
 
-Occlusion maps of EfficientNet-Lite0 over views of photographs whose things are boxed by hand, and over mosaics of four
-of them (defaults_subjects.json, which says where the photographs are from). Three measures:
+Occlusion maps of EfficientNet-Lite0 for views of photos with objects boxed by hand, and for mosaics of four photos
+(defaults_subjects.json, which also names the sources of the photos). Three measures:
 
-- hit: the map's highest point lies on the thing (the pointing game, no tolerance);
-- energy: the share of the map's positive part that lies on it, and what an even map would have;
-- curves: mean probability while the map's pixels come minus while they go (insertion and deletion, into grey and into
-  a blur, so that no fill has an advantage).
+- hit: the map's maximum lies on the object (the pointing game, without tolerance);
+- energy: the share of the map's positive sum that lies on the object, and the share of a uniform map;
+- curves: mean probability of insertion minus deletion, in the map's order of pixels; both with grey and with a blurred
+  baseline, so that no fill has an advantage.
 
-Prints the table, and writes defaults.json beside itself. About half an hour on two idle cores; with VIEWS as many of
-the views, which are in no order.
+Prints the table, and writes defaults.json to the folder of this file. About half an hour on two idle cores; VIEWS
+limits the number of views, which are in mixed order.
 """
 
 import json
@@ -30,7 +30,8 @@ from torch import Tensor
 
 from cnnviz import Network, fit, load_network, read_photo
 from cnnviz.attribution.deletion_insertion import pixel_order
-from cnnviz.attribution.occlusion import Occlusion, occluder, occlusion
+from cnnviz.attribution.fills import occluder
+from cnnviz.attribution.occlusion import Occlusion, occlusion
 from cnnviz.attribution.pointing_game import pointing_game
 
 HERE = Path(__file__)
@@ -48,7 +49,7 @@ STRIDES: list[Setting] = [(32, 8, "blur", "overhang"), (64, 8, "blur", "overhang
 
 
 def square(photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return the centre of a photograph as a tile."""
+    """Return the centre of a photo as a tile."""
     side = min(photo.shape[:2])
     top, left = (photo.shape[0] - side) // 2, (photo.shape[1] - side) // 2
     part = Image.fromarray(photo[top : top + side, left : left + side])
@@ -56,7 +57,7 @@ def square(photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def mask_of(photo: NDArray[np.uint8], boxes: list[list[int]]) -> NDArray[np.float32]:
-    """Return 1 inside boxes given in hundredths of the photograph (left, top, right, bottom)."""
+    """Return a mask, 1 inside boxes in hundredths of the photo (left, top, right, bottom)."""
     mask = np.zeros(photo.shape[:2], np.float32)
     for left, top, right, bottom in boxes:
         rows, columns = (
@@ -68,7 +69,7 @@ def mask_of(photo: NDArray[np.uint8], boxes: list[list[int]]) -> NDArray[np.floa
 
 
 def view(subject: dict[str, Any], boxes: dict[str, Any], folder: Path) -> tuple[Any, Any]:
-    """Return a subject's picture, uint8 (H, W, 3), and where its thing is, (H, W)."""
+    """Return a subject's image, uint8 (H, W, 3), and the mask of its object, (H, W)."""
     if "photos" in subject:
         tiles = [square(read_photo(folder / name)) for name in subject["photos"]]
         mask = np.zeros((2 * TILE, 2 * TILE), np.float32)
@@ -82,7 +83,7 @@ def view(subject: dict[str, Any], boxes: dict[str, Any], folder: Path) -> tuple[
 
 
 def curves(network: Network, x: Tensor, values: Tensor, target: int) -> float:
-    """Return mean probability of insertion minus deletion, into grey and into a blur."""
+    """Return the mean probability of insertion minus deletion, averaged over a grey and a blurred baseline."""
     rank = pixel_order(values)
     counts = torch.arange(1, STEPS).view(-1, 1, 1, 1) * (rank.numel() / STEPS)
     means = []
@@ -102,13 +103,13 @@ def judge(network: Network, x: Tensor, values: Tensor, mask: Tensor, target: int
 
 
 def by_logit(result: Occlusion) -> Tensor:
-    """Return the map (h, w) of the logit, from the answers that made that of the probability."""
+    """Return the map (h, w) of the logit, from the same passes as that of the probability."""
     target = result.targets[0]
     return result.grid.mean((result.clean_logits - result.logits)[:, target][None])[0]
 
 
 def one(job: tuple[int, dict[str, Any], dict[str, Any], str]) -> list[dict[str, Any]]:
-    """Return what every setting gives for one subject; the strides are compared on every fourth one."""
+    """Return the measures of every setting for one subject; strides are compared on every fourth subject."""
     number, subject, boxes, folder = job
     torch.set_num_threads(1)
     network = load_network("efficientnet_lite0", device="cpu")
@@ -127,7 +128,7 @@ def one(job: tuple[int, dict[str, Any], dict[str, Any], str]) -> list[dict[str, 
 
 
 def table(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the means for each setting: hits in all and by size of the thing, energy, curves."""
+    """Return the means for each setting: hits overall and by size of the object, energy, curves."""
     keys = ("window", "stride", "fill", "border", "score")
     found: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
     for row in rows:
@@ -144,18 +145,18 @@ def table(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def keep(done: int, lines: list[dict[str, Any]]) -> None:
-    """Write the table beside this file, a setting a line."""
+    """Write the table to the folder of this file, one setting per line."""
     head = f' "torch": "{torch.__version__}", "machine": "{platform.machine()}", "subjects": {done},'
     text = ",\n".join(f"  {json.dumps(line)}" for line in lines)
     HERE.with_suffix(".json").write_text(f'{{\n{head}\n "settings": [\n{text}\n ]\n}}\n')
 
 
 def main() -> None:
-    """Do all subjects, two at a time, and print."""
+    """Evaluate all subjects, two at a time, and print the table."""
     record = json.loads(HERE.with_name("defaults_subjects.json").read_text())
     subjects = record["views"] + record["mosaics"]
     jobs = [(n, subject, record["boxes"], sys.argv[1]) for n, subject in enumerate(subjects)]
-    jobs = sorted(jobs, key=lambda job: job[0] * 37 % len(subjects))  # what is done first is like the rest
+    jobs = sorted(jobs, key=lambda job: job[0] * 37 % len(subjects))  # mixed: the first ones represent all
     jobs = jobs[: int(sys.argv[2])] if len(sys.argv) > 2 else jobs
     rows: list[dict[str, Any]] = []
     with get_context("spawn").Pool(2) as pool:

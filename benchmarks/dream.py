@@ -1,10 +1,10 @@
-"""What a step of a dream costs: ``python benchmarks/dream.py``.
+"""Cost of one step of deep dream: ``python benchmarks/dream.py``.
 
-A whole step, all that ``cnnviz dream`` does between two pictures (jitter, gradient, bands evened, colours, update,
-clamp), against forward and backward of the bare network: frozen, cut behind the layer, not folded, NCHW. One thread,
-CPU time, medians; a few runs of the one and a few of the other by turns, as a dream is steps in a row. Then one step of
-4096 x 4096 pixels in tiles, in a process of its own: how far its peak memory (VmHWM) is above the base, which is the
-peak once the network is loaded, before there is a picture. Writes dream.json.
+A complete step of ``cnnviz dream`` (jitter, gradient, normalisation of its bands, colours, update, clamp) against
+forward and backward passes of the bare network: frozen, truncated after the layer, not folded, NCHW. CPU time of one
+thread, medians; a few steps of one kind alternate with a few of the other, because a dream consists of consecutive
+steps. Then one step of 4096 x 4096 pixels in tiles, in a separate process: its peak memory (VmHWM) above the base,
+which is the peak after loading the network and before creating the image. Writes dream.json.
 """
 
 import json
@@ -22,18 +22,16 @@ from torch import Tensor
 
 from cnnviz import load_network
 from cnnviz.models.features import FeatureExtractor
-from cnnviz.synthesis.dream import dream
+from cnnviz.synthesis.dream import DreamSettings, OctaveAscent, dream
 from cnnviz.synthesis.objectives import Objective, layer
-from cnnviz.synthesis.spec import ObjectiveSpec
 
 LAYER, SIZES, ROUNDS, LARGE = "blocks.4", (224, 512), 9, 4096
-AIM = ObjectiveSpec({LAYER: 1.0}, {}, {})
-ROW = 10  # runs of one form at a time, the steps of an octave
+ROW = 10  # consecutive runs of one kind: the steps of an octave
 OBJECTIVE = Objective((layer(LAYER),))
 
 
 def bare() -> Callable[[Tensor], Tensor]:
-    """Return the gradient of the untouched network, as torch runs it, up to the layer."""
+    """Return a function for the gradient of the original network, up to the layer."""
     module = deepcopy(load_network(device="cpu").module).to(memory_format=torch.contiguous_format)
 
     def gradient(picture: Tensor) -> Tensor:
@@ -45,19 +43,15 @@ def bare() -> Callable[[Tensor], Tensor]:
 
 
 def step() -> Callable[[Tensor], Tensor]:
-    """Return steps of a dream over a picture, ROW in a row."""
+    """Return a function for ROW consecutive steps of deep dream."""
     network = load_network(device="cpu")
-    trunk = FeatureExtractor(network, [LAYER])
-
-    def climb(picture: Tensor) -> Tensor:
-        made = trunk, lambda _: OBJECTIVE
-        return dream(network, picture, aim=AIM, steps=ROW, octaves=1, made=made).picture
-
-    return climb
+    extractor = FeatureExtractor(network, [LAYER])
+    ascent = OctaveAscent(extractor, lambda _: OBJECTIVE, DreamSettings(steps=ROW, octaves=1))
+    return lambda image: ascent(image)[0]
 
 
 def ratio(size: int) -> dict[str, float]:
-    """Return the median CPU seconds of one run of both, and their ratio."""
+    """Return the median CPU seconds per run of both kinds, and their ratio."""
     once = bare()
     forms = {"bare": lambda x: [once(x) for _ in range(ROW)], "step": step()}
     times: dict[str, list[float]] = {name: [] for name in forms}
@@ -74,22 +68,22 @@ def ratio(size: int) -> dict[str, float]:
 
 
 def peak() -> float:
-    """Return this program's largest memory so far, in GB; ru_maxrss would count what ran before in its place."""
+    """Return the peak memory of this process, in GB; ru_maxrss would include the program that started it."""
     rows = Path("/proc/self/status").read_text().splitlines()
     return next(int(row.split()[1]) for row in rows if row.startswith("VmHWM")) / 1e6
 
 
 def large() -> None:
-    """Print what one step of a dream over a large picture, bytes to floats, costs in memory and time."""
+    """Print the memory and time of one step on a large image, conversion from bytes to floats included."""
     network = load_network(device="cpu")
     before, start = peak(), time.process_time()
     picture = torch.randint(256, (1, 3, LARGE, LARGE), dtype=torch.uint8)
-    dream(network, picture, aim=AIM, steps=1, octaves=1)
+    dream(network, picture, LAYER, settings=DreamSettings(steps=1, octaves=1))
     print(json.dumps({"GB over the base": round(peak() - before, 3), "seconds": round(time.process_time() - start, 1)}))
 
 
 def main() -> None:
-    """Print the figures and keep them."""
+    """Print the results and store them."""
     torch.set_num_threads(1)
     if sys.argv[1:] == ["large"]:
         return large()

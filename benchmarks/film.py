@@ -1,11 +1,11 @@
-"""How coherent a film is, and what it costs: synthetic clips whose motion is known exactly, beside frame by frame.
+"""Temporal coherence and cost of deep dream on clips, compared with independent frames, for clips of known motion.
 
-``python benchmarks/film.py [FOLDER]``: EfficientNet-Lite0 blocks.4 as ``cnnviz dream --octaves 3``, 256 x 160
-pixels, one thread, CPU time (frame by frame every frame has the same seed, which favours it). A pan,
-a zoom, a square that moves over a still ground, and a still clip. Told of each: the PSNR of a frame against the one
-before warped by the known motion, where that could be seen; the rms of the hallucination and the mean brightness
-relative to the first frame's; the time per frame relative to frame by frame. Writes film.json beside itself, and some
-frames into FOLDER.
+``python benchmarks/film.py [FOLDER]``: EfficientNet-Lite0 blocks.4 as ``cnnviz dream --octaves 3``, 256 x 160 pixels,
+CPU time of one thread (independent frames have the same seed, which favours them). Four synthetic clips: a pan, a
+zoom, a square that moves over a static background, and a static clip. Measured for each: the PSNR of a frame against
+the previous one warped by the known motion, where not occluded; the RMS of the change and the mean brightness,
+relative to the first frame; the time per frame, relative to independent frames. Writes film.json to the folder of
+this file, and some frames to FOLDER.
 """
 
 import json
@@ -24,10 +24,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from cnnviz import load_network
-from cnnviz.synthesis.dream import frame_stylizer
+from cnnviz.synthesis.dream import DreamSettings
+from cnnviz.synthesis.frame_dream import DreamStylizer
 from cnnviz.synthesis.spec import ObjectiveSpec
 from cnnviz.video import optical_flow
-from cnnviz.video.coherence import FrameStylizer, stylize_clip
+from cnnviz.video.coherence import CoherenceSettings, FrameStylizer, stylize_clip
 
 WIDTH, HEIGHT, FRAMES = 256, 160, 30
 STEPS, OCTAVES = 10, 3
@@ -37,7 +38,7 @@ Array = NDArray[np.float32]
 
 @dataclass
 class Clip:
-    """Frames, uint8 (H, W, 3); for each but the first the true flow back (H, W, 2), and what could be seen (H, W)."""
+    """Frames, uint8 (H, W, 3); for each but the first the true backward flow (H, W, 2) and visibility mask (H, W)."""
 
     frames: list[NDArray[np.uint8]]
     flows: list[Array]
@@ -51,17 +52,17 @@ def grid() -> tuple[Array, Array]:
 
 
 def look(world: Array, x: Array, y: Array) -> Array:
-    """Return what a camera sees of a picture at places x, y."""
+    """Return the image sampled at positions x, y."""
     return cv2.remap(world, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
 
 
 def photo(name: str) -> Array:
-    """Return a sample photograph, float32 (H, W, 3), smoothed so that half pixels can be read from it."""
+    """Return a sample photo, float32 (H, W, 3), smoothed for sampling between pixels."""
     return cv2.GaussianBlur(np.asarray(Image.open(SAMPLES / f"{name}.jpg").convert("RGB"), np.float32), (0, 0), 0.7)
 
 
 def camera(world: Array, place: Callable[[int], tuple[float, float, float]]) -> Clip:
-    """Return a clip of a camera over a picture; ``place(t)`` gives left, top and pixels of the picture per pixel."""
+    """Return a clip of a camera over an image; ``place(t)`` returns left, top and scale (image pixels a pixel)."""
     x, y = grid()
     clip = Clip([], [], [])
     for t in range(FRAMES):
@@ -74,12 +75,12 @@ def camera(world: Array, place: Callable[[int], tuple[float, float, float]]) -> 
             before_y = (top + scale * (y - HEIGHT / 2) - top_) / scale_ + HEIGHT / 2
             back = np.stack([before_x - x, before_y - y], -1).astype(np.float32)
             clip.flows.append(back)
-            clip.seen.append(optical_flow.inside(back))
+            clip.seen.append(optical_flow.inside_frame(back))
     return clip
 
 
 def square() -> Clip:
-    """Return a clip of a textured square that moves over a still ground by (2.3, 0.8) pixels a frame."""
+    """Return a clip of a textured square that moves over a static background by (2.3, 0.8) pixels per frame."""
     x, y = grid()
     ground = look(photo("coffee"), x + 150, y + 100)
     patch, side = photo("astronaut"), 64
@@ -100,7 +101,7 @@ def square() -> Clip:
 
 
 def _within(seen: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Leave out the pixels that lie beside an edge of the square: interpolation mixes both sides there."""
+    """Exclude pixels next to an edge of the square: interpolation mixes both sides there."""
     return cv2.erode(seen.astype(np.uint8), np.ones((5, 5), np.uint8)).astype(bool)
 
 
@@ -117,23 +118,23 @@ def clips() -> dict[str, Clip]:
 
 
 def dreamers(clip: Clip) -> tuple[FrameStylizer, FrameStylizer]:
-    """Return the dream of a clip as ``cnnviz dream`` makes it, with fewer octaves: for films, and frame by frame."""
+    """Return the stylizer of ``cnnviz dream`` with fewer octaves: the coherent one, and one for independent frames."""
     network = load_network("efficientnet_lite0", device="cpu")
-    aim = ObjectiveSpec({"blocks.4": 1.0}, {}, {})
+    objective = ObjectiveSpec({"blocks.4": 1.0})
     first = torch.from_numpy(clip.frames[0].transpose(2, 0, 1).astype(np.float32) / 255)[None]
-    dream = frame_stylizer(network, first, lambda _: aim, octaves=OCTAVES)
+    dream = DreamStylizer(network, first, lambda _: objective, DreamSettings(octaves=OCTAVES))
     return dream, lambda start, frame, steps, _: dream(start, frame, steps, 0)
 
 
 def frame_by_frame(frames: list[NDArray[np.uint8]], dream: FrameStylizer) -> Iterator[NDArray[np.uint8]]:
-    """Yield each frame dreamed by itself."""
+    """Yield each frame, stylised independently."""
     for number, frame in enumerate(frames):
         inputs = torch.from_numpy(frame.transpose(2, 0, 1).astype(np.float32) / 255)[None]
         yield np.rint(255 * dream(inputs, inputs, STEPS, number)[0].permute(1, 2, 0).numpy()).astype(np.uint8)
 
 
 def measured(clip: Clip, pictures: list[NDArray[np.uint8]]) -> dict[str, float]:
-    """Return the figures of a dreamed clip."""
+    """Return the measures of a stylised clip."""
     psnr = []
     for before, now, back, seen in zip(pictures, pictures[1:], clip.flows, clip.seen, strict=False):
         apart = (optical_flow.warp(before.astype(np.float32), back) - now)[seen]
@@ -152,7 +153,7 @@ def measured(clip: Clip, pictures: list[NDArray[np.uint8]]) -> dict[str, float]:
 
 
 def timed(pictures: Iterator[NDArray[np.uint8]]) -> tuple[list[NDArray[np.uint8]], list[float]]:
-    """Return pictures and the CPU seconds of each."""
+    """Return the images and the CPU seconds of each."""
     done, seconds, start = [], [], time.process_time()
     for picture in pictures:
         seconds.append(time.process_time() - start)
@@ -162,14 +163,14 @@ def timed(pictures: Iterator[NDArray[np.uint8]]) -> tuple[list[NDArray[np.uint8]
 
 
 def main() -> None:
-    """Print the figures and keep them; a folder named on the command line gets the frames."""
+    """Print the results and store them; write frames to the folder of the command line, if given."""
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     alone_frames = 8
     figures = {}
     for name, clip in clips().items():
         dream, alike = dreamers(clip)
-        pictures, seconds = timed(shot.picture for shot in stylize_clip(clip.frames, dream, steps=STEPS))
+        pictures, seconds = timed(state.image for state in stylize_clip(clip.frames, dream, CoherenceSettings(STEPS)))
         alone, alone_seconds = timed(frame_by_frame(clip.frames[:alone_frames], alike))
         row = measured(clip, pictures)
         row["psnr frame by frame"] = measured(clip, alone)["psnr mean"]

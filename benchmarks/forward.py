@@ -1,7 +1,8 @@
-"""What a forward pass costs as it is, channels last, and folded: ``python benchmarks/forward.py``.
+"""Cost of a forward pass: original, channels last, and with folded batch norm: ``python benchmarks/forward.py``.
 
-One thread, CPU time per picture, interleaved, medians; ratios to the plain pass of one picture. Writes
-forward.json beside itself. The batch of occlusion's windows (``cnnviz/methods/occlusion.py``) rests on this.
+CPU time per image on one thread, interleaved, medians; ratios to the original network with batch size 1. Writes
+forward.json to the folder of this file. The batch size of occlusion (``cnnviz/attribution/occlusion_engines.py``) is
+based on it.
 """
 
 import json
@@ -25,7 +26,7 @@ Case = tuple[str, int]
 
 
 def network(name: str) -> nn.Module:
-    """Return a network as it is built, NCHW: the bundled one with its weights, others with random ones."""
+    """Return the original network, NCHW: the bundled one with its weights, others with random weights."""
     if name == "efficientnet_lite0":
         return load_network(name, device="cpu").module.to(memory_format=torch.contiguous_format)
     module = build_blank(name).to_empty(device="cpu")
@@ -36,7 +37,7 @@ def network(name: str) -> nn.Module:
 
 
 def variants(module: nn.Module) -> dict[str, nn.Module]:
-    """Return the same network in the forms that are compared."""
+    """Return the variants of a network that are compared."""
     folded = fold_batchnorm(module)
     return {
         "plain": module,
@@ -47,14 +48,14 @@ def variants(module: nn.Module) -> dict[str, nn.Module]:
 
 
 def cost(module: nn.Module, inputs: Tensor) -> float:
-    """Return the CPU seconds of a forward pass, per picture."""
+    """Return the CPU seconds of a forward pass, per image."""
     start = time.process_time()
     module(inputs)
     return (time.process_time() - start) / len(inputs)
 
 
 def measure(name: str) -> dict[str, dict[int, float]]:
-    """Return the median cost of each variant at each batch, relative to the plain one at one picture."""
+    """Return the median cost of each variant for each batch size, relative to the original with batch size 1."""
     forms = variants(network(name))
     times: dict[Case, list[float]] = {(form, batch): [] for form in forms for batch in BATCHES}
     with torch.inference_mode():
@@ -68,7 +69,7 @@ def measure(name: str) -> dict[str, dict[int, float]]:
 
 
 def main() -> None:
-    """Print the table and keep it."""
+    """Print the table and store it."""
     torch.set_num_threads(1)
     results = {}
     for name in NETWORKS:

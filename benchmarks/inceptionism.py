@@ -1,11 +1,11 @@
-"""Are inceptionism's pictures recognised by networks that were not asked? Classes drawn at random, default settings.
+"""Recognition of class images by held-out networks, for random classes and default settings.
 
     python benchmarks/inceptionism.py --count 200 --draw 1
 
-Each picture is stored as PNG, as JPEG of quality 75, at half and twice its size, and blurred by 2 pixels;
-EfficientNet-Lite1 and Lite2, which are not loaded before all pictures are made, judge what was stored. Beside that:
-processor seconds, saturation, and the slope of the power spectrum over frequency, both in logarithms. With
-``--photos FOLDER`` the same two figures of photographs. The numbers go to inceptionism.json beside this file.
+Each image is stored as PNG, as JPEG of quality 75, at half and twice its size, and blurred by 2 pixels.
+EfficientNet-Lite1 and Lite2, which are loaded after all images are made, classify the stored images. Also measured:
+CPU seconds, saturation, and the slope of the power spectrum in log-log coordinates. With ``--photos FOLDER`` the last
+two are measured for photos too. The results are stored in inceptionism.json, in the folder of this file.
 """
 
 import argparse
@@ -28,14 +28,14 @@ Pixels = NDArray[np.uint8]
 
 
 def saturation(picture: Pixels) -> float:
-    """Return the mean saturation, as in HSV, of a picture (h, w, 3)."""
+    """Return the mean saturation, as in HSV, of an image (h, w, 3)."""
     values = picture.astype(float)
     most, least = values.max(2), values.min(2)
     return float(((most - least) / np.maximum(most, 1)).mean())
 
 
 def slope(picture: Pixels) -> float:
-    """Return the slope of the logarithm of the power over that of the frequency, octaves weighing the same."""
+    """Return the slope of log power over log frequency; all octaves have the same weight."""
     light = picture.astype(float) @ (0.299, 0.587, 0.114)
     size = min(light.shape)
     light = light[:size, :size] - light[:size, :size].mean()
@@ -50,7 +50,7 @@ def slope(picture: Pixels) -> float:
 
 
 def stored(picture: Pixels) -> dict[str, Pixels]:
-    """Return what becomes of a picture on its way through files and editors."""
+    """Return an image after each kind of storing: PNG, JPEG, resized, blurred."""
     image = Image.fromarray(picture)
     jpeg = io.BytesIO()
     image.save(jpeg, "JPEG", quality=75)
@@ -66,14 +66,14 @@ def stored(picture: Pixels) -> dict[str, Pixels]:
 
 
 def judged(judge: Network, picture: Pixels, target: int) -> tuple[int, float]:
-    """Return how many classes a network finds more probable, and the target's probability."""
+    """Return the target's rank (0: top class) and its probability by a network."""
     with torch.inference_mode():
         shares = judge(fit(picture, judge)[0])[0].softmax(0)
     return int((shares > shares[target]).sum()), float(shares[target])
 
 
 def photographs(folder: Path) -> dict[str, list[float]]:
-    """Return the 5th, 50th and 95th percentile of photographs' saturation and slope, cropped to 336 pixels."""
+    """Return the 5th, 50th and 95th percentile of the saturation and slope of photos, cropped to 336 pixels."""
     seen = [
         np.array(ImageOps.fit(Image.open(path).convert("RGB"), (336, 336), Image.Resampling.BICUBIC))
         for path in sorted(folder.iterdir())
@@ -85,7 +85,7 @@ def photographs(folder: Path) -> dict[str, list[float]]:
 
 
 def report(pictures: list[Pixels], targets: list[int], judge: Network) -> dict[str, Any]:
-    """Return the shares ranked first and among the first five, and the mean probability, for each way of storing."""
+    """Return the top-1 and top-5 rates and the mean probability for each kind of storing."""
     rows: dict[str, list[tuple[int, float]]] = {}
     for picture, target in zip(pictures, targets, strict=True):
         for kind, pixels in stored(picture).items():
@@ -100,12 +100,12 @@ def report(pictures: list[Pixels], targets: list[int], judge: Network) -> dict[s
 
 
 def main() -> None:
-    """Measure and store."""
+    """Measure and store the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=200)
-    parser.add_argument("--draw", type=int, default=1, help="seed of the draw of classes")
+    parser.add_argument("--draw", type=int, default=1, help="seed of the random classes")
     parser.add_argument("--photos", type=Path)
-    parser.add_argument("--keep", type=Path, help="folder for the pictures")
+    parser.add_argument("--keep", type=Path, help="folder to which the images are written")
     options = parser.parse_args()
     torch.set_num_threads(1)
     network = load_network("efficientnet_lite0", device="cpu")
@@ -114,11 +114,11 @@ def main() -> None:
     pictures, seconds, before = [], [], []
     for number, target in enumerate(targets):
         start = time.process_time()
-        made = inceptionism(network, target=target)
+        result = inceptionism(network, target)
         seconds.append(time.process_time() - start)
-        before.append(float(made.before.softmax(0)[target]))
-        pictures.append((made.picture[0] * 255).round().byte().permute(1, 2, 0).numpy())
-        print(number, network.class_name(target), round(float(made.logits.softmax(0)[target]), 3), flush=True)
+        before.append(result.start_probability)
+        pictures.append(result.image)
+        print(number, network.class_name(target), round(result.probability, 3), flush=True)
         if options.keep:
             options.keep.mkdir(exist_ok=True)
             Image.fromarray(pictures[-1]).save(options.keep / f"{target:03}.png")

@@ -1,14 +1,14 @@
-"""What a position of an occlusion map costs: ours, the best plain loop, captum.
+"""Cost per window position of an occlusion map: cnnviz, the best plain loop, captum.
 
     OMP_WAIT_POLICY=PASSIVE python benchmarks/occlusion.py [NETWORK ...] [--repeats N] [--zones N] [--threads]
 
-Windows of 16 pixels, 8 apart; one thread, CPU time; what is compared takes turns in one process; medians of times and
-of ratios. The set-up of our engine is shared among the positions of a whole map. To be affordable each turn is a
-sample: of our batches one from each of --zones strata of like predicted cost, weighed by their positions (0: all
-batches); of the others a few positions, which all cost the same. captum is stopped for that, and its clean pass
-left out. Of plain loops and of captum's settings the fastest is found first. ``cold`` is our first turn, when
-the kernels of each shape are made, as in a map that is made once. Prints a Markdown table; writes occlusion.json
-beside this file after each network, into what is there.
+Window 16, stride 8; CPU time of one thread; runs are interleaved in one process; medians of times and of ratios. The
+set-up time of cnnviz's engine is divided among the positions of a whole map. To save time each run is a sample.
+cnnviz: one batch from each of --zones strata of similar predicted cost, weighted by its positions (0: all batches).
+The others: a few positions, which all have the same cost; captum is stopped after them, and its pass of the
+unoccluded input is not counted. The fastest plain loop and the fastest setting of captum are determined first.
+``cold`` is cnnviz's first run, in which the kernels for each shape are created, as for a single map. Prints a
+Markdown table; updates occlusion.json, in the folder of this file, after each network.
 """
 
 import argparse
@@ -33,7 +33,7 @@ from torch import Tensor, nn
 
 from cnnviz import load_network
 from cnnviz.attribution import occlusion_engines
-from cnnviz.attribution.occlusion import occlusion
+from cnnviz.attribution.occlusion import EngineOptions, occlusion
 from cnnviz.attribution.windows import WindowGrid
 from cnnviz.models.network import Network
 
@@ -43,21 +43,22 @@ NETWORKS = (
 THREADED = ("efficientnet_lite0", "resnet18", "vgg16")
 WINDOW, STRIDE, SIDE, LARGE = 16, 8, 224, 448
 BATCHES, LARGE_BATCHES = (1, 2, 4, 8, 16), (1, 2, 4)
-CAPTUM = (1, 8, 32, 64)  # perturbations_per_eval; it does 1 if not told
-SCOUTING = 2  # turns to find the fastest setting
+CAPTUM = (1, 8, 32, 64)  # perturbations_per_eval; captum's default is 1
+SCOUTING = 2  # runs that determine the fastest setting
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 FILE = Path(__file__).with_suffix(".json")
 PACKAGES = ("cnnviz", "torch", "torchvision", "captum", "numpy")
 COLUMNS = (
-    "network", "ms a position: ours", "best plain loop", "captum default", "captum best", "ours vs captum default",
-    "vs captum best", "vs plain", f"at {LARGE} px vs plain", "tight-rectangle bound",
+    "network", "cnnviz, ms per position", "best plain loop", "captum default", "captum best",
+    "speed-up over captum default", "over captum best", "over plain loop", f"over plain loop at {LARGE} px",
+    "bound of exact rectangles",
 )  # fmt: skip
 Clock = Callable[[], float]
-Way = Callable[[], float]  # takes a turn, returns seconds a position
+Way = Callable[[], float]  # one run; returns seconds per position
 
 
 def network(name: str) -> Network:
-    """Return a network as cnnviz has it: the bundled one with its weights, others with random ones."""
+    """Return a network of cnnviz: the bundled one with its weights, others with random weights."""
     if name == "efficientnet_lite0":
         return load_network(name, device="cpu")
     own = {"init_weights": False, "aux_logits": False} if name == "googlenet" else {}
@@ -68,13 +69,13 @@ def network(name: str) -> Network:
 
 
 class Ours:
-    """The incremental engine for one map. A call takes a sample of its batches; returns seconds a position."""
+    """The incremental engine for one map. A call runs a sample of its batches and returns seconds per position."""
 
     def __init__(self, folded: Network, x: Tensor, grid: WindowGrid, zones: int) -> None:
         self.grid = grid
         start = time.process_time()
         self.engine = occlusion_engines.choose_engine("incremental", folded, x, torch.full_like(x, 0.5), grid)
-        batches = [[grid.boxes[i] for i in zone] for zone in self.engine.zones]
+        batches = [[grid.boxes[i] for i in zone] for zone in self.engine.batches]
         self.set_up = (time.process_time() - start) / len(grid.boxes)
         self.sample = _sample(batches, self._cost, zones)
 
@@ -82,7 +83,7 @@ class Ours:
         return self.engine.evaluate.cost(boxes)
 
     def __call__(self) -> float:
-        """Take a turn. The set-up is in it."""
+        """Run the sample; the set-up time is included."""
         total = 0.0
         for boxes, weight in self.sample:
             start = time.process_time()
@@ -92,17 +93,17 @@ class Ours:
 
     @property
     def bound(self) -> float:
-        """Return the work of a whole pass over that of each position's own rectangles, as the engine counts it.
+        """Return the work of a full pass divided by that of each position's own rectangles, as the engine counts it.
 
-        Of work, not of time: where small parts stay in the cache the time can fall further.
+        The bound is for work, not time: where small regions stay in the cache, the speed-up can be larger.
         """
         return 1 / statistics.fmean(self._cost([box]) for box in self.grid.boxes)
 
 
 def _sample(zones: list[list[Any]], cost: Callable[[list[Any]], float], count: int) -> list[tuple[list[Any], float]]:
-    """Return zones and their weights: the middle one of each of ``count`` runs of zones ordered by cost.
+    """Return zones and their weights: the middle one of each of ``count`` strata of zones ordered by cost.
 
-    The weight is how many times its own positions the run has.
+    The weight is the number of positions of the stratum, divided by that of the zone.
     """
     ordered = sorted(zones, key=lambda zone: (cost(zone), -len(zone)))
     count = min(count, len(ordered)) or len(ordered)
@@ -112,18 +113,18 @@ def _sample(zones: list[list[Any]], cost: Callable[[list[Any]], float], count: i
 
 
 def whole_map(made: Network, x: Tensor, grid: WindowGrid) -> Way:
-    """Return our engine for all of a map, set-up and batches side by side included, by the clock on the wall."""
+    """Return the incremental engine for a whole map, set-up and parallel batches included, in wall time."""
 
     def turn() -> float:
         start = time.perf_counter()
-        occlusion(made, x, window=WINDOW, stride=STRIDE, engine="incremental")
+        occlusion(made, x, window=WINDOW, stride=STRIDE, options=EngineOptions("incremental"))
         return (time.perf_counter() - start) / len(grid.boxes)
 
     return turn
 
 
 def plain(folded: Network, x: Tensor, grid: WindowGrid, batch: int, clock: Clock = time.process_time) -> Way:
-    """Return a plain loop: whole passes of the folded network, channels last, ``batch`` at a time."""
+    """Return a plain loop: full passes of the folded network, channels last, ``batch`` at a time."""
     engine = occlusion_engines.FullPassEngine(folded, x, torch.full_like(x, 0.5), grid, None, "")
     times = -(-4 // batch)
     boxes = grid.boxes[:: len(grid.boxes) // (batch * times)][: batch * times]
@@ -138,20 +139,20 @@ def plain(folded: Network, x: Tensor, grid: WindowGrid, batch: int, clock: Clock
 
 
 class Enough(Exception):  # noqa: N818
-    """Ends captum's loop: it has no way to do some positions alone, and no stride wider than its window."""
+    """Ends captum's loop, which cannot evaluate a subset of positions, nor a stride larger than its window."""
 
 
 def captum(module: nn.Module, x: Tensor, batch: int) -> Way:
-    """Return captum's occlusion with ``batch`` perturbations_per_eval, stopped after some.
+    """Return captum's occlusion with ``batch`` perturbations_per_eval, stopped after a few passes.
 
-    Timed from the start of its first covered pass to the start of a later one: whole rounds of its loop.
+    Timed from the start of its first occluded pass to the start of a later one: complete iterations of its loop.
     """
     starts: list[float] = []
     passes = -(-4 // batch)
 
     def forward(inputs: Tensor) -> Tensor:
         starts.append(time.process_time())
-        if len(starts) == passes + 2:  # the clean pass, those that count, and the one that is not made
+        if len(starts) == passes + 2:  # the unoccluded pass, the counted ones, and one that is not made
             raise Enough
         return module(inputs)
 
@@ -169,7 +170,7 @@ def captum(module: nn.Module, x: Tensor, batch: int) -> Way:
 
 
 def turns(ways: dict[str, Way], count: int) -> dict[str, list[float]]:
-    """Return the times of ways that take turns ``count`` times, after one that does not count."""
+    """Return the times of ``count`` interleaved runs, after one that is not counted."""
     times: dict[str, list[float]] = {name: [] for name in ways}
     for round_ in range(count + 1):
         for name, way in ways.items():
@@ -180,24 +181,24 @@ def turns(ways: dict[str, Way], count: int) -> dict[str, list[float]]:
 
 
 def fastest(ways: dict[str, Way], found: dict[str, float]) -> str:
-    """Return the way that is fastest, and note the milliseconds of all."""
+    """Return the name of the fastest, and store the milliseconds of all in ``found``."""
     times = {name: statistics.median(row) for name, row in turns(ways, SCOUTING).items()}
     found.update({name: ms(seconds) for name, seconds in times.items()})
     return min(times, key=times.__getitem__)
 
 
 def ms(seconds: float) -> float:
-    """Return milliseconds, to three digits or so."""
+    """Return milliseconds, rounded to four significant digits."""
     return float(f"{1e3 * seconds:.4g}")
 
 
 def ratio(slow: list[float], fast: list[float]) -> float:
-    """Return the median of the ratios of turns taken together."""
+    """Return the median of the ratios of paired runs."""
     return round(statistics.median(a / b for a, b in zip(slow, fast, strict=True)), 2)
 
 
 def measure(made: Network, repeats: int, zones: int) -> dict[str, Any]:
-    """Return what is measured of a network."""
+    """Return the measurements of a network."""
     row: dict[str, Any] = {"measured": stamp(), "repeats": repeats, "scouting_ms": {}}
     unfolded = deepcopy(made.module).to(memory_format=torch.contiguous_format)
     for side, batches in ((SIDE, BATCHES), (LARGE, LARGE_BATCHES)):
@@ -228,7 +229,7 @@ def measure(made: Network, repeats: int, zones: int) -> dict[str, Any]:
             "ratios": {name: ratio(found, times["ours"]) for name, found in times.items() if name != "ours"},
             "plain_setting": loop,
             "positions": len(grid.boxes),
-            "zones": [len(ours.sample), len(ours.engine.zones)],
+            "zones": [len(ours.sample), len(ours.engine.batches)],
         }
         if side == SIDE:
             row[str(side)] |= {"captum_best_setting": setting, "bound": round(ours.bound, 2)}
@@ -236,7 +237,7 @@ def measure(made: Network, repeats: int, zones: int) -> dict[str, Any]:
 
 
 def threads(made: Network, repeats: int) -> dict[str, Any]:
-    """Return wall times with one thread and with two, and how many times faster two are."""
+    """Return wall times with one thread and with two, and the speed-up."""
     torch.manual_seed(0)
     x = torch.rand(1, 3, SIDE, SIDE)
     grid = WindowGrid.over((SIDE, SIDE), WINDOW, STRIDE)
@@ -284,30 +285,30 @@ def line(words: Iterable[str]) -> str:
 
 
 def table(record: dict[str, Any]) -> str:
-    """Return the Markdown of all that is known."""
+    """Return all stored results as Markdown."""
     rows = [line(COLUMNS), line(["---"] + ["---:"] * (len(COLUMNS) - 1))]
     rows += [line(cells(name, record["results"][name])) for name in NETWORKS if name in record["results"]]
     for name, forms in record.get("threads", {}).items():
         for form, found in forms.items():
             one, two = found["wall_ms"]
-            rows.append(f"\n{name}, {form}: {one:.1f} ms wall a position, {two:.1f} on two threads: {found['gain']} x")
+            rows.append(f"\n{name}, {form}: {one:.1f} ms wall a position, {two:.1f} with 2 threads: {found['gain']} x")
     return "\n".join(rows)
 
 
 def machine() -> str:
-    """Return the processor and how many of it there are."""
+    """Return the system, the number of CPUs and their model."""
     info = Path("/proc/cpuinfo")
     names = [text.split(":")[1].strip() for text in info.read_text().splitlines() if text.startswith("model name")]
     return f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs" + (f", {names[0]}" if names else "")
 
 
 def stamp() -> str:
-    """Return when it is, and how busy the machine: rows are of different runs."""
+    """Return the time and the machine's load: the rows come from different runs."""
     return f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, load {os.getloadavg()[0]:.1f}"
 
 
 def keep(file: Path, kind: str, name: str, found: dict[str, Any]) -> dict[str, Any]:
-    """Put a network's row into the file, which another run may have written to since, and return all of it."""
+    """Add a network's row to the file, which another run may have changed since, and return its content."""
     record = json.loads(file.read_text()) if file.exists() else {}
     record |= {
         "machine": machine(),
@@ -323,21 +324,21 @@ def keep(file: Path, kind: str, name: str, found: dict[str, Any]) -> dict[str, A
 
 
 def arguments() -> argparse.Namespace:
-    """Return what was asked for."""
+    """Return the parsed command line."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("networks", nargs="*", metavar="NETWORK", help=", ".join(NETWORKS))
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--zones", type=int, default=12, help="batches of ours in a turn; 0: all")
-    parser.add_argument("--threads", action="store_true", help="measure two threads against one, and nothing else")
+    parser.add_argument("--zones", type=int, default=12, help="batches of cnnviz in each run; 0: all")
+    parser.add_argument("--threads", action="store_true", help="only compare two threads with one")
     parser.add_argument("--output", type=Path, default=FILE)
     asked = parser.parse_args()
     if unknown := set(asked.networks) - set(NETWORKS):
-        parser.error(f"no network {', '.join(sorted(unknown))}: take some of {', '.join(NETWORKS)}")
+        parser.error(f"no network {', '.join(sorted(unknown))}: choose from {', '.join(NETWORKS)}")
     return asked
 
 
 def main() -> None:
-    """Print the table and keep it."""
+    """Print the table and store it."""
     asked = arguments()
     torch.set_num_threads(1)
     record: dict[str, Any] = {}

@@ -1,10 +1,10 @@
-"""How much processor time cnnviz takes before it is useful, against what it cannot do without.
+"""Start-up CPU time of cnnviz commands, compared with the imports that they need.
 
     python benchmarks/startup.py [ROUNDS]
 
-Each command and its yardstick take turns, so that a busy machine slows both; the figure is the ratio of the medians
-of processor time (user and system, child processes included). Prints a table, writes startup.json beside this file,
-and fails where a ratio is above its bound.
+Each command and its reference run alternately, so that a busy machine slows both. The result is the ratio of the
+medians of CPU time (user and system, child processes included). Prints a table, writes startup.json to the folder of
+this file, and fails if a ratio is above its bound.
 """
 
 import importlib.metadata
@@ -23,7 +23,7 @@ CNNVIZ = str(Path(sysconfig.get_path("scripts")) / "cnnviz")
 PHOTO = str(HERE.parent / "sample_images" / "chelsea.jpg")
 LIGHT = "import click, rich.console"
 TAB = {"_CNNVIZ_COMPLETE": "bash_complete", "COMP_WORDS": "cnnviz occlude -m res", "COMP_CWORD": "3"}
-# What is run, the status it must end with, what it is held against, how many times that it may take.
+# Arguments, environment, expected exit status, reference code, largest allowed ratio.
 CASES = [
     (["--help"], {}, 0, LIGHT, 2.0),
     (["--version"], {}, 0, LIGHT, 2.0),
@@ -34,7 +34,7 @@ CASES = [
 
 
 def seconds(command: list[str], env: dict[str, str], status: int) -> float:
-    """Run a command, and return the processor time it took."""
+    """Run a command and return its CPU time."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(command, env=os.environ | env, capture_output=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -44,7 +44,7 @@ def seconds(command: list[str], env: dict[str, str], status: int) -> float:
 
 
 def measure(words: list[str], env: dict[str, str], status: int, code: str, rounds: int) -> tuple[float, float]:
-    """Return the medians of a command of cnnviz and of its yardstick, after one round that warms the disk."""
+    """Return the median CPU times of a command and of its reference, after one round to fill the disk cache."""
     pairs = [
         (seconds([CNNVIZ, *words], env, status), seconds([sys.executable, "-c", code], {}, 0))
         for _ in range(rounds + 1)
@@ -54,7 +54,7 @@ def measure(words: list[str], env: dict[str, str], status: int, code: str, round
 
 
 def main() -> None:
-    """Measure every case, print the table and write it down."""
+    """Measure every case, print the table and store it."""
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 9
     rows = []
     print(f"{'command':<24}{'against':<30}{'CPU s':>7}{'CPU s':>7}{'ratio':>7}{'bound':>7}")

@@ -1,8 +1,8 @@
-"""What the search of ``cnnviz deconv FOLDER`` costs beside the network's forward pass, and how much memory it holds.
+"""Cost of the search of ``cnnviz top-images`` relative to the network's forward pass, and its peak memory.
 
-``python benchmarks/strongest.py``: one thread, CPU time, interleaved, medians: EfficientNet-Lite0, inputs in memory,
-forward alone as far as the layer, forward of the whole network, and the search. Then the whole command over folders of
-300 and 3,000 photographs: peak memory. Writes strongest.json beside itself.
+``python benchmarks/strongest.py``: CPU time of one thread, interleaved, medians; EfficientNet-Lite0, inputs in
+memory: the forward pass up to the layer, the forward pass of the whole network, and the search. Then the peak memory
+of the command on folders of 300 and 3,000 photos. Writes strongest.json to the folder of this file.
 """
 
 import json
@@ -29,14 +29,14 @@ SAMPLES = Path(__file__).parent.parent / "sample_images"
 
 
 def seconds(work: Callable[[], object]) -> float:
-    """Return the CPU seconds of some work."""
+    """Return the CPU seconds of a call."""
     start = time.process_time()
     work()
     return time.process_time() - start
 
 
 def search_cost(layer: str) -> dict[str, float]:
-    """Return the search's cost relative to the forward passes alone, to the layer and of the whole network."""
+    """Return the search's cost relative to forward passes up to the layer and of the whole network."""
     network = load_network("efficientnet_lite0", device="cpu")
     batches = [torch.rand(BATCH, 3, *network.size) for _ in range(PICTURES // BATCH)]
 
@@ -45,7 +45,7 @@ def search_cost(layer: str) -> dict[str, float]:
             yield from ((number * BATCH + row, inputs[row : row + 1]) for row in range(BATCH))
 
     class Reached(Exception):  # noqa: N818
-        """The layer has answered."""
+        """Ends a forward pass after the layer."""
 
     def stop(*_: object) -> None:
         raise Reached
@@ -77,14 +77,14 @@ def search_cost(layer: str) -> dict[str, float]:
 
 
 def peak(folder: Path, photos: int) -> int:
-    """Return the peak memory in MB of the command over so many photographs."""
+    """Return the peak memory, in MB, of the command on a folder of ``photos`` photos."""
     folder.mkdir()
     samples = [Image.open(path).convert("RGB") for path in sorted(SAMPLES.glob("*.jpg"))]
     for number in range(photos):
         photo = samples[number % len(samples)]
         left, top = number % 97, number % 89
         photo.crop((left, top, left + 200, top + 200)).save(folder / f"{number:05}.jpg")
-    command = [sys.executable, "-m", "cnnviz", "deconv", str(folder), "--layer", "blocks.4", "--channels", "0-3",
+    command = [sys.executable, "-m", "cnnviz", "top-images", str(folder), "--layer", "blocks.4", "--channel", "0-3",
                "-o", f"{folder}-out/", "--quiet"]  # fmt: skip
     script = "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True); " \
              "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"  # fmt: skip
@@ -93,7 +93,7 @@ def peak(folder: Path, photos: int) -> int:
 
 
 def main() -> None:
-    """Print both and keep them."""
+    """Print both results and store them."""
     torch.set_num_threads(1)
     costs = {layer: search_cost(layer) for layer in LAYERS}
     for layer, row in costs.items():

@@ -1,7 +1,7 @@
-"""What spinning threads cost beside another program: ``python benchmarks/waiting.py``.
+"""Cost of spinning threads while another program runs: ``python benchmarks/waiting.py``.
 
-The same batches through the default network with torch's threads spinning while they wait and asleep, alone and
-beside a process that keeps every processor busy. Medians over interleaved processes; writes waiting.json.
+The same batches through the default network, with torch's waiting threads spinning or asleep, alone and next to
+processes that keep all CPUs busy. Medians over interleaved processes; writes waiting.json.
 """
 
 import json
@@ -26,7 +26,7 @@ print((time.process_time() - cpu) / 32, (time.perf_counter() - wall) / 32)
 
 
 def once(policy: str) -> tuple[float, float]:
-    """Return CPU and wall seconds a picture, in a process of its own."""
+    """Return CPU and wall seconds per image, measured in a separate process."""
     done = subprocess.run(
         [sys.executable, "-c", WORK], env=os.environ | {"OMP_WAIT_POLICY": policy}, capture_output=True, check=True
     )
@@ -35,7 +35,7 @@ def once(policy: str) -> tuple[float, float]:
 
 
 def rounds() -> dict[str, dict[str, float]]:
-    """Return the medians of both policies, taken in turn."""
+    """Return the medians of both policies, whose runs alternate."""
     times: dict[str, list[tuple[float, float]]] = {"ACTIVE": [], "PASSIVE": []}
     for _ in range(ROUNDS):
         for policy, row in times.items():
@@ -48,7 +48,7 @@ def rounds() -> dict[str, dict[str, float]]:
 
 
 def main() -> None:
-    """Print the table and keep it."""
+    """Print the table and store it."""
     results = {"alone": rounds()}
     busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(os.cpu_count() or 1)]
     try:
@@ -58,7 +58,7 @@ def main() -> None:
             process.kill()
     for place, policies in results.items():
         for policy, row in policies.items():
-            print(f"{place:<22} {policy:<8} {row['cpu_ms']:>7} ms CPU {row['wall_ms']:>7} ms wall a picture")
+            print(f"{place:<22} {policy:<8} {row['cpu_ms']:>7} ms CPU {row['wall_ms']:>7} ms wall per image")
     record = {"cpus": os.cpu_count(), "rounds": ROUNDS, "results": results}
     Path(__file__).with_suffix(".json").write_text(json.dumps(record, indent=1) + "\n")
 

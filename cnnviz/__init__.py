@@ -1,33 +1,47 @@
-"""cnnviz: visualise and interpret convolutional networks.
+"""cnnviz: visualise and explain convolutional networks.
 
-``from cnnviz import load_network, read_photo, fit, Network`` is the Python interface; importing the package alone
-does not import torch.
+The functions of this package are the Python interface, documented in docs/python.md; each is imported on first use, so
+that ``import cnnviz`` alone does not import torch. A network is given RGB in [0, 1], float32, (N, 3, h, w); images are
+uint8 RGB (H, W, 3).
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from cnnviz.io.photo import read_photo as read_photo
-    from cnnviz.models.loader import load_network as load_network
-    from cnnviz.models.network import Network as Network
-    from cnnviz.models.preprocess import fit as fit
+from typing import Any
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Network": "cnnviz.models.network",
-    "load_network": "cnnviz.models.loader",
-    "read_photo": "cnnviz.io.photo",
-    "fit": "cnnviz.models.preprocess",
+    "adversarial.file_attack": ("AttackSettings", "PhotoAttack", "attack_photo"),
+    "adversarial.patch": ("PatchResult", "patch"),
+    "adversarial.robustness": ("RobustnessCurve", "robustness"),
+    "adversarial.universal": ("UniversalPerturbation", "universal"),
+    "attribution.backprop": ("Attribution", "attribute"),
+    "attribution.class_score": ("MethodSettings",),
+    "attribution.evaluation": ("Evaluation", "EvaluationSettings", "evaluate"),
+    "attribution.occlusion": ("Occlusion", "occlusion"),
+    "control": ("Control",),
+    "features.activations": ("Activations", "activations"),
+    "features.deconvnet": ("Projection", "deconvnet"),
+    "features.kernels": ("Kernels", "kernels"),
+    "features.top_images": ("TopImages", "top_images"),
+    "io.photo": ("read_photo",),
+    "models.loader": ("load_network",),
+    "models.network": ("Network",),
+    "models.preprocess": ("Geometry", "fit"),
+    "synthesis.dream": ("DreamResult", "DreamSettings", "dream"),
+    "synthesis.dream_clip": ("dream_clip",),
+    "synthesis.inceptionism": ("ClassSettings", "ClassVisualization", "inceptionism"),
+    "synthesis.spec": ("ObjectiveSpec",),
+    "synthesis.visualize": ("Visualization", "VisualizeSettings", "visualize"),
 }
-__all__ = ["Network", "fit", "load_network", "read_photo"]
+_NAMES = {name: f"cnnviz.{home}" for home, names in _HOMES.items() for name in names}
+__all__ = sorted(_NAMES)
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in _NAMES:
         raise AttributeError(f"module 'cnnviz' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    return getattr(import_module(_NAMES[name]), name)
 
 
 def __dir__() -> list[str]:

@@ -4,65 +4,109 @@ import os
 import signal
 import sys
 import warnings
+from pathlib import Path
 from types import FrameType
 
 import click
-from click.shell_completion import shell_complete
+from click.shell_completion import BashComplete, CompletionItem, add_completion_class, shell_complete
+from rich_click import RichGroup
+from rich_click.rich_panel import RichCommandPanel
 
 from cnnviz import __version__
-from cnnviz.adversarial.commands.adversarial import adversarial
-from cnnviz.adversarial.commands.robustness import robustness
-from cnnviz.adversarial.commands.sticker import sticker
-from cnnviz.app.commands.classes import classes
-from cnnviz.app.commands.classify import classify
-from cnnviz.app.commands.completion import completion
-from cnnviz.app.commands.doctor import doctor
-from cnnviz.app.commands.layers import layers
-from cnnviz.app.commands.models import models
-from cnnviz.app.commands.show import show
 from cnnviz.app.console import Console
-from cnnviz.attribution.commands.attribute import attribute
-from cnnviz.attribution.commands.evaluate import evaluate
-from cnnviz.attribution.commands.occlude import occlude
-from cnnviz.errors import CnnvizError, Status, Terminated, internal_error, printable
-from cnnviz.features.commands.activations import activations
-from cnnviz.features.commands.deconv import deconv
-from cnnviz.features.commands.kernels import kernels
-from cnnviz.synthesis.commands.dream import dream
-from cnnviz.synthesis.commands.inceptionism import inceptionism
-from cnnviz.synthesis.commands.visualize import visualize
+from cnnviz.app.discovery import SECTIONS, entries, section_entries, section_title
+from cnnviz.app.jobs import ENDINGS
+from cnnviz.errors import CnnvizError, Status, Terminated, internal_error
+from cnnviz.text import did_you_mean, printable
 
 COMPLETE = "_CNNVIZ_COMPLETE"
+HELP = {
+    "theme": "default-slim",
+    "text_paragraph_linebreaks": "\n\n",
+    "padding_helptext_first_line": (0, 0, 1, 0),
+    "options_table_column_types": ["opt_short", "opt_long", "metavar", "help"],  # metavars with their brackets
+    "options_table_help_sections": ["help", "required", "default"],
+    "default_string": "\\[default: {}]",
+}
+CONTEXT = {"help_option_names": ["-h", "--help"], "rich_help_config": HELP}
 
 
-class InOrder(click.Group):
-    """A group that lists its commands in the order in which they were added."""
+class Bash(BashComplete):
+    """Bash completion with escaped names: bash inserts them unquoted into the command line."""
+
+    def format_completion(self, item: CompletionItem) -> str:
+        """Return an item with a backslash before each blank and quote, doubled because click's script reads them."""
+        value = "".join(f"\\\\{c}" if c in " '\"&()" else c for c in item.value)
+        return f"{item.type},{value}"
+
+
+add_completion_class(Bash)
+
+
+class Overview(RichGroup):
+    """The group of all commands; a command is imported when it runs, the overview and completion need names alone."""
+
+    overview = False
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names in order."""
-        return list(self.commands)
+        """Return the names in the order of the help."""
+        return [*entries(), "help"]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command; in the overview, its name and summary."""
+        entry = entries().get(cmd_name)
+        if entry is None:
+            return super().get_command(ctx, cmd_name)
+        return click.Command(cmd_name, help=entry.summary) if self.overview else entry.load()
+
+    def get_help(self, ctx: click.Context) -> str:
+        """Return the overview."""
+        self.overview = True
+        for section in filter(section_entries, SECTIONS):
+            names = [entry.name for entry in section_entries(section)] + ["help"] * (section == "app")
+            self.panels.append(RichCommandPanel(section_title(section), commands=names))
+        try:
+            return super().get_help(ctx)
+        finally:
+            self.overview = False
+            self.panels.clear()
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Return the commands and options that begin so."""
+        self.overview = True
+        try:
+            return super().shell_complete(ctx, incomplete)
+        finally:
+            self.overview = False
 
 
-@click.group(cls=InOrder, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(cls=Overview, context_settings=CONTEXT)
 @click.version_option(__version__, message="cnnviz %(version)s")
 @click.option("--debug", is_flag=True, expose_value=False, help="Show where in the program an error arose.")
 def cli() -> None:
-    """See what a convolutional network sees.
+    """Visualise and explain convolutional networks.
+
+    Takes photos, writes images; each image contains the command and options that made it. cnnviz COMMAND --help
+    explains a command.
 
     \b
     Start here:
-      cnnviz occlude photo.jpg       draw what the network's answer rests on
-      cnnviz classify photo.jpg      print what the network takes it for
-      cnnviz dream photo.jpg         change it into what a layer answers to
+      cnnviz classify photo.jpg    the most probable classes
+      cnnviz occlude photo.jpg     which parts the class score depends on
+      cnnviz dream photo.jpg       deep dream: increase a layer's activation
     """
 
 
-COMMANDS = (
-    occlude, attribute, deconv, dream, inceptionism, visualize, adversarial, sticker, robustness, evaluate, activations,
-    kernels, classify, models, layers, classes, show, doctor, completion,
-)  # fmt: skip
-for command in COMMANDS:
-    cli.add_command(command)
+@cli.command("help")
+@click.argument("command", default="")
+@click.pass_context
+def show_help(context: click.Context, command: str) -> None:
+    """Show the help of COMMAND, or this overview."""
+    root = context.find_root()
+    found = cli.get_command(root, command) if command else cli
+    if found is None:
+        raise click.UsageError(f"No such command {command!r}{did_you_mean(command, [*entries()])}")
+    click.echo(found.get_help(found.context_class(found, info_name=command, parent=root) if command else root))
 
 
 def main() -> None:
@@ -78,7 +122,7 @@ def main() -> None:
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # remarks of libraries to programmers
     try:
-        status = _run(sys.argv[1:])
+        status = invoke(sys.argv[1:])
     except (KeyboardInterrupt, Terminated) as end:  # a second signal, on the way out
         status = _end(end)
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
@@ -113,8 +157,8 @@ def _terminate(_signal: int, _frame: FrameType | None) -> None:
     raise Terminated
 
 
-def _run(words: list[str]) -> int:
-    """Run, and say in one line what went wrong; a traceback only with --debug."""
+def invoke(words: list[str]) -> int:
+    """Run one command line in this process and return its exit status; a failure is one line on standard error."""
     try:
         status = _invoke(words)
         sys.stdout.flush()
@@ -125,7 +169,7 @@ def _run(words: list[str]) -> int:
     except (KeyboardInterrupt, BrokenPipeError, Terminated) as end:
         return _end(end)
     except Exception as error:  # noqa: BLE001 - the outermost line: a bug still ends in one line
-        text, status = _explain(error)
+        text, status = _explain(error, words)
         Console(debug="--debug" in words).error(text)
         return status
 
@@ -142,11 +186,12 @@ def _invoke(words: list[str]) -> int:
     return Status.OK
 
 
-def _explain(error: Exception) -> tuple[str, int]:
+def _explain(error: Exception, words: list[str]) -> tuple[str, int]:
     """Return the line and the exit status for what ended the run."""
     if isinstance(error, click.ClickException):
         path = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "cnnviz"
-        return f"{' '.join(error.format_message().split())} (see {path} --help)", error.exit_code
+        text = " ".join(error.format_message().split())
+        return f"{text}{_dashed_file(error, words)} (see {path} --help)", error.exit_code
     if isinstance(error, CnnvizError):
         return str(error), error.status
     if isinstance(error, OSError):
@@ -155,6 +200,13 @@ def _explain(error: Exception) -> tuple[str, int]:
     if isinstance(error, MemoryError):
         return "memory ran out", Status.FAILED
     return internal_error(error), Status.FAILED
+
+
+def _dashed_file(error: click.ClickException, words: list[str]) -> str:
+    """Return a hint where a file's name begins with a dash and was read as options."""
+    names = [word for word in words if word.startswith("-") and Path(word).suffix.lower() in ENDINGS]
+    wrong = isinstance(error, click.NoSuchOption) and names
+    return f" For the file, write ./{printable(names[0])}, or put -- before the files." if wrong else ""
 
 
 def _end(end: BaseException) -> int:

@@ -1,11 +1,11 @@
 #!/bin/sh
-# Makes .venv and installs cnnviz in it: all the set-up there is. make calls this; by hand:
+# Creates .venv and installs cnnviz in it. make calls this script; by hand:
 #
 #     sh scripts/setup.sh [demo|test]
 #
-# demo (the default) installs what cnnviz itself needs; test adds the optional models, ONNX and
-# the checkers. PYTHON=/path/to/python3.12 chooses the Python; a .venv that is there keeps the one
-# it was made with (rm -rf .venv to change it). Stopped halfway, the same command goes on.
+# demo (the default) installs cnnviz and its dependencies; test adds the optional models, ONNX and
+# the checkers. PYTHON=/path/to/python3.12 selects the Python. An existing .venv keeps the Python
+# it was created with (rm -rf .venv to change it). After an interruption, run the same command again.
 set -eu
 unset CDPATH
 case $0 in
@@ -20,37 +20,37 @@ fail() {
     exit 1
 }
 
-# make goes on by itself; somebody who ran this by hand is told what to type next.
+# make continues with its next step; for a run by hand, print the next command.
 finish() {
     if [ -z "${MAKELEVEL-}" ]; then
-        echo "Ready. A first picture: mkdir -p demo && .venv/bin/cnnviz occlude sample_images/chelsea.jpg -o demo/chelsea-occlude.png"
+        echo "Ready. A first occlusion map: mkdir -p demo && .venv/bin/cnnviz occlude sample_images/chelsea.jpg -o demo/chelsea-occlude.png"
     fi
     exit 0
 }
 
-# The stamp holds the folder it was made in, because the scripts in a moved .venv start nothing.
+# The stamp contains the path of its folder, because the scripts of a moved .venv do not start.
 stamp_is_ours() {
     read -r folder <"$1" && [ "$folder" = "$here" ]
 }
 
-# -nt is in POSIX since 2024, and was in dash, bash, ksh and busybox long before.
+# -nt has been in POSIX since 2024, and in dash, bash, ksh and busybox for much longer.
 # shellcheck disable=SC3013
 stamp_is_good() {
     [ -f "$1" ] && [ -x .venv/bin/python ] && stamp_is_ours "$1" &&
         ! [ pyproject.toml -nt "$1" ] && ! [ constraints.txt -nt "$1" ]
 }
 
-# What is set up for test is set up for demo too.
+# An environment for test also serves for demo.
 done_already() {
     stamp_is_good ".venv/ready-$kind" || stamp_is_good .venv/ready-test
 }
 
-# pip stopped while it unpacks can leave half a package that it later takes for a whole one.
+# If pip is stopped while it unpacks, it can leave an incomplete package that it later treats as installed.
 stopped_unpacking() {
     grep -q '^Installing collected packages' "$log" 2>/dev/null && ! grep -q '^Successfully installed' "$log"
 }
 
-# Can the .venv that is there be built on? If not, it is made anew.
+# Whether the existing .venv is usable. If not, it is created again.
 venv_is_sound() {
     [ -x .venv/bin/python ] || return 1
     .venv/bin/python -c 'import pip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || return 1
@@ -60,8 +60,8 @@ venv_is_sound() {
     ! stopped_unpacking
 }
 
-# Answers "state version program". The base program, because python3 may be that of an active
-# .venv, even of the very one to be made anew. Written so that Python 2 can answer too.
+# Prints "state version program". The base program, because python3 may be that of an active .venv,
+# even of the one that is to be created again. Python 2 can run this code too.
 question='
 import sys
 state = "ok"
@@ -75,7 +75,7 @@ else:
 print("%s %d.%d.%d %s" % ((state,) + tuple(sys.version_info[:3]) + (getattr(sys, "_base_executable", sys.executable),)))
 '
 
-# Sets python and version to the first Python that will do, or says what to install.
+# Sets python and version to the first suitable Python, or fails with what to install.
 find_python() {
     if [ -n "${PYTHON-}" ]; then
         set -- "$PYTHON"
@@ -99,25 +99,25 @@ find_python() {
             python3*) package=${bare##*/}-venv ;;
             *) package=python3-venv ;;
         esac
-        fail "$bare ($bare_version) cannot make a virtual environment. Debian, Ubuntu: apt install $package; then the same command again."
+        fail "$bare ($bare_version) cannot create a virtual environment. Debian, Ubuntu: apt install $package; then run the same command again."
     elif [ -n "$old" ]; then
-        fail "cnnviz needs Python 3.11 or newer, and $old is $old_version. Install a newer one or name it (PYTHON=/path/to/python3.12), then the same command again."
+        fail "cnnviz needs Python 3.11 or newer, and $old is $old_version. Install a newer one, or select one with PYTHON=/path/to/python3.12, then run the same command again."
     elif [ -n "${PYTHON-}" ]; then
-        fail "PYTHON=$PYTHON does not run. Name a Python 3.11 or newer, or leave PYTHON unset."
+        fail "PYTHON=$PYTHON does not run. Set PYTHON to a Python 3.11 or newer, or unset it."
     else
-        fail "no Python found, and cnnviz needs 3.11 or newer. Debian, Ubuntu: apt install python3 python3-venv; then the same command again."
+        fail "no Python found; cnnviz needs 3.11 or newer. Debian, Ubuntu: apt install python3 python3-venv; then run the same command again."
     fi
 }
 
-# One line for what pip took a page to say.
+# Reduces pip's output to one line.
 pip_failed() {
     if grep -q 'No space left on device' "$log"; then
-        fail "the disk is full: .venv needs about 6 GB. Make room, then the same command again."
+        fail "the disk is full: .venv needs about 6 GB. Free some space, then run the same command again."
     elif grep -q -E 'connection broken by|ConnectionError|Temporary failure in name resolution' "$log"; then
-        fail "the package index did not answer (no network?). Details in $log; then the same command again."
+        fail "the package index does not respond (no network?). Details in $log. Then run the same command again."
     fi
     reason=$(grep -i '^ *error' "$log" | tail -n 1)
-    fail "pip failed (${reason:-no reason given}). Details in $log; then the same command again."
+    fail "pip failed (${reason:-no reason given}). Details in $log. Then run the same command again."
 }
 
 kind=${1:-demo}
@@ -129,41 +129,41 @@ esac
 
 if done_already; then finish; fi
 if ! [ -f pyproject.toml ] || ! [ -f constraints.txt ]; then
-    fail "no pyproject.toml or constraints.txt in $here: run this from a whole copy of the repository."
+    fail "no pyproject.toml or constraints.txt in $here: run this in a complete clone of the repository."
 fi
 
-# One set-up at a time (make -j). The system lets the lock go when the last process that holds it
-# ends, pip included, so a killed set-up leaves nothing to clear away.
+# One set-up at a time (make -j). The system releases the lock when the last process that holds it
+# ends, pip included, so a killed set-up leaves no lock behind.
 if command -v flock >/dev/null 2>&1; then
     exec 9<pyproject.toml
     if ! flock -n 9 2>/dev/null; then
-        echo "Another set-up is at work here: waiting for it."
+        echo "Another set-up is at work in this folder: waiting for it to end."
         flock 9 2>/dev/null || :
     fi
     if done_already; then finish; fi
 fi
 
 if venv_is_sound; then
-    echo "Bringing .venv up to date for $kind: up to 5 minutes and 6 GB if it has little yet (log: $log)"
+    echo "Bringing .venv up to date for $kind: up to 5 minutes and 6 GB if little is installed yet (log: $log)"
 else
     find_python
     echo "Setting up .venv for $kind with Python $version: 2 to 5 minutes, about 6 GB of disk (log: $log)"
     if ! said=$("$python" -m venv --clear .venv 2>&1); then
         reason=$(printf '%s\n' "$said" | tail -n 1)
-        fail "$python -m venv .venv failed (${reason:-no reason given}). Put that right, then the same command again."
+        fail "$python -m venv .venv failed (${reason:-no reason given}). Fix this, then run the same command again."
     fi
 fi
 
-# The stamp is as old as the start of the install: a file changed meanwhile counts as newer.
+# The stamp has the time of the start of the installation: files changed meanwhile count as newer.
 printf '%s\n' "$here" >.venv/stamp.new
 .venv/bin/python -m pip install --disable-pip-version-check --no-input --progress-bar off \
     -c constraints.txt -e "$what" >"$log" 2>&1 </dev/null || pip_failed
 
-# A bare server lacks libraries that pip cannot bring; only the other colour maps miss them.
+# A server without a desktop lacks libraries that pip cannot install. Clips, adversarial and --colormap need them.
 said=$(.venv/bin/python -c 'import cv2' 2>&1) || case $said in
     *'cannot open shared object file'*)
         library=${said##*ImportError: }
-        echo "Note: --colormap needs ${library%%:*} from the system. Debian, Ubuntu: apt install libgl1 libglib2.0-0" >&2
+        echo "Note: OpenCV (for clips, adversarial and --colormap) needs the system library ${library%%:*}. Debian, Ubuntu: apt install libgl1 libglib2.0-0" >&2
         ;;
 esac
 

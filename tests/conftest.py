@@ -43,14 +43,6 @@ def environment(**changes: str) -> dict[str, str]:
     return {"OMP_WAIT_POLICY": "passive"} | own | changes
 
 
-def attacked_by(*pairs: Any) -> Any:
-    """What is attacked, for pairs of a pipeline and a network."""
-    from cnnviz.adversarial.target import TargetModel
-    from cnnviz.models.features import LOGITS, FeatureExtractor
-
-    return TargetModel(tuple((pipeline, FeatureExtractor(network, [LOGITS])) for pipeline, network in pairs))
-
-
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
     """Run ``cnnviz WORD...`` in the test's own folder.

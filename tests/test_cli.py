@@ -18,6 +18,7 @@ import pytest
 from PIL import Image
 
 from cnnviz import cli
+from cnnviz.app.discovery import entries
 from cnnviz.errors import Status
 from tests.conftest import COMMAND, Run, environment
 
@@ -47,14 +48,14 @@ def test_help_version_mistakes_and_completion_load_nothing_heavy(tmp_path: Path)
         f"""
         import json, os, sys
         from cnnviz import cli
-        statuses = [cli._run(words.split()) for words in (
+        statuses = [cli.invoke(words.split()) for words in (
             "--help", "--version", "", "--bogus", "occlud", "models resnet", "classes cat", "completion bash",
             "occlude --help", "classify --help", "show --help", "layers --help", "doctor --help",
             "occlude", "occlude --stride 0 x.jpg", "occlude -m resnet5 x.jpg", "classify --top x y.jpg",
             "occlude no.jpg -o -  --json", "occlude a.jpg b.jpg -o c.png", "show no.png",
         )]
         os.environ |= dict(_CNNVIZ_COMPLETE="bash_complete", COMP_WORDS="cnnviz occlude -m ", COMP_CWORD="3")
-        statuses.append(cli._run([]))
+        statuses.append(cli.invoke([]))
         print(json.dumps([statuses, [name for name in {HEAVY!r} if name in sys.modules]]))
         """,
         tmp_path,
@@ -67,8 +68,10 @@ def test_help_version_mistakes_and_completion_load_nothing_heavy(tmp_path: Path)
 def test_help_version_and_module(run: Run) -> None:
     shown = run("--help")
     assert (shown.status, shown.stderr) == (0, b"")
-    names = list(cli.cli.commands)
-    assert [line.split()[0] for line in shown.stdout.decode().split("Commands:\n")[1].splitlines()] == names
+    text = shown.stdout.decode()
+    assert all(f" {name} " in text for name in entries())
+    assert [title in text for title in ("Explain a prediction", "Look inside the network", "Look up")] == [True] * 3
+    assert "..." not in text.replace("COMMAND [ARGS]...", "")
     version = run("--version")
     assert (version.status, version.stdout[:7], version.stderr) == (0, b"cnnviz ", b"")
     module = subprocess.run([sys.executable, "-m", "cnnviz", "--version"], capture_output=True)
@@ -88,7 +91,6 @@ def test_alone_it_shows_the_help_on_standard_error(run: Run) -> None:
         (["occlud"], "No such command 'occlud'"),
         (["--bogus"], "--bogus"),
         (["occlude"], "INPUTS"),
-        (["completion"], "bash, zsh, fish"),
         (["completion", "csh"], "csh"),
         (["occlude", "--stride", "0", "x.jpg"], "--stride"),
         (["occlude", "-m", "resnet5", "x.jpg"], "did you mean resnet50"),
@@ -100,12 +102,12 @@ def test_alone_it_shows_the_help_on_standard_error(run: Run) -> None:
         (["occlude", "-o", "-", "--raw", "-", "a.jpg"], "would both be written to -"),
         (["occlude", ""], "empty"),
         (["occlude", "-o", "", "a.jpg"], "end the name"),
-        (["occlude", "--classes", "no.txt", "a.jpg"], "no.txt"),
+        (["occlude", "--class-names", "no.txt", "a.jpg"], "no.txt"),
         (["show", "x.png", "--bo\ngus\x1b[31m"], r"\x1b[31m"),
     ],
 )
 def test_a_usage_error_is_one_line(words: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli._run(words) == Status.USAGE
+    assert cli.invoke(words) == Status.USAGE
     out, err = capsys.readouterr()
     assert out == ""
     assert err.startswith("cnnviz: ")
@@ -335,7 +337,7 @@ def test_memory_that_runs_short_halves_the_batch_and_the_job_succeeds(photo: Pat
         import torch
         import cnnviz.attribution.occlusion as method
         from cnnviz.attribution import occlusion_engines as covering
-        from cnnviz.cli import _run
+        from cnnviz.cli import invoke
         real, hard = method.occlusion, resource.getrlimit(resource.RLIMIT_AS)[1]
 
         def tight(network, inputs, **options):
@@ -346,12 +348,12 @@ def test_memory_that_runs_short_halves_the_batch_and_the_job_succeeds(photo: Pat
                 result = real(network, inputs, **options)
             finally:
                 resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
-            print(result.batch, covering.batch_size(inputs))
+            print(result.batch, covering.batch_size(inputs, covering.CPU_PIXELS))
             return result
 
         method.occlusion = tight
         covering.CPU_PIXELS = 49 * 224 * 224  # all at once would take about a gigabyte, one at a time far less
-        sys.exit(_run("occlude cat.jpg --window 28 --stride 28 --engine plain -o a.png".split()))
+        sys.exit(invoke("occlude cat.jpg --window 28 --stride 28 --engine plain -o a.png".split()))
         """
     done = child(code, tmp_path, "400")  # MiB
     assert done.returncode == 0, done.stderr

@@ -1,64 +1,46 @@
-"""What makes the outcome of an attack say less than it seems to: told on standard error, and in every line."""
+"""Properties of a network or a photo that weaken an attack's result, such as gradient masking and randomness."""
 
-from typing import TYPE_CHECKING
+from torch import Tensor
 
-from cnnviz.app.console import Console
-from cnnviz.app.jobs import Job
-from cnnviz.errors import printable
+from cnnviz.adversarial.pipeline import AttackedPhoto
+from cnnviz.adversarial.target import QueryCount
 
-if TYPE_CHECKING:
-    from torch import Tensor
+REPEATED = 1e-4  # of the largest logit: by what two passes over one input may differ, sums in another order
+UNIT_SUM = 1e-3  # by what probabilities may miss a sum of 1
 
-    from cnnviz.adversarial.file_attack import AttackedPhoto
-    from cnnviz.adversarial.target import QueryCount
-
-SAME = 1e-4  # of the largest logit, by which two passes over one input may differ: sums in another order
-ONE = 1e-3  # by which probabilities may miss a sum of 1
-
-Diagnostics = dict[str, str]
+Diagnostics = dict[str, str]  # a kind, for scripts, to a sentence
 
 
-def diagnose(subject: "AttackedPhoto", clean: "Tensor", passes: "QueryCount", target: int) -> Diagnostics:
-    """Return what an attack on a photograph met, in a line each, by one word for scripts.
+def diagnose(photo: AttackedPhoto, queries: QueryCount, target: int) -> Diagnostics:
+    """Return what weakens the result of an attack on a photo.
 
-    ``clean``: logits (classes,) of the photograph as it is; ``target``: what it shows, as far as is known.
-    "zero_gradients", the case of gradient masking, is section 2 of Athalye, Carlini & Wagner 2018, "Obfuscated
-    Gradients Give a False Sense of Security", and so is "randomized".
+    ``queries`` of the attack; ``target``: the class that the photo shows, as far as is known. "zero_gradients"
+    (gradient masking) and "randomized" are section 2 of Athalye, Carlini & Wagner 2018, "Obfuscated Gradients Give a
+    False Sense of Security".
     """
-    network, found = subject.network, Diagnostics()
-    if passes.flat:
-        found["zero_gradients"] = (
-            f"{passes.flat} of {passes.backward} gradients were zero everywhere, so that an attack which fails says "
-            "nothing (gradient masking); adversarial --method square needs none"
+    network, clean, kinds = photo.network, photo.clean_logits, Diagnostics()
+    if queries.zero_gradients:
+        kinds["zero_gradients"] = (
+            f"{queries.zero_gradients} of {queries.backward} gradients were zero everywhere (gradient masking), so a "
+            "failed attack proves nothing; adversarial --method square needs no gradients"
         )
-    again = subject.logits(subject.original.photo(subject.original.values))
-    if not _same(clean, again):
-        found["randomized"] = f"{network.name} answers the same photo differently each time: what fools once may fail"
-    if probabilities(clean):
-        found["probabilities"] = (
-            f"the outputs of {network.name} look like probabilities: margins are shares, not logits, and gradients "
-            "may vanish"
+    if not _same(clean, photo.logits(photo.clean_photo)):
+        kinds["randomized"] = f"{network.name} gives the same photo other logits each time: what fools once may fail"
+    if are_probabilities(clean):
+        kinds["probabilities"] = (
+            f"the outputs of {network.name} look like probabilities: margins are not logits, and gradients may vanish"
         )
     first = int(clean.argmax())
     if first != target:
         names = (network.class_name(index) for index in (first, target))
-        found["misclassified"] = "is taken for {} and not for {} before anything is changed".format(*names)
-    return found
+        kinds["misclassified"] = "the unchanged photo is classified as {}, not {}".format(*names)
+    return kinds
 
 
-def probabilities(logits: "Tensor") -> bool:
+def are_probabilities(logits: Tensor) -> bool:
     """Return whether outputs (classes,) look like probabilities: none below 0, their sum 1."""
-    return len(logits) > 1 and bool((logits >= 0).all()) and abs(float(logits.double().sum()) - 1) < ONE
+    return len(logits) > 1 and bool((logits >= 0).all()) and abs(float(logits.double().sum()) - 1) < UNIT_SUM
 
 
-def _same(one: "Tensor", other: "Tensor") -> bool:
-    return float((one - other).abs().max()) <= SAME * max(1.0, float(one.abs().max()))
-
-
-def say(console: Console, job: Job, found: Diagnostics) -> None:
-    """Tell a person; what is said of a network once, and not for every photograph."""
-    for kind, text in found.items():
-        if kind in ("randomized", "probabilities"):
-            console.once(text)
-        else:
-            console.note(f"{printable(job.source)}: {text}")
+def _same(one: Tensor, other: Tensor) -> bool:
+    return float((one - other).abs().max()) <= REPEATED * max(1.0, float(one.abs().max()))

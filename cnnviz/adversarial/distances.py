@@ -1,4 +1,4 @@
-"""How far two arrays of stored values are from each other."""
+"""Distances between two arrays of stored values."""
 
 from typing import Any
 
@@ -6,20 +6,22 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnviz.adversarial.results import Distances
 
-def distances(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> dict[str, Any]:
-    """Return how far two arrays of values (H, W, C) are from each other, in levels."""
+
+def distances(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> Distances:
+    """Return the distances of two arrays of values (H, W, C)."""
     change = after.astype(np.int16) - before
     squares = int(np.square(change, dtype=np.int64).sum())
-    return {
-        "levels": int(np.abs(change).max(initial=0)),
-        "l0": int(np.count_nonzero(change)),
-        "l1": int(np.abs(change).sum(dtype=np.int64)),
-        "l2": round(squares**0.5, 4),
-        "changed": round(float((change != 0).mean()), 6),
-        "psnr": round(10 * float(np.log10(255**2 * change.size / squares)), 2) if squares else None,
-        "ssim": round(ssim(before, after), 6),
-    }
+    return Distances(
+        levels=int(np.abs(change).max(initial=0)),
+        l0=int(np.count_nonzero(change)),
+        l1=int(np.abs(change).sum(dtype=np.int64)),
+        l2=round(squares**0.5, 4),
+        changed=round(float((change != 0).mean()), 6),
+        psnr=round(10 * float(np.log10(255**2 * change.size / squares)), 2) if squares else None,
+        ssim=round(ssim(before, after), 6),
+    )
 
 
 def ssim(before: NDArray[Any], after: NDArray[Any]) -> float:
@@ -31,11 +33,12 @@ def ssim(before: NDArray[Any], after: NDArray[Any]) -> float:
     def mean(values: NDArray[np.float32]) -> NDArray[np.float32]:
         return np.asarray(cv2.GaussianBlur(values, (11, 11), 1.5, borderType=cv2.BORDER_REFLECT), np.float32)
 
-    found = []
+    channels = []
     for channel in range(before.shape[2]):
         x, y = (part[..., channel].astype(np.float32) for part in (before, after))
         mx, my = mean(x), mean(y)
         xx, yy, xy = mean(x * x) - mx * mx, mean(y * y) - my * my, mean(x * y) - mx * my
-        one, two = (0.01 * 255) ** 2, (0.03 * 255) ** 2
-        found.append(float(((2 * mx * my + one) * (2 * xy + two) / ((mx**2 + my**2 + one) * (xx + yy + two))).mean()))
-    return sum(found) / len(found)
+        c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+        index = (2 * mx * my + c1) * (2 * xy + c2) / ((mx**2 + my**2 + c1) * (xx + yy + c2))
+        channels.append(float(index.mean()))
+    return sum(channels) / len(channels)

@@ -1,149 +1,146 @@
-"""Attacks that a kept library does, on a photograph's own pixels.
+"""Adapters for the attacks of foolbox and torchattacks, and quantisation of their results to whole levels.
 
 foolbox (Rauber et al. 2020, "Foolbox Native", section 2) and torchattacks (Kim 2020, "Torchattacks", section 3) take a
-network as a module whose input lies in [0, 1]. They get one whose input are the photograph's stored values: it rounds
-them to whole levels, shows them to the network through the real pipeline, and takes slopes back by its transpose,
-through the rounding as if it were not there. Departure: an attack of papers without rounding so meets it at every step.
+network as a module whose input lies in [0, 1]. They are given one whose input is the photo's stored values: it rounds
+them to whole levels, passes them through the real pipeline, and returns gradients by its adjoint, with the rounding as
+the identity. Departure: an attack of papers without rounding so meets it at every step.
 """
 
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from cnnviz.adversarial.target import Criterion, TargetModel
+from cnnviz.adversarial.catalog import MINIMAL, SearchSettings
+from cnnviz.adversarial.criterion import Criterion
+from cnnviz.adversarial.levels import add_levels, largest_change
+from cnnviz.adversarial.minimal import minimal_level
+from cnnviz.adversarial.target import ModelEvaluation, TargetModel
+from cnnviz.control import Control
+from cnnviz.text import plural
 
-# Classes of foolbox by method and norm. Its fmn in l2 is left out: in 3.3.4 it projects nothing, and ddn does it well.
-FOOLBOX = {
-    ("fgsm", "linf"): "LinfFastGradientAttack",
-    ("pgd", "linf"): "LinfBasicIterativeAttack",
-    ("mi-fgsm", "linf"): "LinfMomentumIterativeFastGradientMethod",
-    ("deepfool", "l2"): "L2DeepFoolAttack",
-    ("deepfool", "linf"): "LinfDeepFoolAttack",
-    ("cw", "l2"): "L2CarliniWagnerAttack",
-    ("ddn", "l2"): "DDNAttack",
-    ("fmn", "l0"): "L0FMNAttack",
-    ("fmn", "l1"): "L1FMNAttack",
-    ("fmn", "linf"): "LInfFMNAttack",
-}
-SHARE = 0.25  # of the level that pgd and mi-fgsm go in a step; never less than a level, which would be rounded away
-STEP = 0.002  # of cw, a quarter of a level at most: foolbox's own 0.01 changes every value by a whole level at once
-POPULATION = 100  # of one-pixel, in each generation
+STEP_SHARE = 0.25  # of the level that pgd and mi-fgsm move in a step; at least a level, or it would be rounded away
+ENLARGED, FURTHEST = 1.1, 8.0  # factor by which a change that does not fool is enlarged, and where that ends
 
 
 class QuantizedInput(nn.Module):
-    """The attacked network as a module: stored values (N, C, H, W) in [0, 1] to logits (N, classes).
+    """The target model as a module: stored values (N, C, H, W) in [0, 1] to logits (N, classes).
 
-    ``tell`` is told after each pass. One network, one view.
+    ``on_pass`` is called after each pass. One network, one view.
     """
 
-    def __init__(self, attacked: TargetModel, tell: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, model: TargetModel, on_pass: Callable[[], None] = lambda: None) -> None:
         super().__init__()
-        self.attacked, self.tell = attacked, tell
-        self.place = nn.Parameter(torch.zeros(()), requires_grad=False)  # torchattacks looks here for the device
+        self.model, self.on_pass = model, on_pass
+        self.device_probe = nn.Parameter(torch.zeros(()), requires_grad=False)  # where torchattacks reads the device
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the logits of each photograph; differentiable in ``x`` as if nothing were rounded."""
-        sloped = torch.is_grad_enabled() and x.requires_grad
-        found = []
+        """Return the logits of each image; differentiable in ``x`` as if nothing were rounded."""
+        differentiable = torch.is_grad_enabled() and x.requires_grad
+        rows = []
         for one in torch.split(x, 1):
-            found.append(_Through.apply(one, self.attacked) if sloped else self.attacked.logits(whole(one[0] * 255)))
-            self.tell()
-        return torch.cat(found)
+            if differentiable:
+                rows.append(_StraightThrough.apply(one, self.model))
+            else:
+                rows.append(self.model.logits(stored_values(one[0] * 255)))
+            self.on_pass()
+        return torch.cat(rows)
 
 
-class _Through(torch.autograd.Function):
-    """One photograph (1, C, H, W) to its logits, and a slope in them back."""
+class _StraightThrough(torch.autograd.Function):
+    """Logits of one image (1, C, H, W), and their gradient."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, attacked: TargetModel) -> Tensor:
-        ctx.look = attacked.look(whole(x[0] * 255))
-        logits: Tensor = ctx.look.logits
+    def forward(ctx: Any, x: Tensor, model: TargetModel) -> Tensor:
+        """Return the logits (1, classes)."""
+        ctx.evaluation = model.evaluate(stored_values(x[0] * 255))
+        logits: Tensor = ctx.evaluation.logits
         return logits.clone()
 
     @staticmethod
-    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor, None]:  # type: ignore[override,unused-ignore]
-        found: Tensor = ctx.look.slope(lambda logits: (logits * slope).sum())
-        return 255 * found.permute(2, 0, 1)[None], None
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, None]:  # type: ignore[override,unused-ignore]
+        """Return the gradient in the image."""
+        evaluation: ModelEvaluation = ctx.evaluation
+        gradient = evaluation.gradient(lambda logits: (logits * upstream).sum())
+        return 255 * gradient.permute(2, 0, 1)[None], None
 
 
-def whole(levels: Tensor) -> Tensor:
-    """Return levels (C, H, W), float, as stored values (H, W, C), uint8."""
+def stored_values(levels: Tensor) -> Tensor:
+    """Return levels (C, H, W), float, rounded to stored values (H, W, C), uint8."""
     return levels.round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0).contiguous()
 
 
 def run_attack(
-    name: str,
-    attacked: TargetModel,
+    settings: SearchSettings,
+    model: TargetModel,
     values: Tensor,
-    aim: Criterion,
-    *,
-    norm: str = "linf",
-    level: int = 1,
-    steps: int = 40,
-    seed: int = 0,
-    progress: Callable[[], None] = lambda: None,
+    criterion: Criterion,
+    on_pass: Callable[[], None] = lambda: None,
 ) -> Tensor:
-    """Return what a library's attack makes of ``values`` (H, W, C), uint8: levels (H, W, C), float, not yet whole.
+    """Return the result of a library's attack on ``values`` (H, W, C), uint8: levels (H, W, C), float, not yet whole.
 
-    ``level`` is the most that methods of a fixed size change; the others seek the smallest change in ``norm``.
-    ``steps`` are gradients, queries or generations; fgsm and autoattack have their own number. ``progress`` is told of
-    each pass. Raises ImportError without the library.
+    ``eps`` bounds the methods that take a bound; the others minimise the norm. ``steps`` are gradients, queries or
+    generations; fgsm and autoattack have their own number. Raises ImportError without the library.
     """
-    model = QuantizedInput(attacked, progress).eval()
+    quantized = QuantizedInput(model, on_pass).eval()
     x = values.permute(2, 0, 1)[None].float() / 255
-    with _seeded(seed):
-        if (name, norm) in FOOLBOX:
-            found: Tensor = _foolbox(name, model, x, aim, norm=norm, eps=level / 255, steps=steps)
+    arguments, method = _arguments(settings, quantized, x), settings.method
+    with _seeded(settings.seed):
+        if method.package == "foolbox":
+            bound = settings.eps / 255 if method.capped else None
+            changed = _foolbox(method.norms[settings.norm], quantized, x, criterion, arguments, bound).detach()
         else:
-            found = _torchattacks(name, model, x, aim, eps=level / 255, steps=steps, seed=seed)
-        found = found.detach()
-    if not found.any() or not found.isfinite().all():  # foolbox's cw where it found nothing; slopes of 0 divided by 0
-        found = x
-    return found[0].permute(1, 2, 0) * 255
+            changed = _torchattacks(method.norms[settings.norm], quantized, x, criterion, arguments).detach()
+    if not changed.any() or not changed.isfinite().all():  # cw found nothing; a gradient of 0 was normalised
+        changed = x
+    return changed[0].permute(1, 2, 0) * 255
 
 
-def _foolbox(name: str, model: QuantizedInput, x: Tensor, aim: Criterion, *, norm: str, eps: float, steps: int) -> Any:
+def _arguments(settings: SearchSettings, model: QuantizedInput, x: Tensor) -> dict[str, Any]:
+    """Return the keywords of an attack's constructor."""
+    method, eps = settings.method, settings.eps / 255
+    computed: dict[str, Callable[[], Any]] = {
+        "steps": lambda: settings.steps,
+        "n_queries": lambda: settings.steps,
+        "eps": lambda: eps,
+        "seed": lambda: settings.seed,
+        "abs_stepsize": lambda: max(STEP_SHARE * eps, 1 / 255),
+        "n_classes": lambda: model(x).shape[1],
+    }
+    return {key: computed[key]() for key in method.arguments} | dict(method.settings)
+
+
+def _foolbox(
+    cls: str, model: nn.Module, x: Tensor, criterion: Criterion, arguments: dict[str, Any], bound: float | None
+) -> Tensor:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # it knows a part of scipy by its old name
         import foolbox
 
-    settings: dict[str, Any] = {} if name == "fgsm" else {"steps": steps}
-    if name in ("pgd", "mi-fgsm"):
-        settings["abs_stepsize"] = max(SHARE * eps, 1 / 255)
-    if name == "cw":
-        settings["stepsize"] = STEP
-    seek = getattr(foolbox.attacks, FOOLBOX[name, norm])(**settings)
-    known = foolbox.PyTorchModel(model, bounds=(0, 1), device="cpu")
-    criteria = foolbox.criteria
-    if aim.goal is None:
-        wanted = criteria.Misclassification(torch.tensor([aim.target]))
+    attack = getattr(foolbox.attacks, cls)(**arguments)
+    wrapped = foolbox.PyTorchModel(model, bounds=(0, 1), device="cpu")
+    if criterion.goal is None:
+        wanted = foolbox.criteria.Misclassification(torch.tensor([criterion.target]))
     else:
-        wanted = criteria.TargetedMisclassification(torch.tensor([aim.goal]))
-    fixed = name in ("fgsm", "pgd", "mi-fgsm")
-    return seek(known, x, wanted, epsilons=eps if fixed else None)[1]
+        wanted = foolbox.criteria.TargetedMisclassification(torch.tensor([criterion.goal]))
+    changed: Tensor = attack(wrapped, x, wanted, epsilons=bound)[1]
+    return changed
 
 
-def _torchattacks(
-    name: str, model: QuantizedInput, x: Tensor, aim: Criterion, *, eps: float, steps: int, seed: int
-) -> Any:
+def _torchattacks(cls: str, model: nn.Module, x: Tensor, criterion: Criterion, arguments: dict[str, Any]) -> Tensor:
     import torchattacks
 
-    if name == "apgd":
-        seek = torchattacks.APGD(model, eps=eps, steps=steps, seed=seed)
-    elif name == "square":
-        seek = torchattacks.Square(model, eps=eps, n_queries=steps, seed=seed)
-    elif name == "one-pixel":
-        seek = torchattacks.OnePixel(model, steps=steps, popsize=POPULATION)
-    else:
-        seek = torchattacks.AutoAttack(model, eps=eps, n_classes=model(x).shape[1], seed=seed)
-    if aim.goal is not None:
-        seek.set_mode_targeted_by_label(quiet=True)
-    return seek(x, torch.tensor([aim.target if aim.goal is None else aim.goal]))
+    attack = getattr(torchattacks, cls)(model, **arguments)
+    if criterion.goal is not None:
+        attack.set_mode_targeted_by_label(quiet=True)
+    changed: Tensor = attack(x, torch.tensor([criterion.target if criterion.goal is None else criterion.goal]))
+    return changed
 
 
 @contextmanager
@@ -157,3 +154,77 @@ def _seeded(seed: int) -> Iterator[None]:
             yield
         finally:
             np.random.set_state(state)
+
+
+@dataclass(frozen=True)
+class ExternalResult:
+    """The ``values`` (H, W, C), uint8, of a library's attack, and how they became whole levels.
+
+    ``finish``: "rounded", "scaled" (rounding did not fool, the enlarged change does), "minimal" (cnnviz's own method
+    went on from it), None where nothing fooled.
+    """
+
+    values: Tensor
+    finish: str | None
+
+
+def external_attack(
+    settings: SearchSettings, model: TargetModel, values: Tensor, criterion: Criterion, control: Control
+) -> ExternalResult:
+    """Return what a library's attack makes of ``values`` (H, W, C), uint8, in whole levels.
+
+    A method that takes a bound is tried at 1, 2, 4 levels and so on up to ``eps``. For the rest see ``run_attack``.
+    """
+    capped, changed = settings.method.capped, values
+    for level in _doubled(settings.eps) if capped else [255]:
+        on_pass = partial(_report_pass, control, model, plural(level, "level") if capped else settings.norm)
+        levels = run_attack(replace(settings, eps=level), model, values, criterion, on_pass)
+        result = quantize(model, values, levels, criterion, level)
+        if result.finish:
+            return result
+        changed = result.values
+    return continue_search(model, values, changed, criterion, settings.eps)
+
+
+def _report_pass(control: Control, model: TargetModel, size: str) -> None:
+    control.report(model.queries.forward, 0, size)
+
+
+def _doubled(most: int) -> Iterator[int]:
+    level = 1
+    while level < most:
+        yield level
+        level *= 2
+    yield most
+
+
+def quantize(model: TargetModel, values: Tensor, levels: Tensor, criterion: Criterion, most: int) -> ExternalResult:
+    """Return ``levels`` (H, W, C), float, rounded; where that does not fool, enlarged by as little as it takes.
+
+    Up to ``most`` levels.
+    """
+    change = levels - values.float()
+    first = add_levels(values, change.round())
+    if model.fooled(first, criterion):
+        return ExternalResult(first, "rounded")
+    before, factor = first, ENLARGED
+    while factor < FURTHEST:
+        changed = add_levels(values, (change * factor).round().clamp(-most, most))
+        if not changed.equal(before) and model.fooled(changed, criterion):
+            return ExternalResult(changed, "scaled")
+        before, factor = changed, factor * ENLARGED
+    return ExternalResult(first, None)
+
+
+def continue_search(
+    model: TargetModel, values: Tensor, changed: Tensor, criterion: Criterion, eps: int
+) -> ExternalResult:
+    """Return the result of ``minimal_level`` from the level of a change that fools by less than is required.
+
+    A change that does not fool at all is its method's failure and is returned as it is.
+    """
+    if not model.fooled(changed, replace(criterion, margin=-criterion.tolerance)):
+        return ExternalResult(changed, None)
+    least = max(1, largest_change(values, changed))
+    better = minimal_level(model, values, criterion, eps=max(eps, least), least=least)
+    return ExternalResult(better.values, MINIMAL) if better.fooled else ExternalResult(changed, None)

@@ -1,18 +1,18 @@
-"""The smallest change of a photograph's own 8-bit pixels that a network takes for something else.
+"""The smallest change of a photo's stored 8-bit values that fools a network.
 
 Szegedy et al. 2014, "Intriguing properties of neural networks", section 4; the step along the sign of the gradient is
 Goodfellow, Shlens & Szegedy 2015, "Explaining and Harnessing Adversarial Examples", section 3, its momentum Dong et
 al. 2018, "Boosting Adversarial Attacks with Momentum", section 3.1. Departures: the change is a whole number of levels
-from the first step to the last, so nothing is lost when it is stored; gradients are summed and not faded; the first
-step is a full one, and the first change that fools ends it.
+from the first step to the last, so nothing is lost when it is stored; gradients are summed without decay; the first
+step has full length, and the first change that fools ends the search.
 
-The smallest change in the norm L2 is sought on the same grid. Where the margin is linear, the k-th level on a pixel
-costs 2 k - 1 in the squared norm and gains what the first gained, so the best change of a given norm is the gradient
-times a factor, rounded. The gradient is the mean of those at the borders found so far, later ones weighing more
-(DeepFool, Moosavi-Dezfooli et al. 2016, section 3, would take the last alone), towards the class that is nearest there.
-A thorough search goes on from there and from afar, on changes between whole levels that are charged as whole ones are
-(``cnnviz.ways``), towards several classes, and furthest towards the cheapest. In L1 a linear margin would ask for few
-places changed as far as they go; no network's margin is linear so far, and a place goes by the square of the gradient.
+In L2, L1 and L0 the search goes on from there. Where the margin is linear, the k-th level on a value costs 2 k - 1 in
+the squared L2 norm and gains as much as the first, so the best change of a given norm is the gradient times a factor,
+rounded. The gradient is the mean of those at the boundary points found so far, later ones with more weight (DeepFool,
+Moosavi-Dezfooli et al. 2016, section 3, uses the last alone), towards the nearest class. A thorough search continues
+with the minimisers of ``minimizers``, towards several classes, and longest with the cheapest of them. In L1 a linear
+margin would ask for few values at their limit; no network's margin is linear so far out, and a value moves by the
+square of its gradient.
 """
 
 from dataclasses import dataclass
@@ -20,92 +20,95 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from cnnviz.adversarial.boundary import BoundarySearch, Norm, Progress, largest_change, mixed, steepness, unit
+from cnnviz.adversarial.boundary import BoundarySearch, mean_magnitude, unit, weighted_mean
+from cnnviz.adversarial.catalog import Norm
+from cnnviz.adversarial.criterion import Criterion, soft_margin_loss
+from cnnviz.adversarial.levels import largest_change, sign_step
 from cnnviz.adversarial.minimizers import DdnDescent, ProximalDescent
-from cnnviz.adversarial.target import Criterion, TargetModel, sign_step, soft_margin_loss
+from cnnviz.adversarial.target import TargetModel
+from cnnviz.control import Control
 
-CLOSE = 1.05  # how near, in the norm, the border is sought before the gradient is taken there
-CLOSEST = 1.004  # and at the end
-INSIDE = 0.6  # share of the places of the first change at the border whose gradient is looked at
-GRADIENTS, LEAST = 5, 3  # in all; and at least, at borders
-START = 2000.0  # places changed in the first search
+CLOSE = 1.05  # relative precision, in the norm, of the boundary points whose gradients are used
+CLOSEST = 1.004  # and of the last one
+INSIDE = 0.6  # share of the first boundary point's places at which the gradient is evaluated
+GRADIENTS, LEAST = 5, 3  # in all; and at boundary points, at least
+START = 2000.0  # places changed where the first line search begins
 MORE = 95  # gradients of a thorough search
-AFAR = 20  # of these: from afar
-RACE = ((6, 5), (3, 8), (1, MORE))  # and the rest: so many ways, by so many each while there are some left
+AFAR = 20  # of these: of the DDN descent
+RACE = ((6, 5), (3, 8), (1, MORE))  # the rest: so many minimisers, by so many steps each while there are some left
 
 
 @dataclass(frozen=True)
 class AdversarialResult:
-    """The ``values`` (H, W, C), uint8, that were found, whether they ``fooled``, and the ``level`` they keep to.
+    """The ``values`` (H, W, C), uint8, that were found, whether they ``fooled``, and their largest change ``level``.
 
-    ``level`` is the largest change of one value. Where nothing fooled, ``values`` came nearest to it. ``slope``
-    (H, W, C): the sum of the gradients on the way, which the change goes down.
+    Where nothing fooled, the values of the largest margin. ``gradient`` (H, W, C): the sum of the gradients so far.
     """
 
     values: Tensor
     fooled: bool
     level: int
-    slope: Tensor
+    gradient: Tensor
 
 
-def adversarial(
-    attacked: TargetModel,
+def minimal_perturbation(
+    model: TargetModel,
     values: Tensor,
-    aim: Criterion,
+    criterion: Criterion,
     *,
     norm: Norm = "linf",
     eps: int = 16,
     steps: int = 40,
     thorough: bool = False,
-    progress: Progress = lambda _step, _of, _margin: None,
+    control: Control = Control(),
 ) -> AdversarialResult:
-    """Seek the smallest change of stored ``values`` (H, W, C), uint8, that fools as ``aim`` says.
+    """Search the smallest change of stored ``values`` (H, W, C), uint8, that meets a criterion.
 
-    ``norm`` says what is smallest: "linf" the largest level, "l2" the sum of squares, "l1" the sum of levels, "l0" the
-    count of values changed; ``eps`` the largest level in any; ``steps`` gradients for each level; ``thorough``: 95 more
-    for a smaller change, which has no meaning for "linf". ``progress`` is told a step, their number, and the margin
-    left in logits.
+    ``norm`` is what is minimised: "linf" the largest level, "l2" the sum of squares, "l1" the sum of levels, "l0" the
+    count of values changed; ``eps`` the largest level in any of them; ``steps`` gradients for each level;
+    ``thorough``: 95 more for a smaller change, ignored for "linf". ``control`` is given the margin in logits.
     """
     if norm == "linf":
-        return grid(attacked, values, aim, eps=eps, steps=steps, progress=progress)
-    return smallest(attacked, values, aim, norm=norm, eps=eps, steps=steps, thorough=thorough, progress=progress)
+        return minimal_level(model, values, criterion, eps=eps, steps=steps, control=control)
+    return minimal_norm(
+        model, values, criterion, norm=norm, eps=eps, steps=steps, thorough=thorough, control=control
+    )  # fmt: skip
 
 
-def grid(
-    attacked: TargetModel,
+def minimal_level(
+    model: TargetModel,
     values: Tensor,
-    aim: Criterion,
+    criterion: Criterion,
     *,
-    eps: int = 255,
+    eps: int,
     least: int = 1,
     steps: int = 40,
-    progress: Progress = lambda _step, _of, _margin: None,
+    control: Control = Control(),
 ) -> AdversarialResult:
-    """Seek the smallest whole level, from ``least`` up to ``eps``, at which changes of one size fool.
+    """Search the smallest level, from ``least`` up to ``eps``, at which sign steps of that size fool.
 
-    ``values`` (H, W, C), uint8; ``steps`` gradients for each level. ``progress`` is told the step, the most that
-    there can be, and the largest margin left, in logits.
+    ``values`` (H, W, C), uint8; ``steps`` gradients for each level.
     """
     total = torch.zeros(values.shape)
-    best, nearest = values, torch.inf
+    best, nearest = values, -torch.inf
     before, levels = least - 1, _levels(least, eps)
     for turn, level in enumerate(levels):
-        for number in range(steps + 1):  # a look at the photograph, or at the level before, and one after each
-            tried = sign_step(values, total, level)
-            look = attacked.look(tried)
-            margin = float(aim.margins(look.logits).max())
-            progress(turn * steps + number, len(levels) * steps, margin)
-            if margin < nearest:
-                best, nearest = tried, margin
-            if margin < 0:
+        for number in range(steps + 1):  # the photo, or the level before, and one evaluation after each gradient
+            changed = sign_step(values, total, level)
+            evaluation = model.evaluate(changed)
+            margin = float(criterion.margins(evaluation.logits).min())
+            control.report(turn * steps + number, len(levels) * steps, f"margin {margin:.3g}")
+            if margin > nearest:
+                best, nearest = changed, margin
+            if margin > 0:
                 lower = (sign_step(values, total, less) for less in range(before + 1, level))
-                tried = next((values for values in lower if attacked.fooled(values, aim)), tried)
-                return AdversarialResult(tried, True, largest_change(values, tried), total)
+                changed = next((values for values in lower if model.fooled(values, criterion)), changed)
+                return AdversarialResult(changed, True, largest_change(values, changed), total)
             if number == steps:
                 break
-            slope = look.slope(soft_margin_loss(aim))
-            total.add_(slope, alpha=1 / steepness(slope))
-            if not total.any():  # there is nothing to follow
+            gradient = evaluation.gradient(soft_margin_loss(criterion))
+            total.add_(gradient, alpha=1 / mean_magnitude(gradient))
+            if not total.any():  # no direction to follow
                 return AdversarialResult(best, False, largest_change(values, best), total)
         before = level
     return AdversarialResult(best, False, largest_change(values, best), total)
@@ -113,71 +116,78 @@ def grid(
 
 def _levels(least: int, eps: int) -> list[int]:
     """Return the levels tried: each up to 8, then each a quarter more."""
-    found = [min(least, eps)]
-    while found[-1] < eps:
-        found.append(min(eps, max(found[-1] + 1, found[-1] * 5 // 4)))
-    return found
+    levels = [min(least, eps)]
+    while levels[-1] < eps:
+        levels.append(min(eps, max(levels[-1] + 1, levels[-1] * 5 // 4)))
+    return levels
 
 
-def smallest(
-    attacked: TargetModel,
+def minimal_norm(
+    model: TargetModel,
     values: Tensor,
-    aim: Criterion,
+    criterion: Criterion,
     *,
-    norm: Norm = "l2",
-    eps: int = 255,
+    norm: Norm,
+    eps: int,
     steps: int = 40,
     thorough: bool = False,
-    progress: Progress = lambda _step, _of, _margin: None,
+    control: Control = Control(),
 ) -> AdversarialResult:
-    """Seek the smallest change in a norm; where ``grid`` finds one this does, and none that is larger.
+    """Search the smallest change in L2, L1 or L0, from the result of ``minimal_level`` on, and never a larger one.
 
-    The options are those of ``adversarial``. GRADIENTS, those of ``grid`` among them, and MORE if ``thorough``.
+    GRADIENTS, those of ``minimal_level`` among them, and MORE if ``thorough``.
     """
-    taken = -attacked.passes.backward
-    first = grid(attacked, values, aim, eps=eps, steps=steps, progress=progress)
-    taken += attacked.passes.backward
+    taken = -model.queries.backward
+    first = minimal_level(model, values, criterion, eps=eps, steps=steps, control=control)
+    taken += model.queries.backward
     if not first.fooled or first.level == 0:
         return first
-    border = BoundarySearch(attacked, values, aim, norm, eps)
-    slopes, weights = [unit(first.slope)], [0.5]
-    best, places, borders = first.values, START, max(GRADIENTS - taken, LEAST)
-    for step in range(borders + 1):
-        slope = mixed(slopes, weights)
-        found = border.seek(slope, places, CLOSEST if step == borders else CLOSE)
-        tried, places = found or (best, places)  # where nothing on the way fools, what is known to
-        if border.size(tried) < border.size(best):
-            best = tried
-        if step == borders:
-            break
-        look = attacked.look(tried if step else border.along(slope, places * INSIDE))
-        logits = look.logits if step else attacked.logits(tried)
-        progress(step, borders, float(aim.margins(logits).max()))
-        slopes.append(unit(look.slope(border.losses(logits)[0])))
-        weights = border.weighed(slopes, [*weights, step + 1.0], places)
+    search = BoundarySearch(model, values, criterion, norm, eps)
+    best = _follow_gradients(search, first, max(GRADIENTS - taken, LEAST), control)
     if thorough:
-        best = _polished(border, best, progress)
-    return AdversarialResult(best, True, largest_change(values, best), first.slope)
+        best = _race_minimizers(search, best, control)
+    return AdversarialResult(best, True, largest_change(values, best), first.gradient)
 
 
-def _polished(border: BoundarySearch, best: Tensor, progress: Progress) -> Tensor:
-    """Return a smaller change by MORE gradients: a race of ways, from ``best`` to the classes near, and from afar."""
-    passes = border.attacked.passes
-    begun = passes.backward
+def _follow_gradients(search: BoundarySearch, first: AdversarialResult, count: int, control: Control) -> Tensor:
+    """Return the smallest change on the line searches along the means of ``count`` gradients at boundary points."""
+    gradients, weights = [unit(first.gradient)], [0.5]
+    best, places = first.values, START
+    for step in range(count + 1):
+        gradient = weighted_mean(gradients, weights)
+        found = search.line_search(gradient, places, CLOSEST if step == count else CLOSE)
+        changed, places = found or (best, places)  # where nothing on the line fools, what is known to
+        if search.size(changed) < search.size(best):
+            best = changed
+        if step == count:
+            break
+        evaluation = search.model.evaluate(changed if step else search.quantized_step(gradient, places * INSIDE))
+        logits = evaluation.logits if step else search.model.logits(changed)
+        margin = float(search.criterion.margins(logits).min())
+        control.report(step, count, f"margin {margin:.3g}")
+        gradients.append(unit(evaluation.gradient(search.losses(logits)[0])))
+        weights = search.reweight(gradients, [*weights, step + 1.0], places)
+    return best
 
-    def tell(margin: float) -> None:
-        progress(passes.backward - begun, MORE, margin)
 
-    afar = DdnDescent(border, soft_margin_loss(border.aim), best)
-    afar.go(AFAR, tell)
-    logits = border.attacked.logits(border.values), border.attacked.logits(best)
-    ways = [ProximalDescent(border, loss, best) for loss in border.losses(*logits, count=RACE[0][0] - 1)]
-    ways.append(ProximalDescent(border, border.losses(border.attacked.logits(afar.tried))[0], afar.tried))
-    found = [(border.size(best), best), (afar.size, afar.best)]
+def _race_minimizers(search: BoundarySearch, best: Tensor, control: Control) -> Tensor:
+    """Return a smaller change by MORE gradients: minimisers from ``best`` to several classes, and one from afar."""
+    queries = search.model.queries
+    begun = queries.backward
+
+    def report(margin: float) -> None:
+        control.report(queries.backward - begun, MORE, f"margin {margin:.3g}")
+
+    afar = DdnDescent(search, soft_margin_loss(search.criterion), best)
+    afar.go(AFAR, report)
+    logits = search.model.logits(search.values), search.model.logits(best)
+    racers = [ProximalDescent(search, loss, best) for loss in search.losses(*logits, count=RACE[0][0] - 1)]
+    racers.append(ProximalDescent(search, search.losses(search.model.logits(afar.changed))[0], afar.changed))
+    candidates = [(search.size(best), best), (afar.size, afar.best)]
     for many, steps in RACE:
-        ways = sorted(ways, key=lambda way: way.cost)[:many]
-        for way in ways:
-            way.go(min(steps, begun + MORE - passes.backward), tell)
-        found += [(way.size, way.best) for way in ways]
-    ways[0].settle()
-    return min((*found, (ways[0].size, ways[0].best)), key=lambda one: one[0])[1]
+        racers = sorted(racers, key=lambda racer: racer.cost)[:many]
+        for racer in racers:
+            racer.go(min(steps, begun + MORE - queries.backward), report)
+        candidates += [(racer.size, racer.best) for racer in racers]
+    racers[0].settle()
+    return min((*candidates, (racers[0].size, racers[0].best)), key=lambda one: one[0])[1]

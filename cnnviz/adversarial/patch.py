@@ -1,130 +1,238 @@
-"""A sticker whose picture makes a network see another class from many sides.
+"""A printable patch that makes a network classify a photo as another class from many sides: a simulation.
 
-Athalye et al. 2018, "Synthesizing Robust Adversarial Examples", section 2: the expectation over transformations, here
-a pose drawn anew for each step. The region is that of Eykholt et al. 2018, "Robust Physical-World Attacks on Deep
-Learning Visual Classification", section 3; in Brown et al. 2017, "Adversarial Patch", section 2, it is anywhere.
-Departures: values are kept to what a printer can print by cutting and not by a loss of their own; the optimiser is
-Adam, its steps fading; the loss is the cross entropy over poses and total variation.
+The texture is optimised in ``patch_texture``; here it is rendered for print and evaluated as printed, in 8 bits, beside
+two controls and the bare photo.
 """
 
-import math
-from collections.abc import Callable, Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
-from torch.nn import functional as F
 
-from cnnviz.adversarial.poses import Poses, RenderedPoses, texture_coordinates
-from cnnviz.errors import MethodError
-from cnnviz.models.features import LOGITS, FeatureExtractor
+from cnnviz.adversarial.patch_scene import PatchScene, read_region
+from cnnviz.adversarial.patch_texture import (
+    POSES,
+    PRINTABLE,
+    held_out_logits,
+    held_out_poses,
+    optimize_texture,
+)
+from cnnviz.adversarial.results import PatchRates
+from cnnviz.adversarial.target import QueryCount
+from cnnviz.control import Control
+from cnnviz.io.color import Photo
+from cnnviz.io.header import MAX_PIXELS
+from cnnviz.io.photo import read_photo
+from cnnviz.io.write import encode_image
 from cnnviz.models.network import Network
-from cnnviz.synthesis.priors import total_variation
+from cnnviz.models.preprocess import geometry_for, to_inputs
 
-PRINTABLE = (0.06, 0.94)  # what ink on paper reaches, from black to white
-POSES = 1  # a step: for the same passes more steps gain more than better ones
-FIRST, LAST = 0.12, 0.01  # step lengths
-TOGETHER = 20  # poses that are judged at a time
-HELD_OUT = 0x9E3779B9  # added to the seed for poses to judge in; of a seed torch takes the lower 32 bits
-
-
-@dataclass(frozen=True)
-class Scene:
-    """A photo with a place for a sticker.
-
-    ``photo`` (1, 3, H, W), RGB in [0, 1]; ``mask`` (1, 1, H, W), the share of each pixel that the sticker covers;
-    ``onto`` (3, 3) from places on the photo to places on the sticker, ``frame`` (3, 3) from places in the network's
-    input to places on the photo: all from -1 to 1. ``size`` (h, w) of that input, in pixels.
-    """
-
-    photo: Tensor
-    mask: Tensor
-    onto: Tensor
-    frame: Tensor
-    size: tuple[int, int]
-
-    def wearing(self, texture: Tensor) -> Tensor:
-        """Return the photo (1, 3, H, W) with a texture (1, 3, h, w) painted into the region; differentiable in it."""
-        height, width = self.photo.shape[-2:]
-        grid = texture_coordinates(self.onto[None], (height, width)).to(texture)
-        painted = F.grid_sample(texture, grid, padding_mode="border", align_corners=False)
-        return torch.lerp(self.photo.to(texture), painted, self.mask.to(texture))
+DPI = 300
+HELD_OUT_POSES = 200
+STICKER, CLEAN = "sticker", "clean"
 
 
 @dataclass(frozen=True)
 class PatchResult:
-    """What was found: the ``texture`` (1, 3, h, w), RGB in [0, 1], and how many ``passes`` it took, one for a pose."""
+    """A patch with its controls.
 
-    texture: Tensor
-    passes: int
+    ``prints``: uint8 (H, W, 3) at 300 dots an inch, of the "sticker" and the controls "grey" and "noise"; ``rates`` of
+    each, and of the bare photo, "clean", in ``poses`` held-out poses; ``target``: the bare photo's own class; ``area``:
+    share of the network's input that the patch covers.
+    """
+
+    scene: PatchScene
+    prints: dict[str, Photo]
+    rates: dict[str, PatchRates]
+    target: int
+    area: float
+    poses: int
+    queries: QueryCount
+
+    @property
+    def image(self) -> Photo:
+        """The patch alone, in print size: uint8 RGB (H, W, 3)."""
+        return self.prints[STICKER]
+
+    @property
+    def success_rate(self) -> float:
+        """Share of the held-out poses in which the photo with the patch is classified as the goal."""
+        return self.rates[STICKER].success_rate
+
+    @property
+    def print_size(self) -> tuple[float, float]:
+        """Width and height of the print, in millimetres."""
+        height, width = self.image.shape[:2]
+        return round(width / DPI * 25.4, 1), round(height / DPI * 25.4, 1)
+
+    def encode(self, recipe: Mapping[str, Any]) -> bytes:
+        """Return the patch as a PNG of its print size, with a recipe."""
+        image = Image.fromarray(self.image)
+        image.info["dpi"] = (DPI, DPI)
+        return encode_image("patch.png", image, recipe)
+
+    @property
+    def controls(self) -> dict[str, PatchRates]:
+        """The rates of the controls and the bare photo."""
+        return {name: rates for name, rates in self.rates.items() if name != STICKER}
 
 
 def patch(
     network: Network,
-    scene: Scene,
-    size: tuple[int, int],
-    goal: int,
+    photo: Photo | str | Path,
+    region: str | Path,
+    goal: str | int,
     *,
     steps: int = 600,
+    print_size: float = 100.0,
+    fit: str = "crop",
     seed: int = 0,
-    poses: Poses = Poses(),  # noqa: B008 - frozen
-    tv_weight: float = 3.0,
-    progress: Callable[[int, int, float], None] = lambda _step, _of, _loss: None,
+    max_pixels: int = MAX_PIXELS,
+    control: Control = Control(),
 ) -> PatchResult:
-    """Return the sticker of ``size`` (h, w) texels for a scene that ``network`` takes for class ``goal`` most often.
+    """Make a patch for a region of a photo that a network then classifies as ``goal`` from many sides.
 
-    Each step goes down the mean loss over POSES poses drawn from ``seed``. ``progress`` is told the step from 1, of
-    how many, and the loss. Raises MethodError where the network's answers are not finite.
+    Parameters
+    ----------
+    network : Network
+    photo : str, Path or ndarray of uint8
+        A path, or RGB (H, W, 3).
+    region : str or Path
+        Corners in pixels, "x,y x,y x,y", as a str, or the path of a mask of the photo's size, as a Path.
+    goal : str or int
+        The class to be fooled into, a name or an index.
+    steps : int, default 600
+        Steps of the optimisation, of one pose each.
+    print_size : float, default 100.0
+        The longer side of the print, in millimetres.
+    fit : str, default "crop"
+        As in ``cnnviz.fit``.
+    seed : int, default 0
+        Seeds the poses and the noise.
+    max_pixels : int, default 100_000_000
+        The largest photo and mask that are read, in pixels.
+    control : Control, default Control()
+        Gets the progress.
+
+    Returns
+    -------
+    PatchResult
+        ``image``, the patch in print size, uint8 RGB (H, W, 3); ``success_rate``; rates of the ``controls``.
+
+    Raises
+    ------
+    InvalidRequest
+        For a class that the network lacks.
+    MethodError
+        For a photo that is classified as the goal already, a region outside the crop, or a mask that does not fit.
+    PhotoError
+        For a photo that cannot be read, or a region outside it.
+
+    Notes
+    -----
+    A simulation: the patch is evaluated as printed, in 8 bits, in held-out poses, beside two controls and the bare
+    photo. The texture is optimised over random poses [1]_, in a region as in [2]_; departures: see ``patch_texture``.
+
+    References
+    ----------
+    .. [1] Athalye et al., "Synthesizing Robust Adversarial Examples", 2018, section 2.
+    .. [2] Eykholt et al., "Robust Physical-World Attacks on Deep Learning Visual Classification", 2018, section 3.
+
+    Examples
+    --------
+    >>> region = "250,150 350,150 350,250 250,250"
+    >>> made = cnnviz.patch(cnnviz.load_network(), "sample_images/coffee.jpg", region, "banana")
     """
-    trunk, generator = FeatureExtractor(network, [LOGITS]), torch.Generator().manual_seed(seed)
-    texture = torch.full((1, 3, *size), 0.5).requires_grad_()
-    rule = torch.optim.Adam([texture], FIRST, betas=(0.9, 0.99))
-    goals = torch.full((POSES,), goal)
-    for step in range(steps):
-        rule.param_groups[0]["lr"] = LAST + (FIRST - LAST) * (1 + math.cos(math.pi * step / steps)) / 2
-        seen = poses.draw(POSES, scene.size, generator).of(scene.wearing(texture), scene.frame)
-        logits = trunk(seen)[LOGITS].float().cpu()
-        loss = F.cross_entropy(logits, goals) + tv_weight * total_variation(texture).sum()
-        if not torch.isfinite(loss):
-            raise MethodError("the network gave logits that are not finite numbers: are these its weights?")
-        (texture.grad,) = torch.autograd.grad(loss, texture)
-        rule.step()
-        with torch.no_grad():
-            texture.clamp_(*PRINTABLE)
-        progress(step + 1, steps, loss.item())
-    return PatchResult(texture.detach(), steps * POSES)
+    image = photo if isinstance(photo, np.ndarray) else read_photo(photo, max_pixels=max_pixels)
+    placement = read_region(region, (image.shape[0], image.shape[1]), max_pixels)
+    geometry = geometry_for(image.shape[:2], network, fit)
+    scene = PatchScene(image, placement, geometry, network, network.class_index(str(goal)))
+    target = int(scene.clean_logits().argmax())
+    texture = optimize_texture(network, scene.scene(), scene.texels(), scene.goal, steps=steps, seed=seed,
+                               control=control)  # fmt: skip
+    prints = render_prints(scene, texture, print_size, seed)
+    rates = evaluate_prints(scene, prints, target, seed, control)
+    queries = QueryCount(steps * POSES, steps * POSES)
+    return PatchResult(scene, prints, rates, target, round(scene.area(), 4), HELD_OUT_POSES, queries)
 
 
-def success_rates(
-    network: Network,
-    scene: Scene,
-    cards: Tensor,
-    *,
-    count: int = 200,
-    seed: int = 0,
-    poses: Poses = Poses(),  # noqa: B008 - frozen
-    progress: Callable[[int, int], None] = lambda _done, _of: None,
-) -> Tensor:
-    """Return the network's logits (C, count, classes) for each of ``cards`` (C, 3, H, W) in the same held-out poses.
+def render_prints(scene: PatchScene, texture: Tensor, longer: float, seed: int) -> dict[str, Photo]:
+    """Return the sticker and its controls as printed, ``longer`` millimetres along the longer side: uint8 (H, W, 3).
 
-    A card is the scene's photo, with a sticker or without. ``progress`` is told how many looks were taken, of how many.
+    Controls: plain grey, and noise of the same texels.
     """
-    found: list[list[Tensor]] = [[] for _ in cards]
-    for number, seen in enumerate(held_out_poses(scene.size, count, seed, poses)):
-        for index, card in enumerate(cards):
-            with torch.inference_mode():
-                found[index].append(network(seen.of(card[None], scene.frame)).float().cpu())
-            progress(number * len(cards) + index + 1, math.ceil(count / TOGETHER) * len(cards))
-    return torch.stack([torch.cat(logits) for logits in found])
+    low, high = PRINTABLE
+    noise = low + (high - low) * torch.rand(texture.shape, generator=torch.Generator().manual_seed(seed))
+    textures = {STICKER: texture, "grey": torch.full_like(texture, 0.5), "noise": noise}
+    return {name: _printed(scene, to_image(values[0]), longer) for name, values in textures.items()}
 
 
-def held_out_poses(
-    size: tuple[int, int],
-    count: int,
-    seed: int = 0,
-    poses: Poses = Poses(),  # noqa: B008 - frozen
-) -> Iterator[RenderedPoses]:
-    """Yield ``count`` poses before a frame of ``size``, TOGETHER at a time, that no sticker of this seed is made in."""
-    generator = torch.Generator().manual_seed(seed + HELD_OUT)
-    for first in range(0, count, TOGETHER):
-        yield poses.draw(min(TOGETHER, count - first), size, generator)
+def _printed(scene: PatchScene, texels: Photo, longer: float) -> Photo:
+    dots = longer / 25.4 * DPI / max(scene.placement.size)
+    height, width = (max(1, round(dots * side)) for side in scene.placement.size)
+    image = np.array(Image.fromarray(texels).resize((width, height), Image.Resampling.BICUBIC))
+    image[~scene.placement.outline((height, width))] = 255  # paper, to be cut off
+    return image
+
+
+def composites(scene: PatchScene, prints: Mapping[str, Photo]) -> dict[str, Photo]:
+    """Return the photo (H, W, 3) with each of the prints in the region, and as it is, "clean"."""
+    photos = {name: scene.placement.composite(scene.photo, image) for name, image in prints.items()}
+    return photos | {CLEAN: scene.photo}
+
+
+def evaluate_prints(
+    scene: PatchScene,
+    prints: Mapping[str, Photo],
+    target: int,
+    seed: int,
+    control: Control = Control(),
+) -> dict[str, PatchRates]:
+    """Return the rates of the prints, in 8 bits on the photo, and of the bare photo, in the same held-out poses."""
+    network, photos = scene.network, composites(scene, prints)
+    cards = torch.cat([scene.card(photo) for photo in photos.values()])
+    logits = held_out_logits(network, scene.scene(), cards, count=HELD_OUT_POSES, seed=seed, control=control)
+    return {
+        name: PatchRates(
+            success_rate=round(float((first == scene.goal).float().mean()), 4),
+            misclassified_rate=round(float((first != target).float().mean()), 4),
+            top=network.top(scene.logits(photo)),
+        )
+        for (name, photo), first in zip(photos.items(), logits.argmax(2), strict=True)
+    }
+
+
+@dataclass(frozen=True)
+class PatchView:
+    """One input of the network, uint8 (h, w, 3), with its first class and that one's probability."""
+
+    image: Photo
+    name: str
+    probability: float
+
+
+def preview(result: PatchResult, seed: int, count: int) -> dict[str, list[PatchView]]:
+    """Return the fixed view and ``count`` held-out poses of sticker, controls and bare photo."""
+    scene, network = result.scene, result.scene.network
+    poses = next(held_out_poses(scene.geometry.size, HELD_OUT_POSES, seed))
+    rows = {}
+    for name, photo in composites(scene, result.prints).items():
+        with torch.inference_mode():
+            views = poses.render(scene.card(photo), scene.frame())[:count]
+            views = torch.cat((to_inputs([scene.geometry.see(photo)]), views))
+            tops = [network.top(logits)[0] for logits in network(views).float().cpu()]
+        rows[name] = [
+            PatchView(to_image(view), top.name, top.probability) for view, top in zip(views, tops, strict=True)
+        ]
+    return rows
+
+
+def to_image(values: Tensor) -> Photo:
+    """Return RGB (3, H, W) in [0, 1] as uint8 (H, W, 3)."""
+    rounded: Photo = (values * 255).round().byte().permute(1, 2, 0).cpu().numpy()
+    return rounded

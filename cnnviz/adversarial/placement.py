@@ -1,4 +1,4 @@
-"""A place on a photograph that a picture is laid onto: inside a polygon, or where a mask is white."""
+"""Planar placement of an image on a photo: inside a polygon, or where a mask is white."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,15 +11,15 @@ from cnnviz.errors import PhotoError
 from cnnviz.io.color import Photo
 
 Corners = Sequence[tuple[float, float]]
-EDGE = 4  # pixels repeated around a picture: what is sampled beyond it would be black
+EDGE = 4  # pixels repeated around an image: what is sampled beyond it would be black
 
 
 @dataclass(frozen=True)
 class Placement:
-    """Where a flat picture lies on a photograph.
+    """Where a flat image lies on a photo.
 
-    ``mask`` (H, W), uint8, 255 where the picture covers it; ``size`` (height, width) of the picture there, in pixels of
-    the photograph; ``onto`` (3, 3), the homography from x, y in pixels of the photograph to 0 to 1 over the picture.
+    ``mask`` (H, W), uint8, 255 where the image covers the photo; ``size`` (height, width) of the image there, in pixels
+    of the photo; ``onto`` (3, 3), the homography from x, y in pixels of the photo to 0 to 1 over the image.
     """
 
     mask: NDArray[np.uint8]
@@ -28,50 +28,49 @@ class Placement:
 
     @property
     def box(self) -> tuple[int, int, int, int]:
-        """The part of the photograph that it lies in: left, top, right, bottom."""
+        """The bounding box on the photo: left, top, right, bottom."""
         rows, columns = (np.flatnonzero(self.mask.any(axis)) for axis in (1, 0))
         return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
 
-    def lay(self, photo: Photo, picture: Photo) -> Photo:
-        """Return a photograph (H, W, 3) with a picture (h, w, 3) of any size laid onto it."""
+    def composite(self, photo: Photo, image: Photo) -> Photo:
+        """Return a photo (H, W, 3) with an image (h, w, 3) of any size placed on it."""
         left, top, right, bottom = self.box
-        high, wide = (max(1, round(side)) for side in self.size)
-        small = Image.fromarray(picture).resize((wide, high), Image.Resampling.LANCZOS)
-        way = np.diag([wide, high, 1.0]) @ self.onto @ np.array([[1, 0, left], [0, 1, top], [0, 0, 1.0]])
-        numbers = (way / way[2, 2]).ravel()[:8].tolist()
+        height, width = (max(1, round(side)) for side in self.size)
+        small = Image.fromarray(image).resize((width, height), Image.Resampling.LANCZOS)
+        homography = np.diag([width, height, 1.0]) @ self.onto @ np.array([[1, 0, left], [0, 1, top], [0, 0, 1.0]])
+        numbers = (homography / homography[2, 2]).ravel()[:8].tolist()
         box = (right - left, bottom - top)
-        laid = _edged(small).transform(box, Image.Transform.PERSPECTIVE, _moved(numbers), Image.Resampling.BICUBIC)
-        found = photo.copy()
-        part, covered = found[top:bottom, left:right], self.mask[top:bottom, left:right] > 127
-        part[covered] = np.asarray(laid)[covered]
-        return found
+        warped = _padded(small).transform(box, Image.Transform.PERSPECTIVE, _shifted(numbers), Image.Resampling.BICUBIC)
+        result = photo.copy()
+        part, covered = result[top:bottom, left:right], self.mask[top:bottom, left:right] > 127
+        part[covered] = np.asarray(warped)[covered]
+        return result
 
     def outline(self, size: tuple[int, int]) -> NDArray[np.bool_]:
-        """Return which pixels of a picture of ``size`` (h, w) show in the photograph, (h, w): what is cut out."""
+        """Return which pixels of an image of ``size`` (h, w) are visible in the photo, (h, w), for cutting it out."""
         rows, columns = np.mgrid[: size[0], : size[1]] + 0.5
         points = np.stack((columns / size[1], rows / size[0], np.ones(size)), -1) @ np.linalg.inv(self.onto).T
         x, y = (np.floor(points[..., axis] / points[..., 2]).astype(int) for axis in (0, 1))
         height, width = self.mask.shape
-        shows: NDArray[np.bool_] = self.mask[y.clip(0, height - 1), x.clip(0, width - 1)] > 127
-        return shows
+        visible: NDArray[np.bool_] = self.mask[y.clip(0, height - 1), x.clip(0, width - 1)] > 127
+        return visible
 
 
-def _edged(picture: Image.Image) -> Image.Image:
-    return Image.fromarray(np.pad(np.asarray(picture), ((EDGE, EDGE), (EDGE, EDGE), (0, 0)), "edge"))
+def _padded(image: Image.Image) -> Image.Image:
+    return Image.fromarray(np.pad(np.asarray(image), ((EDGE, EDGE), (EDGE, EDGE), (0, 0)), "edge"))
 
 
-def _moved(numbers: list[float]) -> list[float]:
-    """Return the numbers of a homography whose results lie EDGE further right and down."""
+def _shifted(numbers: list[float]) -> list[float]:
+    """Return the coefficients of a homography whose results lie EDGE further right and down."""
     a, b, c, d, e, f, g, h = numbers
     return [a + EDGE * g, b + EDGE * h, c + EDGE, d + EDGE * g, e + EDGE * h, f + EDGE, g, h]
 
 
 def polygon_placement(corners: Corners, photo: tuple[int, int]) -> Placement:
-    """Return the place inside a polygon, ``corners`` x, y in pixels of a photograph of size ``photo`` (H, W).
+    """Return the placement inside a polygon, ``corners`` x, y in pixels of a photo of size ``photo`` (H, W).
 
-    Four corners are a rectangle seen from somewhere, clockwise from its upper left one: the picture is laid in in
-    perspective. Of any other polygon the picture fills the upright rectangle around it. Raises PhotoError for a corner
-    that lies outside the photograph, and for a polygon that encloses nothing.
+    Four corners are a rectangle in perspective, clockwise from its upper left one. In any other polygon the image fills
+    the bounding box. Raises PhotoError for a corner outside the photo, and for a polygon that encloses nothing.
     """
     height, width = photo
     for x, y in corners:
@@ -86,15 +85,15 @@ def polygon_placement(corners: Corners, photo: tuple[int, int]) -> Placement:
 
 
 def mask_placement(mask: NDArray[np.uint8]) -> Placement:
-    """Return the place where a mask (H, W) is white; the picture fills the upright rectangle around it."""
+    """Return the placement where a mask (H, W) is white; the image fills the bounding box."""
     return _checked(_upright(np.where(mask > 127, 255, 0).astype(np.uint8)))
 
 
-def _checked(place: Placement) -> Placement:
-    left, top, right, bottom = place.box if place.mask.any() else (0, 0, 0, 0)
+def _checked(placement: Placement) -> Placement:
+    left, top, right, bottom = placement.box if placement.mask.any() else (0, 0, 0, 0)
     if min(right - left, bottom - top) < 2:
         raise PhotoError("the region covers nothing of the photo")
-    return place
+    return placement
 
 
 def _upright(mask: NDArray[np.uint8]) -> Placement:
@@ -107,18 +106,18 @@ def _upright(mask: NDArray[np.uint8]) -> Placement:
 
 
 def _inside(corners: Corners, photo: tuple[int, int]) -> NDArray[np.uint8]:
-    """Return 255 for the pixels of a photograph (H, W) whose centres lie inside a polygon."""
+    """Return 255 for the pixels of a photo (H, W) whose centres lie inside a polygon."""
     y, x = (np.arange(side) + 0.5 for side in photo)
-    found = np.zeros(photo, np.bool_)
+    inside = np.zeros(photo, np.bool_)
     for (x0, y0), (x1, y1) in zip(corners, (*corners[1:], corners[0]), strict=True):
         rows = np.flatnonzero((y0 <= y) != (y1 <= y))
-        if len(rows):  # each side turns over whatever lies right of it
-            found[rows] ^= x > (x0 + (y[rows] - y0) * (x1 - x0) / (y1 - y0))[:, None]
-    return np.where(found, 255, 0).astype(np.uint8)
+        if len(rows):  # each side inverts whatever lies right of it
+            inside[rows] ^= x > (x0 + (y[rows] - y0) * (x1 - x0) / (y1 - y0))[:, None]
+    return np.where(inside, 255, 0).astype(np.uint8)
 
 
 def _convex(corners: Corners) -> bool:
-    """Return whether a polygon turns clockwise, as it is seen, at every corner."""
+    """Return whether a polygon turns clockwise at every corner, y pointing down."""
     points = np.array(corners, np.float64)
     sides = np.roll(points, -1, 0) - points
     following = np.roll(sides, -1, 0)
@@ -126,7 +125,7 @@ def _convex(corners: Corners) -> bool:
 
 
 def _homography(corners: Corners) -> NDArray[np.float64]:
-    """Return the homography that leads four corners to those of the unit square, clockwise from the upper left."""
+    """Return the homography from four corners to those of the unit square, clockwise from the upper left."""
     rows, values = [], []
     for (x, y), (u, v) in zip(corners, ((0, 0), (1, 0), (1, 1), (0, 1)), strict=True):
         rows += [[x, y, 1, 0, 0, 0, -u * x, -u * y], [0, 0, 0, x, y, 1, -v * x, -v * y]]

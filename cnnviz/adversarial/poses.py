@@ -1,6 +1,7 @@
-"""A flat card before a camera: turned, tilted, nearer, further, lit, before a background; differentiable in the card.
+"""Random camera poses of a flat card: rotation, tilt, distance, light, background; differentiable in the card.
 
-Pictures are RGB in [0, 1]. Places are from -1 to 1 over a picture, from its left and upper edge to its right and lower.
+Images are RGB in [0, 1]. Coordinates are from -1 to 1 over an image, from its left and upper edge to its right and
+lower.
 """
 
 import math
@@ -15,12 +16,12 @@ from cnnviz.synthesis.priors import color_correlation_root
 
 @dataclass(frozen=True)
 class Poses:
-    """How far a card is moved and its light changed; everything is even between the ends.
+    """The ranges of poses and light, all uniform.
 
-    ``turn`` in the picture's plane and ``tilt`` out of it, about both axes, degrees either way; ``scale`` from and to,
-    1 as in the photo; ``shift`` in shares of the frame's half, either way; ``distance`` of the camera in halves of the
-    frame, which makes the perspective; ``contrast`` and ``brightness`` either way, ``noise`` the largest standard
-    deviation, all in the range of black to white.
+    ``turn`` in the image plane and ``tilt`` out of it, about both axes, degrees either way; ``scale`` from and to,
+    1 as in the photo; ``shift`` in shares of half the frame, either way; ``distance`` of the camera in halves of the
+    frame, which sets the perspective; ``contrast`` and ``brightness`` either way, ``noise`` the largest standard
+    deviation, all of the range from black to white.
     """
 
     turn: float = 30.0
@@ -33,51 +34,53 @@ class Poses:
     noise: float = 0.05
 
     def draw(self, count: int, size: tuple[int, int], generator: torch.Generator) -> "RenderedPoses":
-        """Return so many poses before a camera with a frame of ``size`` (h, w); the generator is on the CPU."""
+        """Return ``count`` random poses for a frame of ``size`` (h, w); the generator is on the CPU."""
         u = torch.rand(9, count, generator=generator)
         either = 2 * u - 1
-        turn, nod, swing = (math.radians(most) * part for most, part in zip(
+        turn, nod, swing = (math.radians(limit) * part for limit, part in zip(
             (self.turn, self.tilt, self.tilt), either[:3], strict=True))  # fmt: skip
         scale = self.scale[0] + (self.scale[1] - self.scale[0]) * u[3]
-        ways = render_poses(turn, nod, swing, scale, self.shift * either[4:6], self.distance)
+        homographies = pose_homographies(turn, nod, swing, scale, self.shift * either[4:6], self.distance)
         gain, lift, strength = (x.view(-1, 1, 1, 1) for x in (
             1 + self.contrast * either[6], self.brightness * either[7], self.noise * u[8]))  # fmt: skip
         grain = strength * torch.randn(count, 3, *size, generator=generator)
-        return RenderedPoses(ways, gain, lift, grain, random_backgrounds(count, size, generator))
+        return RenderedPoses(homographies, gain, lift, grain, random_backgrounds(count, size, generator))
 
 
 @dataclass(frozen=True)
 class RenderedPoses:
-    """Poses that were drawn: ``ways`` (N, 3, 3) from places in the frame to places on a card that filled it.
+    """Poses that were drawn: ``homographies`` (N, 3, 3) from the frame to a card that fills it when unmoved.
 
     ``gain`` and ``lift`` (N, 1, 1, 1) of the light, ``grain`` and ``background`` (N, 3, h, w).
     """
 
-    ways: Tensor
+    homographies: Tensor
     gain: Tensor
     lift: Tensor
     grain: Tensor
     background: Tensor
 
-    def of(self, card: Tensor, frame: Tensor) -> Tensor:
-        """Return what the camera sees of a card (1, 3, H, W) in each pose, (N, 3, h, w).
+    def render(self, card: Tensor, frame: Tensor) -> Tensor:
+        """Return the camera images (N, 3, h, w) of a card (1, 3, H, W), one for each pose.
 
-        ``frame`` (3, 3) leads from places in the frame, with the card as it is, to places on the card.
+        ``frame`` (3, 3) is the homography from the frame to the unmoved card.
         """
-        count, size = len(self.ways), self.background.shape[-2:]
-        grid = texture_coordinates(frame @ self.ways, (size[0], size[1])).to(card)
-        whole = torch.cat((card, torch.ones_like(card[:, :1])), 1).expand(count, -1, -1, -1)
-        shown = F.grid_sample(whole, grid, align_corners=False)
-        seen = shown[:, :3] + (1 - shown[:, 3:]) * self.background.to(card)
-        lit = (seen - 0.5) * self.gain.to(card) + 0.5 + self.lift.to(card)
+        count, size = len(self.homographies), self.background.shape[-2:]
+        grid = texture_coordinates(frame @ self.homographies, (size[0], size[1])).to(card)
+        opaque = torch.cat((card, torch.ones_like(card[:, :1])), 1).expand(count, -1, -1, -1)
+        warped = F.grid_sample(opaque, grid, align_corners=False)
+        image = warped[:, :3] + (1 - warped[:, 3:]) * self.background.to(card)
+        lit = (image - 0.5) * self.gain.to(card) + 0.5 + self.lift.to(card)
         return (lit + self.grain.to(card)).clamp(0, 1)
 
 
-def render_poses(turn: Tensor, nod: Tensor, swing: Tensor, scale: Tensor, shift: Tensor, distance: float) -> Tensor:
-    """Return the ways (N, 3, 3) from a frame to the card before it, for a pinhole camera.
+def pose_homographies(
+    turn: Tensor, nod: Tensor, swing: Tensor, scale: Tensor, shift: Tensor, distance: float
+) -> Tensor:
+    """Return the homographies (N, 3, 3) from a pinhole camera's frame to the card before it.
 
-    Radians (N,) of turning about the line of sight, of nodding about the horizontal and swinging about the vertical;
-    ``shift`` (2, N) across and down.
+    Radians (N,) of ``turn`` about the optical axis, ``nod`` about the horizontal and ``swing`` about the vertical one;
+    ``shift`` (2, N) in x and y.
     """
     zero, one = torch.zeros_like(turn), torch.ones_like(turn)
 
@@ -89,37 +92,37 @@ def render_poses(turn: Tensor, nod: Tensor, swing: Tensor, scale: Tensor, shift:
     over = about([[one, zero, zero], [zero, b[0], -b[1]], [zero, b[1], b[0]]])
     side = about([[c[0], zero, c[1]], [zero, one, zero], [-c[1], zero, c[0]]])
     placed = flat @ over @ side
-    placed[..., 2] = torch.stack((zero, zero, distance * one), -1)  # the card's plane, and where its middle stands
+    placed[..., 2] = torch.stack((zero, zero, distance * one), -1)  # the card's plane, and its centre
     camera = about([
         [distance * scale, zero, shift[0]], [zero, distance * scale, shift[1]], [zero, zero, one],
     ])  # fmt: skip
-    ways: Tensor = torch.linalg.inv(camera @ placed)
-    return ways
+    homographies: Tensor = torch.linalg.inv(camera @ placed)
+    return homographies
 
 
-def texture_coordinates(ways: Tensor, size: tuple[int, int]) -> Tensor:
-    """Return where ways (N, 3, 3) lead each pixel's centre of a picture of ``size`` (h, w): (N, h, w, 2), x and y."""
+def texture_coordinates(homographies: Tensor, size: tuple[int, int]) -> Tensor:
+    """Return where homographies (N, 3, 3) map the pixel centres of an image of ``size`` (h, w): (N, h, w, 2), x, y."""
     rows, columns = ((2 * torch.arange(side) + 1) / side - 1 for side in size)
     y, x = torch.meshgrid(rows, columns, indexing="ij")
-    led = torch.stack((x, y, torch.ones_like(x)), -1).view(1, -1, 3) @ ways.transpose(1, 2)
-    found: Tensor = led[..., :2] / led[..., 2:].clamp(min=1e-6)
-    return found.view(len(ways), *size, 2)
+    mapped = torch.stack((x, y, torch.ones_like(x)), -1).view(1, -1, 3) @ homographies.transpose(1, 2)
+    coordinates: Tensor = mapped[..., :2] / mapped[..., 2:].clamp(min=1e-6)
+    return coordinates.view(len(homographies), *size, 2)
 
 
 def random_backgrounds(count: int, size: tuple[int, int], generator: torch.Generator) -> Tensor:
     """Return smooth coloured noise (N, 3, h, w) with the spectrum and the colours of photographs.
 
     Amplitudes fall as frequency to the power of -1.5, a little faster than in photographs (Field 1987, "Relations
-    between the statistics of natural images", where it is -1), so that nothing in them is taken for grain; brightness
-    and contrast differ from one to the next.
+    between the statistics of natural images", where it is -1), so that they have no grain of their own; brightness and
+    contrast differ from one to the next.
     """
-    down, across = torch.fft.fftfreq(size[0]) * size[0], torch.fft.rfftfreq(size[1]) * size[1]
-    frequency = (down[:, None].square() + across.square()).sqrt()
+    fy, fx = torch.fft.fftfreq(size[0]) * size[0], torch.fft.rfftfreq(size[1]) * size[1]
+    frequency = (fy[:, None].square() + fx.square()).sqrt()
     frequency[0, 0] = torch.inf
     shape = (2, count, 3, *frequency.shape)
     noise = torch.fft.irfft2(torch.complex(*torch.randn(shape, generator=generator)) / frequency**1.5, size)
     coloured = torch.einsum("ij,njhw->nihw", color_correlation_root(), noise)
     coloured = coloured / coloured.std((1, 2, 3), keepdim=True).clamp(min=1e-6)
     mean, contrast = torch.rand(2, count, 1, 1, 1, generator=generator)
-    found: Tensor = (0.25 + 0.5 * mean + (0.05 + 0.2 * contrast) * coloured).clamp(0, 1)
-    return found
+    backgrounds: Tensor = (0.25 + 0.5 * mean + (0.05 + 0.2 * contrast) * coloured).clamp(0, 1)
+    return backgrounds

@@ -1,4 +1,4 @@
-"""What else may happen to a photograph on its way to a network: stored as JPEG, resized, blurred."""
+"""What may happen to a photo on its way to a network: re-encoding, resizing, blurring."""
 
 import io
 from collections.abc import Callable, Sequence
@@ -11,36 +11,36 @@ from PIL import Image, ImageFilter
 from cnnviz.io.color import Photo
 from cnnviz.models.preprocess import Geometry
 
-SIZES = (232, 240, 248, 264, 272, 280, 288)  # of the shorter side, where the network's own is 256
+SIZES = (232, 240, 248, 264, 272, 280, 288)  # of the shorter side in "resize", where the network's own is 256
 
 
 @dataclass(frozen=True)
 class InputTransform:
-    """One way of a photograph to the network: what ``change`` does to its pixels, then ``geometry``."""
+    """A change of a photo's pixels, followed by a preprocessing: ``change`` takes and returns uint8 (H, W, 3)."""
 
     name: str
     change: Callable[[Photo], Photo]
     geometry: Geometry
 
     def see(self, photo: Photo) -> Photo:
-        """Return what the network is shown, uint8 (h, w, 3)."""
+        """Return the network's input, uint8 (h, w, 3)."""
         return self.geometry.see(self.change(photo))
 
 
 def identity(photo: Photo) -> Photo:
-    """Leave a photograph as it is."""
+    """Return a photo as it is."""
     return photo
 
 
 def reencode(photo: Photo, kind: str, quality: int) -> Photo:
-    """Return a photograph as a file of this kind and quality gives it back."""
+    """Return a photo as decoded from a file of this format and quality."""
     file = io.BytesIO()
     Image.fromarray(photo).save(file, kind, quality=quality)
     return np.asarray(Image.open(file).convert("RGB"))
 
 
 def blur(photo: Photo, radius: float) -> Photo:
-    """Return a photograph blurred by a Gaussian of this deviation in pixels."""
+    """Return a photo blurred by a Gaussian of this standard deviation, in pixels."""
     return np.asarray(Image.fromarray(photo).filter(ImageFilter.GaussianBlur(radius)))
 
 
@@ -53,22 +53,22 @@ CHANGES: dict[str, Callable[[Photo], Photo]] = {
 
 
 def input_transforms(names: Sequence[str], geometry: Geometry) -> list[InputTransform]:
-    """Return the views that each of ``catalog.SURVIVE`` stands for; "resize" for several sizes before the crop."""
-    found = []
+    """Return the transforms of these names of ``catalog.TRANSFORMS``; "resize" stands for one to each of SIZES."""
+    transforms = []
     for name in names:
         if name in CHANGES:
-            found.append(InputTransform(name, CHANGES[name], geometry))
+            transforms.append(InputTransform(name, CHANGES[name], geometry))
         elif name == "bilinear":
-            found.append(InputTransform(name, identity, replace(geometry, kind="bilinear")))
+            transforms.append(InputTransform(name, identity, replace(geometry, kind="bilinear")))
         else:
-            found += [InputTransform(f"resize{side}", identity, _resized(geometry, side / 256)) for side in SIZES]
-    return found
+            transforms += [InputTransform(f"resize{side}", identity, _resized(geometry, side / 256)) for side in SIZES]
+    return transforms
 
 
 def _resized(geometry: Geometry, by: float) -> Geometry:
-    """Return a geometry whose resize is larger or smaller by a factor, its crop in the middle as before."""
+    """Return a geometry whose resize is larger or smaller by a factor, with the same centre crop."""
     height, width = geometry.resized if geometry.resized == geometry.size else geometry.photo  # squashed, or in shape
     short = round(min(geometry.resized) * by)
-    high, wide = (int(short * side / min(height, width)) for side in (height, width))  # the long side is truncated
+    tall, wide = (int(short * side / min(height, width)) for side in (height, width))  # the long side is truncated
     h, w = geometry.size
-    return replace(geometry, resized=(high, wide), offset=(round((high - h) / 2), round((wide - w) / 2)))
+    return replace(geometry, resized=(tall, wide), offset=(round((tall - h) / 2), round((wide - w) / 2)))

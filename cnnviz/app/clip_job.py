@@ -1,127 +1,124 @@
-"""A clip made frame by frame: kept without loss on the way, stopped by Ctrl-C, gone on with by --resume, written."""
+"""Clips made frame by frame: frames are stored without loss, Ctrl-C stops, --resume continues, sound is kept."""
 
 import contextlib
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cnnviz.app import jobs, resume
-from cnnviz.app.jobs import Job, Line
-from cnnviz.app.resume import StopRequest
+from cnnviz.app import resume
+from cnnviz.app.clip_plan import ClipPlan, ClipRecord
+from cnnviz.app.jobs import Job
+from cnnviz.app.records import Record, is_unfinished, to_json
+from cnnviz.app.runner import Outcome
 from cnnviz.app.session import Session
-from cnnviz.errors import CnnvizError, printable
+from cnnviz.errors import CnnvizError
 from cnnviz.io import write
-from cnnviz.synthesis.commands import dream_options
-from cnnviz.synthesis.commands.dream_clip import Plan
+from cnnviz.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from numpy.typing import NDArray
-
+    from cnnviz.app.clip_plan import Arrays
     from cnnviz.video.frame_store import FrameStore
-
-    Arrays = Mapping[str, NDArray[Any]]
 
 ENDING = ".partial.frames"
 Times = list[tuple[Fraction, Fraction]]
 
 
-def make(run: Session, job: Job, plan: Plan) -> Line:
-    """Make a clip and write it; return the numbers of it."""
-    recipe = run.recipe(plan.source, {}, moving=True)
-    if run.options["resume"] and (numbers := resume.finished_numbers(job.output, recipe)):
-        return numbers
+def make_clip(session: Session, job: Job, plan: ClipPlan, label: str, record: type[Record]) -> Outcome:
+    """Make a clip and write it, or continue one that was interrupted; return what is reported."""
+    recipe = session.recipe(plan.source, moving=True)
+    resumed = bool(getattr(session.options, "resume", False))
+    if resumed and (numbers := resume.finished_numbers(job.output, recipe, lambda own: is_unfinished(record, own))):
+        return Outcome(numbers)
     place = resume.partial_path(job.output)
-    known = resume.find_partial(place, recipe, run.console, plan.names) if run.options["resume"] else None
-    if known is None:  # what an earlier run kept goes with its frames
+    kept = resume.find_partial(place, recipe, session.console, plan.state_names) if resumed else None
+    if kept is None:  # an earlier run's state belongs to its frames
         resume.remove_partial(place)
-    with _reel(job, known) as reel, resume.stop_on_interrupt(None) as stop:
-        times, state, whole = _frames(
-            run, plan, reel, known, stop, lambda state: resume.keep_partial(place, state, recipe)
-        )
-        numbers = _numbers(run, plan, reel, times) | ({} if whole else {"frames_done": len(times)})
-        if state:  # also of what is whole: should writing fail, nothing is lost
+    with _open_store(job, kept) as store, resume.stop_on_interrupt(None) as stop:
+        work = _Work(session, plan, store, place, recipe, label)
+        times, state, finished = work.store_frames(kept, stop)
+        numbers = to_json(_record(plan, store, times, finished))
+        recipe["numbers"] = numbers
+        if state:  # of a finished clip too: if writing fails, nothing is lost
             resume.keep_partial(place, state(), recipe)
-        _write(run, job, plan, reel, times, {**recipe, "numbers": numbers}, whole=whole)
-        if whole:
+        work.write(job, times, finished=finished)
+        if finished:
             resume.remove_partial(place)
-            reel.remove()
-            return numbers | {jobs.INTERRUPTED: stop.interrupted}
-    again = "; --resume goes on" if place else ""
-    run.console.note(f"stopped after {len(times)} frames{again}; the clip is what there was, without sound")
-    return numbers | {"status": "partial", jobs.INTERRUPTED: True}
+            store.remove()
+            return Outcome(numbers, interrupted=stop.interrupted)
+    again = "; --resume continues" if place else ""
+    session.console.note(f"stopped after {len(times)} frames{again}; the clip ends there, without sound")
+    return Outcome(numbers, "partial", interrupted=True)
+
+
+def _record(plan: ClipPlan, store: "FrameStore", times: Times, finished: bool) -> ClipRecord:
+    height, width = next(store.frames()).shape[:2]
+    duration = times[-1][0] + times[-1][1] - times[0][0]
+    return plan.record(
+        size=[height, width], frames=len(times), rate=round(float(plan.rate), 6), duration=round(float(duration), 6),
+        frames_done=None if finished else len(times),
+    )  # fmt: skip
 
 
 @contextlib.contextmanager
-def _reel(job: Job, known: "Arrays | None") -> "Iterator[FrameStore]":
-    """Yield the reel beside the result, or one that nobody sees for standard output."""
+def _open_store(job: Job, kept: "Arrays | None") -> "Iterator[FrameStore]":
+    """Yield the store of frames beside the result, or a temporary one for standard output."""
     from cnnviz.video.frame_store import FrameStore
 
     with tempfile.TemporaryDirectory() if job.output in write.STDOUT else contextlib.nullcontext() as spare:
-        path = Path(spare) / "reel" if spare else Path(str(job.output) + ENDING)
-        with contextlib.closing(FrameStore(path, int(known["number"]) + 1 if known else 0)) as reel:
-            yield reel
+        path = Path(spare) / "frames" if spare else Path(str(job.output) + ENDING)
+        with contextlib.closing(FrameStore(path, int(kept["number"]) + 1 if kept else 0)) as store:
+            yield store
 
 
-def _frames(
-    run: Session,
-    plan: Plan,
-    reel: "FrameStore",
-    known: "Arrays | None",
-    stop: StopRequest,
-    keep: "Callable[[Arrays], None]",
-) -> "tuple[Times, Callable[[], Arrays] | None, bool]":
-    """Make the frames that are missing; return the times of all, what gives the last one's state, and whether all are.
+@dataclass(frozen=True)
+class _Work:
+    session: Session
+    plan: ClipPlan
+    store: "FrameStore"
+    place: Path | None
+    recipe: dict[str, Any]
+    label: str
 
-    Terminated, it keeps what there is for --resume; where a clip breaks, what was kept before stays, and nothing else.
-    """
-    times: Times = []
-    state = None
-    try:
-        with run.console.progress("dreaming", "frames") as tick:
-            for made in plan.frames(known):
-                times.append((made.time, made.duration))
-                if made.picture is None:
-                    continue
-                reel.add(made.picture)
-                state = made.state
-                tick(len(times), plan.count or 0)
-                if stop() and len(times) != plan.count:
-                    return times, state, False
-    except BaseException as end:
-        if state and not isinstance(end, CnnvizError):
-            keep(state())
-        elif known is None:
-            reel.remove()
-        raise
-    return times, state, True
+    def store_frames(
+        self, kept: "Arrays | None", stop: Callable[[], bool]
+    ) -> "tuple[Times, Callable[[], Arrays] | None, bool]":
+        """Store the missing frames; return the times of all, what gives the last one's state, whether all are done.
 
+        If the process is terminated, the state is kept for --resume; if the clip turns out to be broken, only what was
+        kept before.
+        """
+        times: Times = []
+        state = None
+        try:
+            with self.session.console.progress(self.label, "frames") as report:
+                for frame in self.plan.frames(kept):
+                    times.append((frame.time, frame.duration))
+                    if frame.image is None:
+                        continue
+                    self.store.add(frame.image)
+                    state = frame.state
+                    report(len(times), self.plan.count or 0)
+                    if stop() and len(times) != self.plan.count:
+                        return times, state, False
+        except BaseException as end:
+            if state and not isinstance(end, CnnvizError):
+                resume.keep_partial(self.place, state(), self.recipe)
+            elif kept is None:
+                self.store.remove()
+            raise
+        return times, state, True
 
-def _numbers(run: Session, plan: Plan, reel: "FrameStore", times: Times) -> Line:
-    height, width = next(reel.pictures()).shape[:2]
-    duration = times[-1][0] + times[-1][1] - times[0][0]
-    return {
-        "network": run.network.name,
-        "aim": dream_options.terms(plan.aim, run.network),
-        "size": [height, width],
-        "frames": len(times),
-        "rate": round(float(plan.rate), 6),
-        "duration": round(float(duration), 6),
-    }
+    def write(self, job: Job, times: Times, *, finished: bool) -> None:
+        """Encode the stored frames; with the sound if they are all."""
+        from cnnviz.video.frame import Frame
+        from cnnviz.video.writing import write_clip
 
-
-def _write(
-    run: Session, job: Job, plan: Plan, reel: "FrameStore", times: Times, recipe: dict[str, Any], *, whole: bool
-) -> None:  # fmt: skip
-    from cnnviz.video import writing
-    from cnnviz.video.clip import Frame
-
-    frames = (Frame(picture, *time) for picture, time in zip(reel.pictures(), times, strict=True))
-    writing.write_clip(
-        str(job.output), frames, rate=plan.rate, recipe=recipe, time_base=plan.time_base,
-        sound_from=plan.sound if whole else None,
-        note=lambda text: run.console.note(f"{printable(job.source)}: {text}"),
-    )  # fmt: skip
+        frames = (Frame(image, *time) for image, time in zip(self.store.frames(), times, strict=True))
+        write_clip(
+            str(job.output), frames, rate=self.plan.rate, recipe=self.recipe, time_base=self.plan.time_base,
+            sound_from=self.plan.sound if finished else None,
+            note=lambda text: self.session.console.note(f"{printable(job.source)}: {text}"),
+        )  # fmt: skip

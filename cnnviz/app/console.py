@@ -1,19 +1,12 @@
-"""What is said to a person, on standard error: notes, errors, progress on a terminal."""
+"""Messages on standard error: notes, errors, progress on a terminal."""
 
 import contextlib
 import os
 import sys
 from collections.abc import Iterator
-from typing import Protocol
 
-from cnnviz.errors import printable
-
-
-class ReportProgress(Protocol):
-    """What is told how far something is, and in a few words how it stands."""
-
-    def __call__(self, done: int, total: int, words: str = "") -> None:
-        """Take ``done`` of ``total``."""
+from cnnviz.control import Report, ignore_progress
+from cnnviz.text import printable
 
 
 class Console:
@@ -25,18 +18,18 @@ class Console:
         self._said: set[str] = set()
 
     def note(self, text: str) -> None:
-        """Say something, unless quiet."""
+        """Print a remark, unless quiet."""
         if not self.quiet:
             _print(text)
 
     def once(self, text: str) -> None:
-        """Say something, unless quiet, or said already."""
+        """Print a remark once in this process, unless quiet."""
         if text not in self._said:
             self._said.add(text)
             self.note(text)
 
     def error(self, text: str) -> None:
-        """Say what went wrong."""
+        """Print what went wrong."""
         if self.debug and sys.exc_info()[0]:
             import traceback
 
@@ -50,10 +43,10 @@ class Console:
         return there and not self.quiet and os.environ.get("TERM") != "dumb" and not os.environ.get("NO_COLOR")
 
     @contextlib.contextmanager
-    def progress(self, label: str, unit: str = "") -> Iterator[ReportProgress]:
-        """Show how far something long is; yields a function to be told (done, total). Nothing shows before it is."""
+    def progress(self, label: str, unit: str = "") -> Iterator[Report]:
+        """Yield a function that reports (done, total); nothing is shown before its first call."""
         if not self.lively:
-            yield lambda done, total, words="": None
+            yield ignore_progress
             return
         from rich.console import Console as Rich
         from rich.markup import escape
@@ -64,15 +57,15 @@ class Console:
         columns = (TextColumn("{task.description}"), BarColumn(), *count, Remaining())
         bar = Progress(*columns, console=Rich(stderr=True), transient=True)
 
-        def tick(done: int, total: int, words: str = "") -> None:
+        def report(done: int, total: int, text: str = "") -> None:
             if not bar.tasks:
                 bar.start()
                 bar.add_task(escape(printable(label)), total=None)
-            text = escape(printable(f"{label}, {words}" if words else label))
-            bar.update(bar.tasks[0].id, completed=done, total=total or None, description=text)
+            description = escape(printable(f"{label}, {text}" if text else label))
+            bar.update(bar.tasks[0].id, completed=done, total=total or None, description=description)
 
         try:
-            yield tick
+            yield report
         finally:
             bar.stop()
 

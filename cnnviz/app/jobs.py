@@ -1,39 +1,24 @@
-"""Many inputs: which files, where each result goes, what happens when one fails."""
+"""The inputs of a command and where each result goes."""
 
-import json
 import os
 import re
 import stat
-import sys
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from cnnviz.app.console import Console
-from cnnviz.errors import (
-    CnnvizError,
-    InvalidRequest,
-    MethodError,
-    PhotoError,
-    Status,
-    WeightsError,
-    final_status,
-    internal_error,
-    printable,
-)
-from cnnviz.io import recipe, write
+from cnnviz.errors import InvalidRequest
+from cnnviz.io import write
+from cnnviz.io.recipe import read_recipe
+from cnnviz.text import printable
 
-SCHEMA = "cnnviz/1"
 ENDINGS = frozenset({
     ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".gif", ".tif", ".tiff", ".bmp", ".dib",
     ".ppm", ".pgm", ".pbm", ".pnm", ".pfm", ".jp2", ".j2k", ".jpx", ".avif", ".ico", ".heic", ".heif",
 })  # fmt: skip
 STREAM = re.compile(r"-|/dev/stdin|(?:/dev|/proc/self)/fd/\d+")
-Line = dict[str, Any]
-INTERRUPTED = "interrupted"  # in a line: what is done is kept, and the run ends here
 
 
 @dataclass(frozen=True)
@@ -41,17 +26,18 @@ class Job:
     """One input and where its result goes.
 
     ``source`` the path as it was found, "-" for standard input, or a network's name; ``folder`` its place below the
-    folder that was named; ``output`` the file, "-" for standard output, None where nothing is written; ``extra`` a
+    folder that was named; ``output`` the file, "-" for standard output, None where nothing is written; ``second`` a
     second file; ``tree`` whether the folders of both are made when they are missing; ``trouble`` why it cannot be
-    read.
+    read; ``clip`` whether the result is a clip.
     """
 
     source: str
     folder: str = ""
     output: str | None = None
-    extra: str | None = None
+    second: str | None = None
     tree: bool = False
     trouble: str = ""
+    clip: bool = False
 
     @property
     def stem(self) -> str:
@@ -136,7 +122,7 @@ def plan_network_job(name: str, target: str | None, ending: str) -> list[Job]:
 def add_second_file(jobs: Sequence[Job], target: str, ending: str, option: str) -> list[Job]:
     """Return the jobs with a second file each, planned as the first; ``option`` is what the user asked with."""
     pairs = zip(jobs, _name(jobs, target, ending, option), strict=True)
-    return [replace(job, extra=other.output, tree=job.tree or other.tree) for job, other in pairs]
+    return [replace(job, second=other.output, tree=job.tree or other.tree) for job, other in pairs]
 
 
 def is_folder(target: str | None) -> bool:
@@ -168,71 +154,15 @@ def _name(
 def _is_result(path: Path, root: Path, ending: str) -> bool:
     """Return whether a file in an input folder is a result of an earlier run of the same command."""
     inside = Path(os.path.realpath(root)) in Path(os.path.realpath(path)).parents
-    return inside and path.name.endswith(ending) and recipe.read_recipe(path) is not None
+    return inside and path.name.endswith(ending) and read_recipe(path) is not None
 
 
-def run_jobs(
-    command: str,
-    jobs: Sequence[Job],
-    one: Callable[[Job], Line],
-    console: Console,
-    *,
-    tell: Callable[[Job, Line], None] | None = None,
-    lines: bool = False,
-    overwrite: bool = False,
-    seed: int = 0,
-) -> Status:
-    """Do ``one`` for every job; a job that fails is told in one line and does not stop the rest.
-
-    With ``lines`` every job prints one JSON object on standard output, failures too; without, ``tell`` prints what a
-    person wants to read there. Weights that are not to be had and wrong usage end the run. Returns the exit status.
-    """
-    if lines and any("-" in (job.output, job.extra) for job in jobs):
-        raise InvalidRequest("standard output takes the picture (-o -) or the lines of --json, not both")
-    _refuse_clashes(jobs)
-    empty: Line = {"schema": SCHEMA, "command": command, "input": None, "output": None, "status": "ok", "error": None,
-                   "network": None, "seconds": 0.0, "seed": seed}  # fmt: skip
-    statuses = set()
-    for number, job in enumerate(jobs):
-        started = time.monotonic()
-        line, interrupted = empty | {"input": job.source, "output": job.output}, False
-        try:
-            line |= _attempt(job, one, overwrite=overwrite)
-            interrupted = line.pop(INTERRUPTED, False)
-            statuses.add(Status.MISSED if line["status"] == "missed" else Status.OK)
-        except (InvalidRequest, WeightsError) as error:  # it would be the same for all
-            for rest in jobs[number:] if lines else ():
-                print_line(empty | {"input": rest.source, "status": "error", "error": str(error)})
-            raise
-        except CnnvizError as error:
-            line |= {"status": "error", "error": f"{printable(job.source)}: {error}", "output": None}
-            statuses.add(error.status)
-            console.error(line["error"])
-        line["seconds"] = round(time.monotonic() - started, 3)
-        if lines:
-            print_line(line)
-        if line["status"] != "error":
-            _tell(job, line, None if lines else tell, console)
-        if interrupted:
-            statuses.add(Status.INTERRUPTED)
-            break
-    return final_status(statuses)
-
-
-def _tell(job: Job, line: Line, tell: Callable[[Job, Line], None] | None, console: Console) -> None:
-    if tell:
-        tell(job, line)
-    files = [printable(path) for path in (line["output"], job.extra) if path not in (None, "-")]
-    if files:
-        console.note(f"{printable(job.source)} -> {', '.join(files)}")
-
-
-def _refuse_clashes(jobs: Sequence[Job]) -> None:
+def refuse_clashes(jobs: Sequence[Job]) -> None:
     """Refuse, before any work, to write to an input or to write one file twice, whatever links lead there."""
     inputs = {mark for job in jobs for mark in _marks(job.source, 0)}
     taken: dict[str, str] = {}
     for job in jobs:
-        for path in filter(None, (job.output, job.extra)):
+        for path in filter(None, (job.output, job.second)):
             if inputs & _marks(path, 1):
                 raise InvalidRequest(f"{printable(path)}: is an input, and an input is never written to")
             place = path if path == "-" else os.path.realpath(path)
@@ -250,27 +180,3 @@ def _marks(path: str, stream: int) -> set[Any]:
     except OSError:
         return known
     return known | {(found.st_dev, found.st_ino)} if stat.S_ISREG(found.st_mode) else known
-
-
-def _attempt(job: Job, one: Callable[[Job], Line], *, overwrite: bool) -> Line:
-    """Do one job; whatever goes wrong, but for a reader that has gone, is a CnnvizError."""
-    try:
-        if job.trouble:
-            raise PhotoError(job.trouble)
-        for path in filter(None, (job.output, job.extra)):  # before any work
-            if job.tree:
-                write.make_folder(Path(path).parent)
-            write.check_output(path, overwrite=overwrite)
-        return one(job)
-    except (CnnvizError, BrokenPipeError):
-        raise
-    except MemoryError as error:
-        raise MethodError("does not fit into memory") from error
-    except Exception as error:
-        raise MethodError(internal_error(error)) from error
-
-
-def print_line(line: Line) -> None:
-    """Print one JSON object as a line of standard output, at once."""
-    sys.stdout.write(json.dumps(line, allow_nan=False) + "\n")
-    sys.stdout.flush()

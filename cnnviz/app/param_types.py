@@ -1,12 +1,15 @@
 """What is written on a command line beside plain numbers and words: names, triples, boxes, names with weights."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
 
-from cnnviz.models import catalog
+from cnnviz.errors import InvalidRequest
+from cnnviz.models.catalog import DEFAULT, entries, find_entry, imagenet_classes
+from cnnviz.text import did_you_mean
 
 
 class ModelName(click.ParamType):  # type: ignore[type-arg,unused-ignore]
@@ -16,14 +19,14 @@ class ModelName(click.ParamType):  # type: ignore[type-arg,unused-ignore]
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return the name if the catalogue knows it."""
-        if catalog.find_entry(value) is None:
-            near = catalog.did_you_mean(value, list(catalog.entries()), "; see cnnviz models")
+        if find_entry(value) is None:
+            near = did_you_mean(value, list(entries()), "; see cnnviz models")
             self.fail(f"no network is named {value!r}{near}", param, ctx)
         return value
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """Return the networks that begin so."""
-        return [CompletionItem(name) for name in catalog.entries() if name.startswith(incomplete)]
+        return [CompletionItem(name) for name in entries() if name.startswith(incomplete)]
 
 
 class ClassName(click.ParamType):  # type: ignore[type-arg,unused-ignore]
@@ -33,43 +36,8 @@ class ClassName(click.ParamType):  # type: ignore[type-arg,unused-ignore]
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """Return the ImageNet classes that begin so."""
-        names = catalog.imagenet_classes()
+        names = imagenet_classes()
         return [CompletionItem(name) for name in names if name.lower().startswith(incomplete.lower())]
-
-
-class AttributionNames(click.ParamType):  # type: ignore[type-arg,unused-ignore]
-    """Methods of attribution with commas between them, each taken once."""
-
-    name = "methods"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
-        """Return the names in order."""
-        names = value if isinstance(value, tuple) else tuple(part.strip() for part in str(value).split(","))
-        for name in names:
-            if name not in catalog.ATTRIBUTIONS:
-                known = f"; take some of {', '.join(catalog.ATTRIBUTIONS)}"
-                near = catalog.did_you_mean(name, list(catalog.ATTRIBUTIONS), known)
-                self.fail(f"no method is named {name!r}{near}", param, ctx)
-        return tuple(dict.fromkeys(names))
-
-    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        """Return the methods that go on from the last comma."""
-        before, comma, begun = incomplete.rpartition(",")
-        return [CompletionItem(before + comma + name) for name in catalog.ATTRIBUTIONS if name.startswith(begun)]
-
-
-class Survive(click.ParamType):  # type: ignore[type-arg,unused-ignore]
-    """Names of what a change must survive, with commas between them."""
-
-    name = "names"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
-        """Return the names, each once."""
-        words = value if isinstance(value, tuple) else str(value).split(",")
-        names = tuple(word.strip() for word in words if word.strip())
-        if unknown := [name for name in names if name not in catalog.SURVIVE]:
-            self.fail(f"{unknown[0]!r} is none of {', '.join(catalog.SURVIVE)}", param, ctx)
-        return tuple(dict.fromkeys(names))
 
 
 def joined(_ctx: click.Context, _param: click.Parameter, value: tuple[tuple[str, ...], ...]) -> tuple[str, ...]:
@@ -144,3 +112,47 @@ def weighted(text: str) -> tuple[str, float]:
         return (name, float(number)) if equals else (text, 1.0)
     except ValueError:
         return text, math.nan
+
+
+class ChannelRange(click.ParamType):  # type: ignore[type-arg,unused-ignore]
+    """Channels: numbers and ranges such as 3,5-7, or all; checked against the layer later."""
+
+    name = "channels"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the text if it can be read."""
+        for part in value.split(",") if value != "all" else ():
+            low, dash, high = part.partition("-")
+            if not low.isdecimal() or (dash and not high.isdecimal()) or (high and int(high) < int(low)):
+                self.fail(f"{value!r} is neither a number, a range such as 3-7, nor all", param, ctx)
+        return value
+
+
+def expand_channels(texts: Sequence[str], count: int, layer: str) -> list[int]:
+    """Return the channels of a layer with ``count`` channels that ``--channel`` asks for, each once.
+
+    The end of a range beyond the last channel is the last. Raises InvalidRequest for a channel the layer lacks.
+    """
+    chosen: dict[int, None] = {}
+    for part in (part for text in texts for part in text.split(",")):
+        if part == "all":
+            chosen |= dict.fromkeys(range(count))
+            continue
+        low, _, high = part.partition("-")
+        if int(low) >= count:
+            raise InvalidRequest(f"--channel {low}: {layer} has {count} channels, 0 to {count - 1}")
+        chosen |= dict.fromkeys(range(int(low), min(int(high or low), count - 1) + 1))
+    return list(chosen)
+
+
+class LayerName(click.ParamType):  # type: ignore[type-arg,unused-ignore]
+    """A layer's name; checked once the network is known."""
+
+    name = "layer"
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Return the layers of ``--model`` that begin with what was typed."""
+        from cnnviz.app.layer_names import layer_names
+
+        names = layer_names(ctx.params.get("model") or DEFAULT)
+        return [CompletionItem(name) for name in names if name.startswith(incomplete)]

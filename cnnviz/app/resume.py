@@ -3,14 +3,16 @@
 import contextlib
 import signal
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from cnnviz.app.console import Console
-from cnnviz.errors import MethodError, printable
+from cnnviz.errors import MethodError
 from cnnviz.io import recipe, write
+from cnnviz.io.recipe import JsonObject, Recipe
+from cnnviz.text import printable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -58,7 +60,7 @@ def partial_path(job_output: str | None) -> Path | None:
     return None if job_output is None or job_output in write.STDOUT else Path(job_output + ENDING)
 
 
-def keep_partial(path: Path | None, arrays: "Mapping[str, NDArray[Any]]", of: recipe.Recipe) -> None:
+def keep_partial(path: Path | None, arrays: "Mapping[str, NDArray[Any]]", of: Recipe) -> None:
     """Keep unfinished work with the recipe of what it is to become."""
     if path:
         write.check_output(str(path), overwrite=False)
@@ -66,7 +68,7 @@ def keep_partial(path: Path | None, arrays: "Mapping[str, NDArray[Any]]", of: re
 
 
 def find_partial(
-    path: Path | None, wanted: recipe.Recipe, console: Console, names: Sequence[str] = ("logits", "totals")
+    path: Path | None, wanted: Recipe, console: Console, names: Sequence[str] = ("logits", "totals")
 ) -> "dict[str, NDArray[Any]] | None":
     """Return the arrays ``names`` of unfinished work of the same recipe; None where there is none, or of another."""
     if path is None or not path.exists():
@@ -83,13 +85,12 @@ def find_partial(
     return found
 
 
-def finished_numbers(path: str | None, wanted: recipe.Recipe) -> dict[str, Any] | None:
-    """Return the numbers in a picture that is there already, whole and of the same recipe; None otherwise."""
+def finished_numbers(path: str | None, wanted: Recipe, is_unfinished: Callable[[Recipe], bool]) -> JsonObject | None:
+    """Return the numbers in a result that exists, finished and of the same recipe; None otherwise."""
     there = recipe.read_recipe(Path(path)) if path and path not in write.STDOUT else None
     same = there is not None and all(there.get(key) == wanted[key] for key in SAME)
     numbers = there.get("numbers") if there and same else None
-    unfinished = {"positions_done", "steps_done", "frames_done"}
-    return numbers if isinstance(numbers, dict) and not unfinished & set(numbers) else None
+    return numbers if isinstance(numbers, dict) and not is_unfinished(numbers) else None
 
 
 def remove_partial(path: Path | None) -> None:

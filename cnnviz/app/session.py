@@ -1,265 +1,127 @@
-"""What every command over photographs or a network shares: its inputs, its network, its recipe."""
+"""One invocation of a command: its options, its console, the photos it reads and the networks it loads."""
 
-import hashlib
-import os
-import sys
-from collections.abc import Callable, Mapping, Sequence
+import contextlib
+import copy
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
-import click
-
-from cnnviz import __version__
 from cnnviz.app.console import Console
-from cnnviz.app.jobs import SCHEMA, Job, Line, print_line, run_jobs
-from cnnviz.errors import InvalidRequest, Status, WeightsError, printable
-from cnnviz.models import catalog
+from cnnviz.app.inputs import read_photo_input, read_stored_input
+from cnnviz.app.jobs import Job
+from cnnviz.app.network_loading import load, model_network
+from cnnviz.app.options import CommandOptions, ComputeOptions, FitOptions, ReadingOptions
+from cnnviz.app.recorder import InputRecord, recipe_of
+from cnnviz.app.resume import StopRequest, find_partial, partial_path, stop_on_interrupt
+from cnnviz.control import Control
+from cnnviz.io.recipe import JsonObject, Recipe
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from torch import Tensor
+
     from cnnviz.io.color import Photo
     from cnnviz.io.stored_image import StoredImage
-    from cnnviz.models.features import FeatureExtractor
     from cnnviz.models.network import Network
+    from cnnviz.models.preprocess import Geometry
 
-# Options that do not change the bytes: where things go, what is said.
-SILENT = {"inputs", "output", "overwrite", "raw", "lines", "quiet", "debug", "offline", "time_limit", "resume",
-          "save_every", "report", "renders"}  # fmt: skip
-FILES = {"weights_file", "classes_file", "map_files", "mask_file", "guides"}
-PER_INPUT = {"map_files", "mask_file"}  # recorded input by input
-NOISE = "noise"  # the input of commands that can begin with nothing; a file of that name is ./noise
-SHEETS = ("report", "renders")  # options of a second picture
-NAME_KEY = "cnnviz.input_name"  # the name a rerun gives to its input, so that the recipe is the same
+
+I = TypeVar("I")  # noqa: E741
 
 
 @dataclass(frozen=True)
-class InputRecord:
-    """What the recipe says of a photograph."""
+class Input(Generic[I]):
+    """A photo that was read: ``image`` uint8 (H, W, 3), or as its file stores it; its record in the recipe; its job."""
 
-    name: str
-    sha256: str
+    image: I
+    record: InputRecord
+    job: Job
+
+
+if TYPE_CHECKING:
+    PhotoInput = Input[Photo]
+    StoredInput = Input[StoredImage]
+else:
+    PhotoInput = StoredInput = Input
 
 
 class Session:
-    """One invocation of a command, with the options as click parsed them.
+    """One invocation of ``command``; ``input_name`` is what the recipe calls the input of a rerun."""
 
-    A command over a network alone has one job, whose source is the network's name, and none of the photographs'
-    options.
-    """
-
-    def __init__(self, jobs: list[Job]) -> None:
-        self.context = click.get_current_context()
-        self.command = str(self.context.info_name)
-        self.options: Mapping[str, Any] = self.context.params
-        self.console = Console(self.options["quiet"], self.options["debug"])
-        self.jobs = jobs
+    def __init__(self, command: str, options: CommandOptions, input_name: str | None = None) -> None:
+        self.command = command
+        self.options = options
+        self.console = Console(options.quiet, options.debug)
+        self._input_name = input_name
         self._others: dict[str, Network] = {}
-        self._trunks: dict[int, FeatureExtractor] = {}
 
-    def over(self, one: Callable[[Job], Line], tell: Callable[[Job, Line], None] | None = None) -> None:
-        """Do ``one`` for every job, print with ``tell`` what a person wants to read, leave with the exit status."""
-        self.context.exit(int(self.each(one, tell)))
+    def with_options(self, options: CommandOptions) -> "Session":
+        """Return this session with other options: the networks that are loaded stay."""
+        other = copy.copy(self)
+        other.options = options
+        return other
 
-    def each(self, one: Callable[[Job], Line], tell: Callable[[Job, Line], None] | None = None) -> Status:
-        """Do what ``over`` does, but return the exit status: there is something to be told of all of them."""
-        o = self.options
-        return run_jobs(
-            self.command, self.jobs, one, self.console,
-            tell=tell, lines=o["lines"], overwrite=o.get("overwrite", False), seed=o.get("seed", 0),
-        )  # fmt: skip
+    def read(self, job: Job) -> PhotoInput:
+        """Read a job's photo, upright, sRGB, without alpha; remarks about the file go to standard error."""
+        options = cast(ReadingOptions, self.options)
+        return Input(*read_photo_input(job, options, self.console, self._input_name), job)
 
-    def print_last(self, numbers: Line, output: str | None, seconds: float, status: str = "ok") -> None:
-        """Print the line of JSON about all photographs, which comes after theirs."""
-        print_line({
-            "schema": SCHEMA, "command": self.command, "input": ", ".join(self.options["inputs"]),
-            "output": output, "status": status, "error": None, "seconds": round(seconds, 3),
-            "seed": self.options["seed"], **numbers,
-        })  # fmt: skip
+    def read_stored(self, job: Job) -> StoredInput:
+        """Read a job's photo as its file stores it; remarks about the file go to standard error."""
+        options = cast(ReadingOptions, self.options)
+        return Input(*read_stored_input(job, options, self.console, self._input_name), job)
 
-    def read(self, job: Job) -> tuple["Photo", InputRecord]:
-        """Read a job's photograph; what a person should know of it is noted."""
-        from cnnviz.io.photo import decode_photo
+    def record_file(self, job: Job) -> InputRecord:
+        """Return how the recipe records a job's file, which is not read into memory."""
+        from cnnviz.models.weights import sha256
 
-        data, source, reading = self._read(job)
-        return decode_photo(data, **reading), source
+        return InputRecord(self._input_name or job.name, sha256(Path(job.source)))
 
-    def original(self, job: Job) -> tuple["StoredImage", InputRecord]:
-        """Read a job's photograph as its file stores it; what a person should know of it is noted."""
-        from cnnviz.io import stored_image
+    def fit(self, image: "Photo") -> "tuple[Tensor, Geometry]":
+        """Return the network's input (1, 3, h, w) for an image uint8 (H, W, 3), and the way back to its pixels."""
+        from cnnviz.models.preprocess import fit
 
-        data, source, reading = self._read(job)
-        return stored_image.decode_stored(data, **reading), source
+        return fit(image, self.network, cast(FitOptions, self.options).fit)
 
-    def _read(self, job: Job) -> tuple[bytes, InputRecord, dict[str, Any]]:
-        """Return a file's bytes, what the recipe says of it, and the options of how it is read."""
-        from cnnviz.io.color import parse_colour
-        from cnnviz.io.source import read_bytes
+    def class_indices(self, words: tuple[str, ...]) -> list[int] | None:
+        """Return the class indices that ``--class`` asks for, each once; None for the network's top class."""
+        return list(dict.fromkeys(map(self.network.class_index, words))) or None
 
-        o = self.options
-        parse_colour(o["background"])
-        data = read_bytes(job.source, o["max_pixels"])
-        reading = {key: o[key] for key in ("frame", "max_pixels", "background")}
-        reading["note"] = lambda text: self.console.once(f"{printable(job.source)}: {text}")
-        return data, InputRecord(self._name(job), hashlib.sha256(data).hexdigest()), reading
+    def recipe(self, source: InputRecord | None, numbers: Recipe | None = None, *, moving: bool = False) -> JsonObject:
+        """Return the recipe of a result, with the numbers found."""
+        return recipe_of(self.command, self.options, self.network, source, numbers or {}, moving=moving)
 
-    def source(self, job: Job) -> InputRecord:
-        """Return what the recipe says of a job's file, which is not read into memory."""
-        from cnnviz.models import weights
+    def keeps_partial(self, job: Job) -> bool:
+        """Return whether unfinished work of a job is kept in a file, for --resume."""
+        return partial_path(job.output) is not None
 
-        return InputRecord(self._name(job), weights.sha256(Path(job.source)))
+    def kept_arrays(self, photo: Input[Any], names: Sequence[str]) -> "dict[str, NDArray[Any]] | None":
+        """Return the arrays that an interrupted run of the same recipe kept; None without --resume, or without any."""
+        if not getattr(self.options, "resume", False):
+            return None
+        return find_partial(partial_path(photo.job.output), self.recipe(photo.record), self.console, names)
 
-    def _name(self, job: Job) -> str:
-        return str(self.context.meta.get(NAME_KEY, job.name))
+    @contextlib.contextmanager
+    def running(self, label: str, unit: str, limit: float | None = None) -> "Iterator[tuple[Control, StopRequest]]":
+        """Yield the control of a computation that Ctrl-C or a ``limit`` in seconds stops early, and whether it was."""
+        with stop_on_interrupt(limit) as stop, self.console.progress(label, unit) as report:
+            yield Control(report, stop, self.console.note), stop
+
+    @contextlib.contextmanager
+    def progress(self, label: str, unit: str) -> Iterator[Control]:
+        """Yield the control of a computation with a progress bar of its own, which Ctrl-C ends at once."""
+        with self.console.progress(label, unit) as report:
+            yield Control(report, note=self.console.note)
 
     @cached_property
     def network(self) -> "Network":
-        """The network, loaded when the first job asks for it."""
-        o = self.options
-        keys = ("device", "dtype", "offline", "size", "resize", "interpolation", "mean", "std")
-        own = {key: o[key] for key in keys if key in o}
-        return self._load(o["model"], o["weights_file"], classes=self._class_names(), **own)
+        """The network of ``--model``, loaded on first use."""
+        return model_network(cast(ComputeOptions, self.options), self.console)
 
-    def load(self, name: str) -> "Network":
-        """Return another network by its name, as its publisher gives it, on the same device; loaded once."""
+    def load_network(self, name: str) -> "Network":
+        """Return another network by its name, with its publisher's preprocessing, on the same device; loaded once."""
         if name not in self._others:
-            keys = ("device", "dtype", "offline")
-            self._others[name] = self._load(name, None, **{k: self.options[k] for k in keys if k in self.options})
+            self._others[name] = load(name, cast(ComputeOptions, self.options), self.console)
         return self._others[name]
-
-    def trunk(self, network: "Network") -> "FeatureExtractor":
-        """Return a network of this run as it is attacked, made once."""
-        from cnnviz.models.features import LOGITS, FeatureExtractor
-
-        if id(network) not in self._trunks:
-            self._trunks[id(network)] = FeatureExtractor(network, [LOGITS])
-        return self._trunks[id(network)]
-
-    def _load(self, name: str, file: str | None, **options: Any) -> "Network":
-        entry = catalog.find_entry(name)
-        assert entry is not None  # the option's type has checked it
-        path = self._weights(entry, file)
-        from cnnviz.models import loader
-
-        with self.console.progress(f"loading {name}", "bytes") as tick:
-            return loader.load_network(
-                name,
-                weights_file=path,
-                progress=lambda _, done, total: tick(done, total),
-                **{"device": "cpu"} | options,
-            )
-
-    def _weights(self, entry: catalog.NetworkEntry, file: str | None) -> Path | None:
-        """Find or fetch the weights before torch is loaded, so that their lack is told at once."""
-        from cnnviz.models import weights
-
-        o = self.options
-        if file:
-            if not Path(file).is_file():
-                raise WeightsError(f"--weights {printable(file)}: no such file")
-            return Path(file)
-        if entry.source == "timm":
-            weights.check_hub(entry.name, offline=o["offline"])
-            return None
-        with self.console.progress(f"fetching {entry.file}", "bytes") as tick:
-            return weights.find_weights(entry, offline=o["offline"], progress=lambda _, done, total: tick(done, total))
-
-    def _class_names(self) -> list[str] | None:
-        path = self.options.get("classes_file")
-        if not path:
-            return None
-        if not os.path.isfile(path):  # what a pipe holds could not be read twice
-            raise InvalidRequest(f"--classes {printable(path)}: is not a file")
-        try:
-            text = Path(path).read_text("utf-8-sig")
-        except (OSError, UnicodeDecodeError) as error:
-            reason = (error.strerror or str(error)).lower() if isinstance(error, OSError) else "is not UTF-8"
-            raise InvalidRequest(f"--classes {printable(path)}: {reason}") from error
-        names = [line.strip() for line in text.splitlines() if line.strip()]
-        if not names:
-            raise InvalidRequest(f"--classes {printable(path)}: holds no names")
-        return names
-
-    @cached_property
-    def _recorded(self) -> dict[str, Any]:
-        return {key: _record(key, value) for key, value in self.options.items() if key not in SILENT | PER_INPUT}
-
-    def recipe(
-        self, source: InputRecord | None, numbers: Line, files: Mapping[str, Any] | None = None, *, moving: bool = False
-    ) -> dict[str, Any]:
-        """Return the recipe of a result: what it takes to make the same bytes again, and the numbers found.
-
-        ``source`` is None where no photograph is read. ``files`` are options whose value is this input's alone: the
-        file taken from a folder that was named. ``moving``: the result is a clip.
-        """
-        own = {key: _record(key, value) for key, value in (files or {}).items()}
-        return {
-            "recipe": 1,
-            "command": self.command,
-            "options": self._recorded | own,
-            "seed": self.options.get("seed", 0),
-            "versions": versions(moving=moving),
-            "network": {"name": self.network.name, "weights": self.network.weights},
-            "input": source and {"name": source.name, "sha256": source.sha256},
-            "numbers": numbers,
-        }
-
-
-def collective_name(inputs: Sequence[str]) -> str:
-    """Return what many photographs are called together: the first input's name."""
-    first = Path(os.path.realpath(inputs[0]))
-    return "stdin" if inputs[0] == "-" else first.name if first.is_dir() else first.stem
-
-
-def collective_record(name: str, sources: Sequence[InputRecord]) -> InputRecord:
-    """Return what the recipe says of many photographs: one name, and the digest of their digests."""
-    digests = "".join(source.sha256 for source in sources)
-    return InputRecord(name, hashlib.sha256(digests.encode()).hexdigest())
-
-
-def sheet_recipe(recipe: Mapping[str, Any], option: str, picture: str) -> dict[str, Any]:
-    """Return the recipe of a sheet that an option asks for beside a picture, on whose ending its numbers depend."""
-    return {**recipe, "sheet": {"option": option, "picture": Path(picture).suffix.lower()}}
-
-
-def _record(key: str, value: Any) -> Any:
-    if isinstance(value, list | tuple):
-        return [_record(key, item) for item in value]
-    if (key in FILES and value is not None) or isinstance(value, Path):
-        from cnnviz.models import weights
-
-        return {"file": Path(value).name, "sha256": weights.sha256(Path(value))}
-    return value
-
-
-def versions(*, moving: bool = False) -> dict[str, str]:
-    """Return the versions that the bytes of a result, or of a ``moving`` one, may depend on."""
-    import numpy
-    import PIL
-    import torch
-
-    clips = {}
-    if moving:
-        import av
-        import cv2
-
-        clips = {"av": av.__version__, "opencv": cv2.__version__}
-    return clips | {
-        "cnnviz": __version__,
-        "numpy": numpy.__version__,
-        "pillow": PIL.__version__,
-        "python": ".".join(map(str, sys.version_info[:3])),
-        "torch": torch.__version__,
-    }
-
-
-def class_indices(network: "Network", words: tuple[str, ...]) -> list[int] | None:
-    """Return the class indices that ``--class`` asks for, each once; None for the network's own first."""
-    return list(dict.fromkeys(map(network.class_index, words))) or None
-
-
-def channel_numbers(chosen: Sequence[int], count: int, layer: str) -> list[int]:
-    """Return the channels that ``--channel`` asks for, each once. Raises UsageMistake for one that the layer lacks."""
-    if beyond := [number for number in chosen if number >= count]:
-        raise InvalidRequest(f"--channel {beyond[0]}: {layer} has {count} channels, 0 to {count - 1}")
-    return list(dict.fromkeys(chosen))

@@ -1,40 +1,42 @@
-"""Deletion and insertion: take away, or bring in, what a map calls important, and see how much the network minds.
+"""Deletion and insertion: the class probability while pixels go, or come, in the order of a map.
 
 Petsiuk, Das & Saenko, "RISE: Randomized Input Sampling for Explanation of Black-box Models", 2018 (arXiv:1806.07421),
-section 4.2. We depart in three things: the pictures to delete to and to insert into are the caller's (theirs are
-the mean colour and a blur); pixels go in a few large steps, not 224 at a time; and beside every map the same
-map moved elsewhere is measured, since an area alone says little.
+section 4.2. We depart in three things: the baselines of deletion and insertion are the caller's (theirs are the mean
+colour and a blur); pixels change in a few large steps, not 224 at a time; and beside every map the same map shifted is
+measured, since an area under the curve says little alone.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from cnnviz.control import Control
 from cnnviz.errors import InvalidRequest, MethodError
-from cnnviz.models.network import Network
+from cnnviz.models.memory import batch_size
+from cnnviz.models.network import Network, require_finite
 
-# Pixels at a time. On a processor few are fastest (benchmarks/forward.py); a GPU wants many.
+# Pixels of one batch. On a CPU few are fastest (benchmarks/forward.py); a GPU needs many.
 CPU_PIXELS = 4 * 224 * 224
 GPU_PIXELS = 64 * 224 * 224
 
 
 @dataclass(frozen=True)
 class DeletionInsertion:
-    """The probability of each map's class while its pixels go, or come, in the map's order.
+    """The probability of each map's class while its pixels are deleted, or inserted, in the map's order.
 
     ``shares`` (steps + 1,) of the pixels changed, 0 to 1; ``deletion`` and ``insertion`` (maps, steps + 1);
-    ``random_deletion`` and ``random_insertion`` (maps, randoms, steps + 1) the same with the map moved at random;
-    ``clean_logits`` (classes,) of the untouched input; ``clean`` (maps,) its probability of each map's class. All
+    ``shifted_deletion`` and ``shifted_insertion`` (maps, shifts, steps + 1) the same with the map shifted at random;
+    ``clean_logits`` (classes,) of the unchanged input; ``clean`` (maps,) its probability of each map's class. All
     in float64 but the logits.
     """
 
     shares: Tensor
     deletion: Tensor
     insertion: Tensor
-    random_deletion: Tensor
-    random_insertion: Tensor
+    shifted_deletion: Tensor
+    shifted_insertion: Tensor
     clean_logits: Tensor
     clean: Tensor
 
@@ -45,45 +47,40 @@ def deletion_insertion(
     maps: Tensor,
     *,
     targets: Sequence[int],
-    deleted: Tensor,
-    start: Tensor,
+    deletion_baseline: Tensor,
+    insertion_baseline: Tensor,
     steps: int = 50,
-    randoms: int = 3,
+    shifts: int = 3,
     seed: int = 0,
-    progress: Callable[[int, int], None] | None = None,
+    control: Control = Control(),
 ) -> DeletionInsertion:
-    """Delete and insert the pixels of an input in the order of each map, and record the class's probability.
+    """Delete and insert the pixels of an input in the order of each map, and record the class probability.
 
     ``inputs`` (1, 3, h, w), RGB in [0, 1]; ``maps`` (maps, h, w), the largest value first, NaN last, equal values row
-    by row; ``targets`` the class of each map. Deletion turns the input step by step into ``deleted``, insertion
-    turns ``start`` into the input, both (1, 3, h, w). Each map is also measured ``randoms`` times moved by steps
-    drawn from ``seed``: the same shapes in other places. Pixels or squares in random order would not do: the
-    finer they are scattered, the faster a network is lost, whatever they show. ``progress`` is told (done, passes).
-    Raises UsageMistake for shapes, classes and settings that cannot be, MethodError for more steps than pixels and
-    for logits that are not finite.
+    by row; ``targets`` the class of each map. Deletion turns the input step by step into ``deletion_baseline``,
+    insertion turns ``insertion_baseline`` into the input, both (1, 3, h, w). Each map is also measured ``shifts``
+    times shifted by offsets drawn from ``seed``: the same shapes elsewhere. Pixels in random order would be no
+    comparison: the finer they are scattered, the sooner the probability falls, whatever they show. ``control`` gets
+    (done, passes). Raises InvalidRequest for shapes, classes and settings that do not fit, MethodError for more steps
+    than pixels and for logits that are not finite.
     """
-    _check(inputs, maps, targets, steps, randoms)
+    _check(inputs, maps, targets, steps, shifts)
     pixels = inputs.shape[-2] * inputs.shape[-1]
     counts = torch.tensor([round(step * pixels / steps) for step in range(steps + 1)], device=network.device)
     with torch.inference_mode():
-        x, gone, first = (picture.to(network.device) for picture in (inputs, deleted, start))
+        x, deleted, start = (image.to(network.device) for image in (inputs, deletion_baseline, insertion_baseline))
         clean = network(x)[0]
         if any(not 0 <= index < len(clean) for index in targets):
             raise InvalidRequest(f"classes {tuple(targets)}: {network.name} has {len(clean)}, counted from 0")
-        done, passes, found = 0, len(maps) * (1 + randoms) * 2 * len(counts), []
+        done, passes, found = 0, len(maps) * (1 + shifts) * 2 * len(counts), []
         for values, target in zip(maps.cpu(), targets, strict=True):
-            for order in (values, *shifted(values, randoms, seed)):
-                rank = pixel_order(order).to(network.device)
-                for before, after in ((x, gone), (first, x)):
-                    for part in torch.split(counts, batch_size(x)):
-                        changed = torch.where(rank < part.view(-1, 1, 1, 1), after, before)
-                        found.append(network.folded(changed).double().softmax(1)[:, target])
-                        done += len(part)
-                        if progress:
-                            progress(done, passes)
-    curves = torch.cat(found).cpu().view(len(maps), 1 + randoms, 2, len(counts))
-    if not (torch.isfinite(curves).all() and torch.isfinite(clean).all()):
-        raise MethodError(f"{network.name} gave logits that are not finite numbers: are these its weights?")
+            for order in (values, *shifted(values, shifts, seed)):
+                for changed in _changed_inputs(x, deleted, start, pixel_order(order).to(network.device), counts):
+                    found.append(network.folded(changed).double().softmax(1)[:, target])
+                    done += len(changed)
+                    control.report(done, passes)
+    curves = torch.cat(found).cpu().view(len(maps), 1 + shifts, 2, len(counts))
+    require_finite(network.name, curves, clean)
     clean = clean.cpu()
     return DeletionInsertion(
         counts.cpu().double() / pixels, curves[:, 0, 0], curves[:, 0, 1], curves[:, 1:, 0], curves[:, 1:, 1],
@@ -91,20 +88,27 @@ def deletion_insertion(
     )  # fmt: skip
 
 
-def _check(inputs: Tensor, maps: Tensor, targets: Sequence[int], steps: int, randoms: int) -> None:
+def _check(inputs: Tensor, maps: Tensor, targets: Sequence[int], steps: int, shifts: int) -> None:
     if inputs.dim() != 4 or len(inputs) != 1:
-        raise InvalidRequest(f"faithfulness takes one input (1, 3, h, w), not {tuple(inputs.shape)}")
+        raise InvalidRequest(f"deletion and insertion take one input (1, 3, h, w), not {tuple(inputs.shape)}")
     if maps.dim() != 3 or maps.shape[-2:] != inputs.shape[-2:] or len(maps) != len(targets) or not len(maps):
         raise InvalidRequest(f"maps {tuple(maps.shape)}: one (h, w) of the input for each of {len(targets)} classes")
-    if min(steps, randoms) < 1:
-        raise InvalidRequest("steps and randoms are at least 1")
+    if min(steps, shifts) < 1:
+        raise InvalidRequest("steps and shifts must be at least 1")
     height, width = inputs.shape[-2:]
     if steps > height * width:
         raise MethodError(f"{steps} steps are more than the {width}x{height} pixels of the network's input")
 
 
+def _changed_inputs(x: Tensor, deleted: Tensor, start: Tensor, rank: Tensor, counts: Tensor) -> Iterator[Tensor]:
+    """Yield batches of inputs whose first pixels by ``rank`` (h, w) are changed: deletion, then insertion."""
+    for before, after in ((x, deleted), (start, x)):
+        for part in torch.split(counts, batch_size(x, CPU_PIXELS, GPU_PIXELS)):
+            yield torch.where(rank < part.view(-1, 1, 1, 1), after, before)
+
+
 def pixel_order(values: Tensor) -> Tensor:
-    """Return the place (h, w) of each pixel in the order of a map (h, w): 0 the most important.
+    """Return the rank (h, w) of each pixel in the order of a map (h, w): 0 the most important.
 
     Equal values keep their order row by row, top left first; NaN comes last.
     """
@@ -115,9 +119,9 @@ def pixel_order(values: Tensor) -> Tensor:
 
 
 def shifted(values: Tensor, count: int, seed: int) -> Tensor:
-    """Return a map (h, w) moved ``count`` times, (count, h, w): by a quarter to three quarters of each side.
+    """Return a map (h, w) shifted ``count`` times, (count, h, w), by a quarter to three quarters of each side.
 
-    What leaves at one border comes in at the opposite one.
+    What leaves at one border enters at the opposite one.
     """
     generator = torch.Generator().manual_seed(seed)
     low, high = zip(*((side // 4, max(side - side // 4, 1)) for side in values.shape), strict=True)
@@ -129,9 +133,3 @@ def shifted(values: Tensor, count: int, seed: int) -> Tensor:
 def auc(shares: Tensor, curves: Tensor) -> Tensor:
     """Return the areas (...,) under curves (..., steps + 1) over shares 0 to 1, by the trapezoid rule."""
     return torch.trapezoid(curves, shares)
-
-
-def batch_size(x: Tensor) -> int:
-    """Return how many pictures to do at a time: by input size and device alone, so that results repeat."""
-    pixels = CPU_PIXELS if x.device.type == "cpu" else GPU_PIXELS
-    return max(1, pixels // (x.shape[-2] * x.shape[-1]))

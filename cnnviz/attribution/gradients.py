@@ -1,99 +1,68 @@
-"""What follows from the derivative alone: gradient, gradient times input, integrated gradients, SmoothGrad.
+"""Methods of the plain gradient, computed by captum: autograd is right for any network.
 
-captum does the work, on the network as it is: autograd's derivative is right for whatever a network is made of.
+gradient: Simonyan et al., "Deep Inside Convolutional Networks", 2013 (arXiv:1312.6034), section 3.
+gradient-x-input: Shrikumar et al., "Not Just a Black Box", 2016 (arXiv:1605.01713); DeepLIFT's paper, section 2.2.
+integrated-gradients: Sundararajan et al., "Axiomatic Attribution for Deep Networks", 2017 (arXiv:1703.01365),
+section 3.
+smoothgrad: Smilkov et al., "SmoothGrad: removing noise by adding noise", 2017 (arXiv:1706.03825), section 2.
+
+The colour channels of a pixel are summed; of gradient and smoothgrad the largest magnitude is taken, as in the first
+paper.
 """
-
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Literal, get_args
 
 import torch
 from torch import Tensor
 
-from cnnviz.models.network import Network
+from cnnviz.attribution.class_score import ClassScore, MethodSettings
+from cnnviz.models.memory import batch_size
 
-Score = Literal["logit", "probability"]
-SCORES = get_args(Score)
-Tick = Callable[[int, int], None]
-PIXELS = 5 * 224 * 224  # in one batch: about 1 GB of VGG16's activations
+PIXELS = 5 * 224 * 224  # of one batch: about 1 GB of VGG16's activations
 
 
-@dataclass(frozen=True)
-class ClassScore:
-    """What a method is asked: the score of ``targets`` at an input ``x`` (1, 3, h, w); ``tick`` is told of passes."""
-
-    network: Network
-    x: Tensor
-    targets: Sequence[int]
-    score: Score
-    tick: Tick
-
-    def ask(self, x: Tensor) -> Tensor:
-        """Return scores (N, classes) for inputs (N, 3, h, w)."""
-        logits = self.network(x)
-        return logits.softmax(1) if self.score == "probability" else logits
-
-    def counted(self, passes: int) -> Callable[[Tensor], Tensor]:
-        """Return the same, telling how many of the passes for all targets were made."""
-        done, total = 0, passes * len(self.targets)
-
-        def ask(x: Tensor) -> Tensor:
-            nonlocal done
-            done += len(x)
-            self.tick(min(done, total), total)
-            return self.ask(x)
-
-        return ask
-
-    def leaf(self) -> Tensor:
-        """Return a copy of the input that derivatives are taken by."""
-        return self.x.clone().requires_grad_()
-
-
-def gradient(question: ClassScore) -> Tensor:
-    """Return the derivatives of the scores, (targets, 3, h, w)."""
+def gradient(score: ClassScore, settings: MethodSettings) -> Tensor:
+    """Return the gradient's largest magnitude over the colours, (targets, h, w)."""
     from captum.attr import Saliency
 
-    method = Saliency(question.ask)
-    return torch.cat([method.attribute(question.leaf(), target=target, abs=False) for target in question.targets])
+    method = Saliency(score)
+    found = [method.attribute(score.leaf(), target=target, abs=False) for target in score.targets]
+    return torch.cat(found).abs().amax(1)
 
 
-def gradient_x_input(question: ClassScore) -> Tensor:
-    """Return the derivatives times the input, RGB in [0, 1]: (targets, 3, h, w)."""
+def gradient_x_input(score: ClassScore, settings: MethodSettings) -> Tensor:
+    """Return the gradient times the input, RGB in [0, 1]: (targets, h, w)."""
     from captum.attr import InputXGradient
 
-    method = InputXGradient(question.ask)
-    return torch.cat([method.attribute(question.leaf(), target=target) for target in question.targets])
+    method = InputXGradient(score)
+    return torch.cat([method.attribute(score.leaf(), target=target) for target in score.targets]).sum(1)
 
 
-def integrated_gradients(question: ClassScore, steps: int) -> Tensor:
-    """Return the mean derivative on the straight way from black to the input, times the input: (targets, 3, h, w).
+def integrated_gradients(score: ClassScore, settings: MethodSettings) -> Tensor:
+    """Return the mean gradient on the straight line from black to the input, times the input: (targets, h, w).
 
-    The mean is by Gauss and Legendre's rule of ``steps`` points.
+    The mean is computed by Gauss-Legendre quadrature with ``settings.steps`` points.
     """
     from captum.attr import IntegratedGradients
 
-    method, black = IntegratedGradients(question.counted(steps)), torch.zeros_like(question.x)
-    settings = {"n_steps": steps, "internal_batch_size": batch_size(question.x)}
-    found = [method.attribute(question.leaf(), black, target=target, **settings) for target in question.targets]
-    return torch.cat(found).to(question.x.dtype)
+    method, black = IntegratedGradients(score.counted(settings.steps)), torch.zeros_like(score.x)
+    options = {"n_steps": settings.steps, "internal_batch_size": batch_size(score.x, PIXELS)}
+    found = [method.attribute(score.leaf(), black, target=target, **options) for target in score.targets]
+    return torch.cat(found).to(score.x.dtype).sum(1)
 
 
-def smoothgrad(question: ClassScore, samples: int, noise: float, seed: int) -> Tensor:
-    """Return the mean derivative at inputs with Gaussian noise, the same noise for each class: (targets, 3, h, w)."""
+def smoothgrad(score: ClassScore, settings: MethodSettings) -> Tensor:
+    """Return the mean gradient of noisy inputs, its largest magnitude over the colours: (targets, h, w).
+
+    Every target has the same noise. torch's global random state is left as it was.
+    """
     from captum.attr import NoiseTunnel, Saliency
 
-    x, found = question.x, []
-    method = NoiseTunnel(Saliency(question.counted(samples)))
-    settings = {"nt_type": "smoothgrad", "nt_samples": samples, "nt_samples_batch_size": min(batch_size(x), samples),
-                "stdevs": noise * float(x.max() - x.min()), "abs": False}  # fmt: skip
-    for target in question.targets:
+    x, samples, found = score.x, settings.samples, []
+    method = NoiseTunnel(Saliency(score.counted(samples)))
+    at_once = min(batch_size(x, PIXELS), samples)
+    options = {"nt_type": "smoothgrad", "nt_samples": samples, "nt_samples_batch_size": at_once,
+               "stdevs": settings.noise * float(x.max() - x.min()), "abs": False}  # fmt: skip
+    for target in score.targets:
         with torch.random.fork_rng([x.device] if x.is_cuda else []):
-            torch.manual_seed(seed)
-            found.append(method.attribute(question.leaf(), target=target, **settings))
-    return torch.cat(found)
-
-
-def batch_size(x: Tensor) -> int:
-    """Return how many inputs to differentiate at a time: by their size alone, so that the bytes are the same."""
-    return max(1, PIXELS // (x.shape[-2] * x.shape[-1]))
+            torch.manual_seed(settings.seed)
+            found.append(method.attribute(score.leaf(), target=target, **options))
+    return torch.cat(found).abs().amax(1)

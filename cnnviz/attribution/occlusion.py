@@ -1,34 +1,46 @@
-"""Occlusion sensitivity: cover a part of the picture, and see how much the network minds.
+"""Occlusion sensitivity: the drop of the class score when a window covers a part of the input.
 
 Zeiler & Fergus, "Visualizing and Understanding Convolutional Networks", 2013 (arXiv:1311.2901), section 4.2.
-We depart from the paper in one thing: it draws the score at each place of the window's centre; we draw, at each
-pixel, the mean drop of the score over the windows that cover it, as captum does.
+The formula, and where it departs from the paper: ``occlusion``.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import get_args
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from cnnviz.attribution import occlusion_engines
-from cnnviz.attribution.occlusion_engines import OccludedLogits
+from cnnviz.attribution.class_score import SCORES, Score, class_scores
+from cnnviz.attribution.fills import FILLS, Fill, occluder
+from cnnviz.attribution.occlusion_engines import EngineName, choose_engine
+from cnnviz.attribution.occlusion_run import OccludedLogits, occluded_logits
 from cnnviz.attribution.windows import Border, WindowGrid
+from cnnviz.control import Control
 from cnnviz.errors import InvalidRequest, MethodError
-from cnnviz.models.network import Network
+from cnnviz.models.network import Network, require_finite
 
-Fill = Literal["grey", "mean", "black", "white", "blur", "noise"]
-Score = Literal["probability", "logit"]
+
+@dataclass(frozen=True)
+class EngineOptions:
+    """How the occluded logits are computed.
+
+    ``engine`` "plain" is one forward pass per position, "incremental" computes only what a window changes and gives
+    the same up to rounding, "auto" takes that where it is faster. ``layer`` names one whose strongest feature map is
+    summed. ``resume_from`` are the answers of a stopped run with the same settings; they are filled in.
+    """
+
+    engine: EngineName = "auto"
+    layer: str | None = None
+    resume_from: OccludedLogits | None = None
 
 
 @dataclass(frozen=True)
 class StrongestMap:
-    """The strongest feature map of a layer: its ``channel``, and its sums.
+    """The strongest feature map of a layer: the one whose sum is largest for the uncovered input.
 
-    Strongest is the one whose sum on the uncovered input is largest. ``map`` (h, w) of the layer is that one;
-    ``totals`` (positions,) its sum with the window at each place, NaN where not done.
+    ``map`` (h, w) of ``channel``; ``totals`` (positions,) its sum with the window at each position, NaN where not
+    computed.
     """
 
     layer: str
@@ -39,13 +51,13 @@ class StrongestMap:
 
 @dataclass(frozen=True)
 class Occlusion:
-    """What a network answers with a window over each place of its input.
+    """The logits of an input with a window at every position, and the maps computed from them.
 
-    ``logits`` (positions, classes), NaN where the work was stopped before; ``clean_logits`` (classes,) of the
+    ``logits`` (positions, classes), NaN where the run was stopped before; ``clean_logits`` (classes,) of the
     uncovered input; ``positions`` (positions, 2) top-left y, x on the input, row-major; ``maps`` (targets, h, w) the
     mean drop of the score over the windows that cover a pixel, NaN where none does; ``targets`` class indices;
-    ``grid`` the windows; ``engine`` that did it and ``engine_reason`` why; ``batch`` positions at a time; ``answers``
-    to go on from; ``activation`` of the layer that was asked for.
+    ``grid`` the windows; ``engine`` used and ``engine_reason`` why; ``batch`` the largest number of positions computed
+    at once; ``answers`` to resume from; ``activation`` of the layer that was named.
     """
 
     logits: Tensor
@@ -67,12 +79,12 @@ class Occlusion:
 
     @property
     def stride(self) -> int:
-        """Pixels of the input from one place to the next."""
+        """Step between two positions, in pixels of the input."""
         return self.grid.tops.step
 
     @property
     def done(self) -> Tensor:
-        """Which positions were done, (positions,) bool; all of them unless the work was stopped."""
+        """Which positions are computed, (positions,) bool: all of them unless the run was stopped."""
         return self.answers.done
 
 
@@ -82,96 +94,117 @@ def occlusion(
     *,
     window: int = 48,
     stride: int = 16,
-    fill: Fill = "blur",
+    fill: Fill | Tensor = "blur",
     targets: Sequence[int] | None = None,
     score: Score = "probability",
     border: Border = "overhang",
-    engine: occlusion_engines.Kind = "auto",
-    layer: str | None = None,
-    seed: int = 0,
-    known: OccludedLogits | None = None,
-    stop: Callable[[], bool] | None = None,
-    progress: Callable[[int, int], None] | None = None,
-    note: Callable[[str], None] | None = None,
+    options: EngineOptions = EngineOptions(),
+    control: Control = Control(),
 ) -> Occlusion:
-    """Slide a window over an input and record every answer of the network.
+    """Slide a window over an input and compute the drop of the class score.
 
-    ``inputs`` (1, 3, h, w), RGB in [0, 1]. ``window`` and ``stride`` in pixels of the input. ``fill`` is what the
-    window shows: grey (0.5), the network's mean, black, white, the input blurred, or uniform noise from ``seed``.
-    ``targets`` are class indices, by default the network's own first. The map of a target is the mean over the
-    windows w that cover a pixel of score(x) - score(x covered by w), where the score is the softmax probability or
-    the logit. ``border`` "inside": windows start at multiples of the stride, the last one cut off at the border;
-    "overhang": they start a window's length before it, so that border pixels are covered as often as the others.
-    The defaults are those whose maps lie best on the thing (benchmarks/defaults.py); the paper's fill is grey, captum's
-    windows are inside. ``engine`` "plain" is one pass per position, "incremental" computes what a window changes and
-    gives the same up to rounding, "auto" takes that where it gains. ``layer`` names one whose strongest feature map is
-    to be summed.
+    Parameters
+    ----------
+    network : Network
+    inputs : Tensor, shape (1, 3, h, w)
+        RGB in [0, 1].
+    window, stride : int, defaults 48 and 16
+        Side of the window, and step between two positions, in pixels of the input.
+    fill : str or Tensor, default "blur"
+        What the window shows (captum: baseline): "grey" (0.5), the network's "mean", "black", "white", the input
+        blurred ("blur"), uniform "noise" of seed 0, or an image of the input's shape.
+    targets : sequence of int, optional
+        Class indices; by default the top class.
+    score : {"probability", "logit"}, default "probability"
+        The softmax probability or the logit.
+    border : {"overhang", "inside"}, default "overhang"
+        "inside": windows start at multiples of the stride, the last one cut off at the border. "overhang": the first
+        starts before the border, so that border pixels are covered as often as the others.
+    options : EngineOptions, default EngineOptions()
+        The engine, a layer whose strongest feature map is summed, and the result of a stopped run to resume.
+    control : Control, default Control()
+        Gets (done, positions), and a note if memory ran short. It is asked to stop after each batch; results are NaN at
+        the positions not computed then.
 
-    Positions are done from coarse to fine. ``stop`` is asked after each batch; what is not done then is NaN.
-    ``known`` are the answers of a run of the same settings that was stopped, to go on from; they are filled in.
-    ``progress`` is told (done, positions), ``note`` that memory ran short and the batch was halved.
+    Returns
+    -------
+    Occlusion
+        ``maps`` (targets, h, w), and the ``logits`` (positions, classes) that they are computed from.
+
+    Raises
+    ------
+    InvalidRequest
+        For settings that do not fit.
+    MethodError
+        Where a network or an input cannot be used.
+
+    Notes
+    -----
+    A target's map is, at each pixel, the mean of score(x) - score(x covered by w) over the windows w that cover the
+    pixel, as in captum; the paper [1]_ draws the score at each position of the window's centre. The paper's fill is
+    grey, captum's windows are inside; the defaults are those whose maps lie best on the object
+    (benchmarks/defaults.py). Positions are computed from coarse to fine.
+
+    References
+    ----------
+    .. [1] Zeiler & Fergus, "Visualizing and Understanding Convolutional Networks", 2013 (arXiv:1311.2901), section 4.2.
+
+    Examples
+    --------
+    >>> network = cnnviz.load_network()
+    >>> inputs, geometry = cnnviz.fit(cnnviz.read_photo("sample_images/coffee.jpg"), network)
+    >>> drop = geometry.to_photo(cnnviz.occlusion(network, inputs).maps[0].numpy())  # (400, 600), NaN outside the crop
     """
-    _check(
-        inputs,
-        fill=(fill, Fill),
-        score=(score, Score),
-        border=(border, Border),
-        engine=(engine, occlusion_engines.Kind),
-    )
+    _check(network, inputs, window, fill)
+    _check_choice("score", score, SCORES)
+    _check_choice("border", border, get_args(Border))
     grid = WindowGrid.over((inputs.shape[-2], inputs.shape[-1]), window, stride, border)
     with torch.inference_mode():
         x = inputs.to(network.device)
         clean = network(x)[0].cpu()
-        if not torch.isfinite(clean).all():
-            raise MethodError(f"{network.name} gave logits that are not finite numbers: are these its weights?")
+        require_finite(network.name, clean)
         chosen = tuple(targets) if targets is not None else (int(clean.argmax()),)
         if any(not 0 <= index < len(clean) for index in chosen):
             raise InvalidRequest(f"classes {chosen}: {network.name} has {len(clean)}, counted from 0")
-        cover = occluder(x, fill, network, seed)
-        answering = occlusion_engines.choose_engine(engine, network.folded, x, cover, grid, layer)
-        found = known or OccludedLogits.none(len(grid.positions), len(clean))
-        if (found.logits.shape, found.totals.shape) != ((len(grid.positions), len(clean)), (len(grid.positions),)):
-            raise MethodError("the answers to go on from are of another grid or network")
-        batch = occlusion_engines.occluded_logits(answering, grid, found, stop=stop, progress=progress, note=note)
-    drops = _scores(clean[None], chosen, score) - _scores(found.logits, chosen, score)
-    activation = StrongestMap(layer, *answering.strongest, found.totals) if layer and answering.strongest else None
+        cover = fill.to(x) if isinstance(fill, Tensor) else occluder(x, fill, network)
+        engine = choose_engine(options.engine, network.folded, x, cover, grid, options.layer)
+        answers = _answers(options.resume_from, len(grid.positions), len(clean))
+        batch = occluded_logits(engine, grid, answers, control)
+    drops = _scores(clean[None], chosen, score) - _scores(answers.logits, chosen, score)
+    strongest = engine.strongest if options.layer else None
+    activation = StrongestMap(str(options.layer), *strongest, answers.totals) if strongest else None
     return Occlusion(
-        found.logits, clean, torch.tensor(grid.positions), grid.mean(drops.T), chosen, grid,
-        answering.name, answering.reason, batch, found, activation,
+        answers.logits, clean, torch.tensor(grid.positions), grid.mean(drops.T), chosen, grid,
+        engine.name, engine.reason, batch, answers, activation,
     )  # fmt: skip
 
 
-def _check(inputs: Tensor, **choices: tuple[str, object]) -> None:
+def _check(network: Network, inputs: Tensor, window: int, fill: Fill | Tensor) -> None:
     if inputs.dim() != 4 or len(inputs) != 1:
         raise InvalidRequest(f"occlusion takes one input (1, 3, h, w), not {tuple(inputs.shape)}")
-    for name, (value, kinds) in choices.items():
-        if value not in get_args(kinds):
-            raise InvalidRequest(f"{name} {value!r}: take one of {', '.join(get_args(kinds))}")
+    if not isinstance(fill, Tensor):
+        _check_choice("fill", fill, FILLS)
+    elif fill.shape != inputs.shape:
+        raise InvalidRequest(f"a fill {tuple(fill.shape)} for an input {tuple(inputs.shape)}: shapes must agree")
+    height, width = inputs.shape[-2:]
+    if window > min(height, width):
+        wrong = InvalidRequest if (height, width) == network.size else MethodError  # another photo may be larger
+        raise wrong(f"the window of {window} pixels is larger than the network's input of {width}x{height}")
 
 
-def occluder(x: Tensor, fill: Fill, network: Network, seed: int = 0) -> Tensor:
-    """Return what shows under the window, (1, 3, h, w): the window is cut out of this picture."""
-    if fill == "blur":
-        return _blur(x)
-    if fill == "noise":
-        generator = torch.Generator().manual_seed(seed)
-        return torch.rand(x.shape, generator=generator).to(x)
-    levels = {"grey": (0.5,) * 3, "black": (0.0,) * 3, "white": (1.0,) * 3, "mean": network.recipe.mean}
-    return x.new_tensor(levels[fill]).view(1, 3, 1, 1).expand_as(x)
+def _check_choice(name: str, value: str, choices: Sequence[str]) -> None:
+    if value not in choices:
+        raise InvalidRequest(f"{name} {value!r}: take one of {', '.join(choices)}")
 
 
-def _blur(x: Tensor) -> Tensor:
-    """Blur with a Gaussian whose deviation is a twentieth of the shorter side: no detail survives, colours do."""
-    sigma = min(x.shape[-2:]) / 20
-    radius = min(int(3 * sigma), min(x.shape[-2:]) - 1)
-    steps = torch.arange(-radius, radius + 1, device=x.device, dtype=x.dtype)
-    kernel = torch.exp(-0.5 * (steps / sigma) ** 2)
-    kernel = (kernel / kernel.sum()).expand(3, 1, -1)
-    x = F.conv2d(F.pad(x, (radius, radius, 0, 0), "reflect"), kernel[:, :, None, :], groups=3)
-    return F.conv2d(F.pad(x, (0, 0, radius, radius), "reflect"), kernel[:, :, :, None], groups=3)
+def _answers(known: OccludedLogits | None, positions: int, classes: int) -> OccludedLogits:
+    """Return the answers of a stopped run, which are filled in, or empty ones."""
+    answers = known or OccludedLogits.none(positions, classes)
+    if (answers.logits.shape, answers.totals.shape) != ((positions, classes), (positions,)):
+        raise MethodError("the result to resume from belongs to another grid or network")
+    return answers
 
 
 def _scores(logits: Tensor, targets: tuple[int, ...], score: Score) -> Tensor:
     """Return the scores (positions, targets) of logits (positions, classes), in float64."""
-    values = logits.double()
-    return (values.softmax(1) if score == "probability" else values)[:, list(targets)]
+    return class_scores(logits.double(), score)[:, list(targets)]

@@ -1,26 +1,32 @@
-"""The pointing game: does a map's highest point lie on the thing?
+"""The pointing game: whether a map's highest value lies on the object.
 
 Zhang, Lin, Brandt, Shen & Sclaroff, "Top-down Neural Attention by Excitation Backprop", 2016 (arXiv:1608.00507),
 section 5.1, and its energy-based form: Wang et al., "Score-CAM", 2020 (arXiv:1910.01279), section 4.3. They count hits
-over a data set; this is the answer for one picture.
+over a data set; this is the result for one image.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
 
 from cnnviz.errors import InvalidRequest, MethodError
+from cnnviz.models.preprocess import Geometry
+
+LONG_SIDE = 500  # of the photos that the paper's tolerance of 15 pixels belongs to
 
 
 @dataclass(frozen=True)
 class PointingGame:
     """Where a map points.
 
-    ``hit`` whether its highest point lies in the mask or within the tolerance of it; ``peak`` that point, y and x in
-    pixels; ``distance`` from it to the mask in pixels, 0 inside; ``energy`` the share of the map's positive sum
-    inside the mask, 0 where nothing is positive; ``covered`` the share of the map that the mask covers: what
-    energy is for a map without a preference.
+    ``hit``: its highest value lies in the mask or within the tolerance of it; ``peak`` the position y, x of that
+    value in pixels; ``distance`` from it to the mask in pixels, 0 inside; ``energy`` the share of the map's positive
+    sum inside the mask, 0 where nothing is positive; ``covered`` the share of the map that the mask covers, which is
+    the energy of a uniform map.
     """
 
     hit: bool
@@ -31,35 +37,52 @@ class PointingGame:
 
 
 def pointing_game(values: Tensor, mask: Tensor, *, tolerance: int = 15) -> PointingGame:
-    """Compare a map (h, w) with a mask (h, w) of booleans; NaN in the map is not looked at, and not counted.
+    """Compare a map (h, w) with a mask (h, w) of booleans; pixels where the map is NaN are left out.
 
-    ``tolerance`` in pixels, as near as counts as a hit; the paper's 15 are pixels of photographs of 500.
-    Raises UsageMistake for shapes that differ, MethodError for a map of NaN and a mask that misses all of the map.
+    ``tolerance`` in pixels, the largest distance that counts as a hit; the paper's 15 are pixels of images of 500.
+    Raises InvalidRequest for shapes that differ, MethodError for a map of NaN and a mask outside the map.
     """
     if values.dim() != 2 or values.shape != mask.shape or tolerance < 0:
-        raise InvalidRequest(f"a map {tuple(values.shape)} and a mask {tuple(mask.shape)}: both are (h, w)")
-    seen = ~values.isnan()
-    inside = mask & seen
+        raise InvalidRequest(f"a map {tuple(values.shape)} and a mask {tuple(mask.shape)}: both must be (h, w)")
+    known = ~values.isnan()
+    inside = mask & known
     if not inside.any():
         raise MethodError(
             "the mask holds nothing of what the network sees; --fit pad or squash shows it the whole photo"
         )
     top = peak(values)
     distance = float((inside.nonzero() - torch.tensor(top)).double().square().sum(1).min().sqrt())
-    positive = torch.where(seen, values.double().clamp(min=0), 0)
-    whole = float(positive.sum())
-    energy = float(positive[inside].sum()) / whole if whole > 0 else 0.0
-    return PointingGame(distance <= tolerance, top, distance, energy, int(inside.sum()) / int(seen.sum()))
+    positive = torch.where(known, values.double().clamp(min=0), 0)
+    total = float(positive.sum())
+    energy = float(positive[inside].sum()) / total if total > 0 else 0.0
+    return PointingGame(distance <= tolerance, top, distance, energy, int(inside.sum()) / int(known.sum()))
+
+
+def pointing_game_on_photo(
+    values: Tensor, mask: NDArray[np.bool_], geometry: Geometry, *, tolerance: int = 15
+) -> PointingGame:
+    """Play the pointing game on the photo scaled to a longer side of 500 pixels, whatever its own size.
+
+    ``values`` (h, w) on the network's input; ``mask`` (H, W) on the photo. The result's ``peak`` is in pixels of the
+    photo, its ``distance`` in pixels of the scaled one. Raises as ``pointing_game`` does.
+    """
+    height, width = (max(1, round(side * LONG_SIDE / max(geometry.photo))) for side in geometry.photo)
+    scaled = replace(geometry, photo=(height, width)).to_photo(values.numpy())
+    share = np.asarray(Image.fromarray(mask.astype(np.float32)).resize((width, height), Image.Resampling.BOX))
+    inside = share >= min(0.5, share.max())  # a mask of less than a pixel must not vanish
+    found = pointing_game(torch.from_numpy(scaled), torch.from_numpy(inside), tolerance=tolerance)
+    y, x = ((p + 0.5) * side / small for p, side, small in zip(found.peak, geometry.photo, scaled.shape, strict=True))
+    return replace(found, peak=(int(y), int(x)))
 
 
 def peak(values: Tensor) -> tuple[int, int]:
-    """Return the place (y, x) of a map's (h, w) highest value; of several, the one nearest to their middle.
+    """Return the position (y, x) of a map's (h, w) highest value; of several, the one nearest to their centre.
 
-    Maps by windows have flat tops, whose first pixel would be a corner. Raises MethodError for a map of NaN.
+    Maps of windows have flat tops, whose first pixel would be a corner. Raises MethodError for a map of NaN.
     """
     if values.isnan().all():
-        raise MethodError("the map holds no number")
-    places = (values == values[~values.isnan()].max()).nonzero()
-    middle = places.double().mean(0)
-    y, x = places[(places - middle).square().sum(1).argmin()].tolist()
+        raise MethodError("the map has no values but NaN")
+    highest = (values == values[~values.isnan()].max()).nonzero()
+    centre = highest.double().mean(0)
+    y, x = highest[(highest - centre).square().sum(1).argmin()].tolist()
     return y, x

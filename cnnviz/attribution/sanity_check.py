@@ -1,9 +1,9 @@
-"""Parameter randomisation: does a map depend on what the network learned?
+"""Cascading parameter randomisation: whether a map depends on the network's weights.
 
 Adebayo et al., "Sanity Checks for Saliency Maps", 2018 (arXiv:1810.03292), section 3: the weights are randomised
-from the logits down, more and more of them, and each time the map is made again and compared. We depart in two
-things: each tensor's values are shuffled, not drawn anew from the initialisation, which a file of weights does not
-tell; and a few stages stand for all layers, since each costs a map.
+layer by layer from the logits down, and each time the map is computed again and compared. We depart in two things:
+each tensor's values are shuffled, not drawn again from the initialisation, which a file of weights does not contain;
+and a few stages stand for all layers, since each costs a map.
 """
 
 import copy
@@ -14,13 +14,14 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from cnnviz.control import Control
 from cnnviz.errors import InvalidRequest, MethodError
 from cnnviz.models.network import Network
 
 
 @dataclass(frozen=True)
 class SanityCheck:
-    """How like the first maps those of ever less trained networks are.
+    """Rank correlation of the maps of randomised networks with those of the trained one.
 
     ``down_to`` the name of the lowest layer randomised at each stage; ``signed`` and ``absolute`` (stages, maps)
     Spearman's rank correlation, -1 to 1, of the maps and of their magnitudes with those of the trained network.
@@ -33,19 +34,19 @@ class SanityCheck:
 
 def sanity_check(
     network: Network,
-    make: Callable[[Network], Tensor],
+    compute: Callable[[Network], Tensor],
     maps: Tensor,
     *,
     stages: int = 5,
     seed: int = 0,
-    progress: Callable[[int, int], None] | None = None,
+    control: Control = Control(),
 ) -> SanityCheck:
-    """Randomise a network from the logits down and make its maps again at each stage.
+    """Randomise a network from the logits down and compute its maps again at each stage.
 
-    ``make`` gives the maps (maps, h, w) of a network; ``maps`` are those of the trained one. The first of ``stages``
-    is the last layer with parameters; the others are the rest in parts of equally many layers, downwards in the
-    order of definition. Running means and variances stay. ``seed`` draws the shuffles; ``progress`` is told (done,
-    stages). Raises MethodError for a network without parameters.
+    ``compute`` returns the maps (maps, h, w) of a network; ``maps`` are those of the trained one. The first of
+    ``stages`` is the last layer with parameters; the others are the rest in parts of equally many layers, downwards
+    in the order of definition. Running means and variances stay. ``seed`` draws the shuffles; ``control`` gets
+    (done, stages). Raises InvalidRequest for less than one stage, MethodError for a network without parameters.
     """
     if stages < 1:
         raise InvalidRequest("at least 1 stage is needed")
@@ -56,12 +57,10 @@ def sanity_check(
     for done, part in enumerate(parts, 1):
         for _, layer in part:
             randomize_layer(layer, generator)
-        again = make(replace(network, module=module))
-        pairs = list(zip(maps, again, strict=True))
+        pairs = list(zip(maps, compute(replace(network, module=module)), strict=True))
         signed.append([spearman(one, other) for one, other in pairs])
         absolute.append([spearman(one.abs(), other.abs()) for one, other in pairs])
-        if progress:
-            progress(done, len(parts))
+        control.report(done, len(parts))
     names = tuple(part[-1][0] for part in parts)
     return SanityCheck(names, torch.tensor(signed, dtype=torch.float64), torch.tensor(absolute, dtype=torch.float64))
 
@@ -88,7 +87,7 @@ def randomize_layer(layer: nn.Module, generator: torch.Generator) -> None:
 def spearman(one: Tensor, other: Tensor) -> float:
     """Return the rank correlation of two maps (h, w), -1 to 1, over the pixels where neither is NaN.
 
-    Equal values share their mean rank. 0 where one map is flat: it orders nothing.
+    Equal values share their mean rank. 0 where one map is constant.
     """
     known = ~(one.isnan() | other.isnan())
     if not known.any():
@@ -101,6 +100,6 @@ def spearman(one: Tensor, other: Tensor) -> float:
 
 def _ranks(values: Tensor) -> Tensor:
     """Return the ranks (n,) of values (n,), in float64; equal values share the mean of theirs."""
-    _, place, count = torch.unique(values, return_inverse=True, return_counts=True)
-    middle: Tensor = count.cumsum(0).double() - (count - 1) / 2
-    return middle[place]
+    _, group, count = torch.unique(values, return_inverse=True, return_counts=True)
+    mean: Tensor = count.cumsum(0).double() - (count - 1) / 2
+    return mean[group]

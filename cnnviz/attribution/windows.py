@@ -1,4 +1,4 @@
-"""Windows over a network's input: their places, the order in which they are done, and maps made of their values."""
+"""Window positions on a network's input, their batches from coarse to fine, and maps computed from their values."""
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -10,16 +10,16 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from cnnviz.errors import InvalidRequest, MethodError
+from cnnviz.errors import InvalidRequest
 from cnnviz.graph.region import Box
 
 Border = Literal["inside", "overhang"]
-FEWEST = 3  # places along a side that the coarsest level has
+COARSEST = 3  # positions along a side of the coarsest level, at least
 
 
 @dataclass(frozen=True)
 class WindowGrid:
-    """Places of a square window on an input of ``size`` (h, w): ``tops`` and ``lefts`` of its corner, in pixels."""
+    """Positions of a square window on an input of ``size`` (h, w): ``tops`` and ``lefts`` of its corner, in pixels."""
 
     tops: range
     lefts: range
@@ -28,11 +28,11 @@ class WindowGrid:
 
     @classmethod
     def over(cls, size: tuple[int, int], window: int, stride: int, border: Border = "inside") -> "WindowGrid":
-        """Return the places a window takes. Raises MethodError where it is larger than the input."""
+        """Return the positions of a window. Raises InvalidRequest where it is larger than the input."""
         if window < 1 or stride < 1:
-            raise InvalidRequest("window and stride are at least 1 pixel")
+            raise InvalidRequest("window and stride must be at least 1 pixel")
         if window > min(size):
-            raise MethodError(
+            raise InvalidRequest(
                 f"the window of {window} pixels is larger than the network's input of {size[1]}x{size[0]}"
             )
 
@@ -59,50 +59,50 @@ class WindowGrid:
         ]  # fmt: skip
 
     def levels(self) -> list[list[int]]:
-        """Return all positions from coarse to fine: each level halves the distance between those done.
+        """Return all positions from coarse to fine: each level halves the distance between those before it.
 
-        The order depends on the grid alone, never on what was found.
+        The order depends on the grid alone, never on results.
         """
         rows, columns = len(self.tops), len(self.lefts)
         step = 1
-        while min(rows, columns) > (FEWEST - 1) * 2 * step:
+        while min(rows, columns) > (COARSEST - 1) * 2 * step:
             step *= 2
         starts = (rows - 1) % step // 2, (columns - 1) % step // 2
         done: set[int] = set()
-        found = []
+        levels = []
         while step:
             lines = (range(start % step, count, step) for start, count in zip(starts, (rows, columns), strict=True))
             level = [row * columns + column for row, column in product(*lines)]
-            found.append([index for index in level if index not in done])
+            levels.append([index for index in level if index not in done])
             done.update(level)
             step //= 2
-        return found
+        return levels
 
-    def zones(self, limit: int, costs: Callable[[Sequence[Box]], Sequence[float]]) -> list[list[int]]:
-        """Return all positions, level by level, in batches of at most ``limit`` that cost alike.
+    def batches(self, limit: int, costs: Callable[[Sequence[Box]], Sequence[float]]) -> list[list[int]]:
+        """Return all positions, level by level, in batches of at most ``limit`` positions of similar cost.
 
-        Rows are put beside rows, columns beside columns, that are as costly: near a border less is changed.
+        Rows of similar cost are grouped, and so are columns: near a border a window changes less.
         """
         rows, columns = len(self.tops), len(self.lefts)
-        down = costs(self.boxes[columns // 2 :: columns])
-        across = costs(self.boxes[rows // 2 * columns :][:columns])
-        found = []
+        row_costs = costs(self.boxes[columns // 2 :: columns])
+        column_costs = costs(self.boxes[rows // 2 * columns :][:columns])
+        batches = []
         for level in self.levels():
-            places = [divmod(index, columns) for index in level]
+            cells = [divmod(index, columns) for index in level]
             side = max(1, int((limit * 4 / 3) ** 0.5))
-            above = _groups({row for row, _ in places}, down, side)
-            beside = _groups({column for _, column in places}, across, side)
-            cells = defaultdict(list)
-            for index, (row, column) in zip(level, places, strict=True):
-                cells[above[row], beside[column]].append(index)
-            found += [part for cell in cells.values() for part in parts(cell, limit)]
-        return found
+            row_groups = _groups({row for row, _ in cells}, row_costs, side)
+            column_groups = _groups({column for _, column in cells}, column_costs, side)
+            groups = defaultdict(list)
+            for index, (row, column) in zip(level, cells, strict=True):
+                groups[row_groups[row], column_groups[column]].append(index)
+            batches += [part for group in groups.values() for part in chunks(group, limit)]
+        return batches
 
     def mean(self, values: Tensor) -> Tensor:
         """Return the mean (n, h, w) of values (n, positions) over the windows that cover each pixel.
 
-        Windows whose value is NaN are left out; NaN where no other covers. Sums by corners: each window adds at its
-        four corners, and two cumulative sums spread that over its area.
+        Windows whose value is NaN are left out; NaN where no other covers. Computed by corners: each window adds at
+        its four corners, and two cumulative sums spread that over its area.
         """
         height, width = self.size
         known = ~values.isnan().any(0)
@@ -118,25 +118,25 @@ class WindowGrid:
     def nearest(self, known: Tensor) -> Tensor:
         """Return for each pixel (h, w) the position, among those ``known`` (positions,), whose centre is nearest."""
         rows, columns = (
-            ((torch.arange(side) + 0.5 - places.start - self.window / 2) / places.step).round().long()
-            for side, places in zip(self.size, (self.tops, self.lefts), strict=True)
+            ((torch.arange(side) + 0.5 - starts.start - self.window / 2) / starts.step).round().long()
+            for side, starts in zip(self.size, (self.tops, self.lefts), strict=True)
         )
         rows, columns = rows.clamp(0, len(self.tops) - 1), columns.clamp(0, len(self.lefts) - 1)
-        own = torch.arange(len(known))
+        index = torch.arange(len(known))
         if not known.all():
-            there = known.nonzero()[:, 0]
-            at = torch.tensor(self.positions, dtype=torch.float32)
-            own = there[torch.cdist(at, at[there]).argmin(1)]
-        return own[rows[:, None] * len(self.lefts) + columns]
+            usable = known.nonzero()[:, 0]
+            corners = torch.tensor(self.positions, dtype=torch.float32)
+            index = usable[torch.cdist(corners, corners[usable]).argmin(1)]
+        return index[rows[:, None] * len(self.lefts) + columns]
 
 
-def parts(places: Sequence[int], limit: int) -> list[list[int]]:
-    """Return places in runs of at most ``limit``."""
-    return [list(places[start : start + limit]) for start in range(0, len(places), limit)]
+def chunks(positions: Sequence[int], limit: int) -> list[list[int]]:
+    """Return positions in runs of at most ``limit``."""
+    return [list(positions[start : start + limit]) for start in range(0, len(positions), limit)]
 
 
-def _groups(places: set[int], costs: Sequence[float], side: int) -> dict[int, int]:
-    """Return a group for each place: as even as can be, at most ``side`` in each, those of like cost together."""
-    ordered = sorted(places, key=lambda place: (costs[place], place))
+def _groups(lines: set[int], costs: Sequence[float], side: int) -> dict[int, int]:
+    """Return a group for each row or column: sizes as even as possible, at most ``side``, similar costs together."""
+    ordered = sorted(lines, key=lambda line: (costs[line], line))
     count = -(-len(ordered) // side)
-    return {place: rank * count // len(ordered) for rank, place in enumerate(ordered)}
+    return {line: rank * count // len(ordered) for rank, line in enumerate(ordered)}

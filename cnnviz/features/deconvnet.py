@@ -1,14 +1,13 @@
-"""The deconvnet: what in a picture excited a feature map, projected back onto its pixels.
+"""The deconvnet: a unit's activation projected back onto the pixels that caused it.
 
 Zeiler & Fergus, "Visualizing and Understanding Convolutional Networks", 2013 (arXiv:1311.2901), section 2.1: all
 activations of a layer but one are set to zero, and the rest is passed down through unpooling by the switches of the
 max pools, rectification, and transposed filters. Guided backpropagation: Springenberg et al., "Striving for
 Simplicity: The All Convolutional Net", 2014 (arXiv:1412.6806), section 3.4.
 
-We depart in four things. Where windows of a pool overlap, what they put in one place is summed, which is the
-transposed operator; the paper does not say. Contrast normalisation is passed over. A factor for a whole
-map, such as squeeze-and-excitation makes, is a constant. Batch normalisation by what was learned, unknown in
-2013, is the linear map that it is.
+We depart in four things. Where windows of a pool overlap, their values at one position are summed, which is the
+transposed operator; the paper does not say. Contrast normalisation is skipped. A factor for a whole map, as in
+squeeze-and-excitation, is a constant. Batch normalisation by learned statistics, unknown in 2013, is a linear map.
 """
 
 from dataclasses import dataclass
@@ -21,59 +20,60 @@ from cnnviz.graph.backward_rules import Method, Rule, UndefinedError, replay
 from cnnviz.graph.region import Box
 from cnnviz.graph.tape import Tape, UntraceableError, Value, record
 from cnnviz.models.hooks import refuse_channels_last
-from cnnviz.models.network import Network
+from cnnviz.models.network import Network, require_finite
 
 
 @dataclass(frozen=True)
 class Projection:
-    """What excited one unit.
+    """The projection of one unit.
 
     ``projection`` (1, 3, h, w) on the RGB input, signed; ``layer`` and ``channel`` of the unit; ``position`` (y, x)
-    on its map; ``seed`` its activation after rectification, which the projection is linear in.
+    on its map; ``activation`` after rectification, in which the projection is linear.
     """
 
     projection: Tensor
     layer: str
     channel: int
     position: tuple[int, int]
-    seed: float
+    activation: float
 
 
 class Deconvnet:
-    """A network that has seen an input, ready to project units of a layer back.
+    """A recorded forward pass of one input, from which units of a layer are projected back.
 
-    ``maps`` (channels, h, w) are the layer's; units of a layer without places have maps of 1 x 1. ``gates`` and
-    ``skipped`` name the modules that were held constant and passed over; ``switches`` counts the max pools on the
-    way: without any, a deconvnet knows of the input by its seed alone. ``logits`` (classes,) are of the same pass.
+    ``maps`` (channels, h, w) are the layer's; units of a layer without positions have maps of 1 x 1. ``gates`` and
+    ``skipped`` name the modules that were held constant and skipped; ``switches`` counts the max pools up to the
+    layer: without any, a deconvnet depends on the input by the unit's activation alone. ``logits`` (classes,) are of
+    the same pass.
     """
 
     def __init__(
-        self, network: Network, inputs: Tensor, layer: str, method: Method = "deconvnet", rule: Rule | None = None
-    ) -> None:
+        self, network: Network, inputs: Tensor, layer: str, method: Method = "deconvnet",
+        other_activations: Rule | None = None,
+    ) -> None:  # fmt: skip
         if inputs.dim() != 4 or len(inputs) != 1:
             raise InvalidRequest(f"deconvnet takes one input (1, 3, h, w), not {tuple(inputs.shape)}")
-        network.layer(layer)  # refused here where there is none
+        network.layer(layer)  # an unknown layer is refused before any work
         self.layer = layer
         try:
             tape = record(network, inputs.to(network.device, network.dtype), network.module, whole=True)
-            self._played = replay(tape, _value(tape, layer), method, rule)
+            self._replay = replay(tape, _value(tape, layer), method, other_activations)
         except UndefinedError as error:
             raise InvalidRequest(
                 f"{network.name} has layers for which {method} has no rule: {error}; "
-                "--rule gradient or --rule rectify gives them one"
+                "--other-activations gradient or rectify gives them one"
             ) from error
         except UntraceableError as error:
-            raise MethodError(f"{network.name} cannot be taken apart: {error}") from error
-        out = self._played.out.detach()
+            raise MethodError(f"{network.name} cannot be recorded operator by operator: {error}") from error
+        out = self._replay.out.detach()
         if out.dim() not in (2, 4):
             raise InvalidRequest(f"layer {layer} gives no feature maps (channels, rows, columns)")
         if out.dim() == 4:
             refuse_channels_last(out[0], inputs, layer)
-        if not torch.isfinite(out).all():
-            raise MethodError(f"{network.name} gave activations that are not finite numbers: are these its weights?")
+        require_finite(network.name, out, what="activations")
         self.logits = tape.clean[tape.output.index][0].float().cpu()
         self.maps = out[0].reshape(*out.shape[1:], *(1,) * (4 - out.dim()))
-        self.gates, self.skipped, self.switches = self._played.gates, self._played.skipped, self._played.switches
+        self.gates, self.skipped, self.switches = self._replay.gates, self._replay.skipped, self._replay.switches
 
     def strongest(self, count: int) -> list[int]:
         """Return the channels whose largest activations are largest, the largest first; of equal ones the first."""
@@ -88,13 +88,13 @@ class Deconvnet:
         if not (0 <= y < height and 0 <= x < width):
             raise InvalidRequest(f"position {y}, {x}: the maps of {self.layer} have {height} rows and {width} columns")
         value = self.maps[channel, y, x].clamp(min=0)
-        seed = torch.zeros_like(self.maps)
-        seed[channel, y, x] = value
-        return Projection(self.back(seed[None]), self.layer, channel, (y, x), float(value))
+        signal = torch.zeros_like(self.maps)
+        signal[channel, y, x] = value
+        return Projection(self.back(signal[None]), self.layer, channel, (y, x), float(value))
 
     def back(self, signal: Tensor) -> Tensor:
-        """Return what a signal (1, channels, rows, columns) at the layer becomes at the input, (1, 3, h, w)."""
-        return self._played.back(signal.view_as(self._played.out))
+        """Send a signal (1, channels, rows, columns) from the layer back to the input, (1, 3, h, w)."""
+        return self._replay.back(signal.view_as(self._replay.out))
 
 
 def deconvnet(
@@ -105,24 +105,66 @@ def deconvnet(
     channel: int,
     position: tuple[int, int] | None = None,
     method: Method = "deconvnet",
-    rule: Rule | None = None,
+    other_activations: Rule | None = None,
 ) -> Projection:
-    """Project one unit of a layer back onto an input (1, 3, h, w), RGB in [0, 1].
+    """Project one unit of a layer back onto an input.
 
-    The unit is that of ``channel`` at ``position`` (y, x), by default the strongest of the map. ``method``
-    "deconvnet" rectifies the signal on its way back and looks at no mask of the way forward; "guided" does both;
-    "gradient" is the derivative. For the first two, LeakyReLU, SiLU, attention and their like have no rule:
-    UsageMistake names where they are, unless ``rule`` lets them pass by their derivative ("gradient") or takes
-    activations for rectifiers ("rectify"). Raises UsageMistake for layers, channels and positions that are not there.
+    Parameters
+    ----------
+    network : Network
+    inputs : Tensor, shape (1, 3, h, w)
+        RGB in [0, 1].
+    layer : str
+        A name of ``network.layers()``.
+    channel : int
+        Channel of the unit, counted from 0.
+    position : tuple of int, optional
+        (y, x) of the unit on the map; by default the strongest.
+    method : {"deconvnet", "guided", "gradient"}, default "deconvnet"
+        "deconvnet" rectifies the signal on its way back, "guided" also masks it by the forward activations, "gradient"
+        is the derivative.
+    other_activations : {"gradient", "rectify"}, optional
+        How the first two methods pass LeakyReLU, SiLU, attention and the like, which they have no rule for: by the
+        derivative, or as rectifiers.
+
+    Returns
+    -------
+    Projection
+        ``projection`` (1, 3, h, w) on the RGB input, signed, with the unit's position and activation.
+
+    Raises
+    ------
+    InvalidRequest
+        For unknown layers, channels and positions, and for layers without a rule, which it names.
+    MethodError
+        For a network that cannot be recorded operator by operator, or values that are not finite.
+
+    Notes
+    -----
+    The deconvnet [1]_ sets all activations of a layer but one to zero; guided backpropagation is that of [2]_.
+    Departures: where windows of a pool overlap, their values at one position are summed; contrast normalisation is
+    skipped; a factor for a whole map, as in squeeze-and-excitation, is a constant; batch normalisation by learned
+    statistics is a linear map.
+
+    References
+    ----------
+    .. [1] Zeiler & Fergus, "Visualizing and Understanding Convolutional Networks", 2013 (arXiv:1311.2901), section 2.1.
+    .. [2] Springenberg et al., "Striving for Simplicity", 2014 (arXiv:1412.6806), section 3.4.
+
+    Examples
+    --------
+    >>> network = cnnviz.load_network()
+    >>> inputs, _ = cnnviz.fit(cnnviz.read_photo("sample_images/coffee.jpg"), network)
+    >>> unit = cnnviz.deconvnet(network, inputs, layer="blocks.2", channel=12, method="guided")
     """
-    return Deconvnet(network, inputs, layer, method, rule).project(channel, position)
+    return Deconvnet(network, inputs, layer, method, other_activations).project(channel, position)
 
 
 def effective_receptive_box(projection: Tensor, share: float = 0.95) -> Box:
     """Return the box (top, left, bottom, right) that holds at least ``share`` of a projection's energy (1, 3, h, w).
 
-    Energy is the squared projection. A quarter of the rest is cut off at each of the four sides. All of it where
-    there is no energy.
+    Energy is the squared projection. A quarter of the rest is cut off at each of the four sides. The whole input
+    where there is no energy.
     """
     energy = projection[0].double().square().sum(0)
     height, width = energy.shape
@@ -138,5 +180,5 @@ def effective_receptive_box(projection: Tensor, share: float = 0.95) -> Box:
 
 def _value(tape: Tape, layer: str) -> Value:
     if layer not in tape.modules:
-        raise InvalidRequest(f"layer {layer} has no part in the answer, or gives no tensor")
+        raise InvalidRequest(f"layer {layer} does not contribute to the logits, or gives no tensor")
     return tape.modules[layer]

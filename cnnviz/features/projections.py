@@ -1,78 +1,137 @@
-"""What pictures of projections show: which part of the input, and how it is named."""
+"""Units of a layer projected back and cut out: the part of the input that a unit sees, beside its projection."""
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
-if TYPE_CHECKING:
-    from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
 
-    from cnnviz.features.deconvnet import Deconvnet, Projection
-    from cnnviz.features.figures.projections import Pair
-    from cnnviz.graph.receptive_field import LayerInfo
-    from cnnviz.graph.region import Box
-    from cnnviz.models.network import Network
+from cnnviz.features.deconvnet import Deconvnet, Projection, effective_receptive_box
+from cnnviz.graph.backward_rules import Method, Rule
+from cnnviz.graph.receptive_field import LayerInfo, layer_table
+from cnnviz.graph.region import Box
+from cnnviz.models.network import Network
 
-MOST = 0.8  # of the input: a field larger than that is no part of it
+ReceptiveField = Literal["exact", "effective"]
+LARGEST = 0.8  # share of the input: a receptive field larger than that is replaced by the effective one
+
+
+@dataclass(frozen=True)
+class ProjectionSettings:
+    """How units of ``layer`` are projected and shown.
+
+    ``method`` and ``other_activations`` as in ``deconvnet``; ``receptive_field``: "exact", the unit's receptive field
+    (the effective one where that is most of the input), or "effective", a box with 95 % of the projection's energy.
+    """
+
+    layer: str
+    method: Method = "deconvnet"
+    other_activations: Rule | None = None
+    receptive_field: ReceptiveField = "exact"
 
 
 @dataclass(frozen=True)
 class UnitRegion:
     """The part of the input that a unit is shown with: ``box``, and whether it is the effective one."""
 
-    box: "Box"
+    box: Box
     effective: bool
 
 
-def receptive_layer(network: "Network", name: str, size: tuple[int, int]) -> "LayerInfo | None":
-    """Return what is known of a layer's receptive field on an input of ``size`` (h, w)."""
-    from cnnviz.graph.receptive_field import layer_table
+@dataclass(frozen=True)
+class ProjectedUnit:
+    """A unit's projection, and its part of the input.
 
-    return next((layer for layer in layer_table(network.module, size) if layer.name == name), None)
-
-
-def unit_region(layer: "LayerInfo | None", found: "Projection", field: str) -> UnitRegion:
-    """Return a unit's receptive field; where that is most of the input, or unknown, where its projection lies.
-
-    So too with the ``field`` "effective".
+    ``patch`` (3, h, w) in [0, 1], 0.5 beyond the input; ``part`` (3, h, w) of the signed projection, 0 beyond it.
     """
-    from cnnviz.features.deconvnet import effective_receptive_box
 
+    projection: Projection
+    region: UnitRegion
+    patch: NDArray[np.float32]
+    part: NDArray[np.float32]
+
+    def resized(self, side: int) -> "ProjectedUnit":
+        """Return the same with patch and part of ``side`` pixels square."""
+        return replace(self, patch=resize_square(self.patch, side), part=resize_square(self.part, side))
+
+
+@dataclass(frozen=True)
+class Projector:
+    """Projects units of one layer of a network; the layer's receptive field is computed once for each input size."""
+
+    network: Network
+    settings: ProjectionSettings
+    _fields: dict[tuple[int, int], LayerInfo | None] = field(default_factory=dict)
+
+    def record(self, inputs: Tensor) -> Deconvnet:
+        """Return the recorded forward pass of an input (1, 3, h, w). Raises as ``deconvnet`` does."""
+        settings = self.settings
+        return Deconvnet(self.network, inputs, settings.layer, settings.method, settings.other_activations)
+
+    def project(
+        self, recorded: Deconvnet, inputs: Tensor, channel: int, position: tuple[int, int] | None = None
+    ) -> ProjectedUnit:
+        """Project a unit of a recorded input: by default the strongest of the channel's map."""
+        size = (inputs.shape[-2], inputs.shape[-1])
+        if size not in self._fields:
+            layers = layer_table(self.network.module, size)
+            self._fields[size] = next((layer for layer in layers if layer.name == self.settings.layer), None)
+        found = recorded.project(channel, position)
+        region = unit_region(self._fields[size], found, self.settings.receptive_field)
+        patch = crop_box(inputs[0].float().cpu().numpy(), region.box, 0.5)
+        part = crop_box(found.projection[0].float().cpu().numpy(), region.box, 0.0)
+        return ProjectedUnit(found, region, patch, part)
+
+    def remarks(self, recorded: Deconvnet) -> list[str]:
+        """Return what limits a projection through this network, a line each."""
+        name, lines = self.network.name, []
+        if recorded.gates:
+            lines.append(f"{name}: {len(recorded.gates)} gates (squeeze-and-excitation) are held constant")
+        if recorded.skipped:
+            lines.append(f"{name}: contrast normalisation is skipped ({', '.join(recorded.skipped)})")
+        if self.settings.method == "deconvnet" and not recorded.switches:
+            lines.append(f"{name} has no max pools before {self.settings.layer}: a deconvnet's projection depends on "
+                         "the photo by the unit's activation alone; --method guided shows more")  # fmt: skip
+        return lines
+
+
+def unit_region(layer: LayerInfo | None, found: Projection, receptive_field: ReceptiveField) -> UnitRegion:
+    """Return a unit's receptive field; the effective one on request, or where the exact is unknown or too large."""
     height, width = found.projection.shape[-2:]
     box = layer.box(found.position, (height, width)) if layer else None
-    if field == "exact" and box and (box[2] - box[0]) * (box[3] - box[1]) <= MOST * height * width:
+    if receptive_field == "exact" and box and (box[2] - box[0]) * (box[3] - box[1]) <= LARGEST * height * width:
         return UnitRegion(box, effective=False)
     return UnitRegion(_square(effective_receptive_box(found.projection), (height, width)), effective=True)
 
 
-def _square(box: "Box", size: tuple[int, int]) -> "Box":
-    """Return the smallest square around a box that lies on the input, as far as there is room."""
+def _square(box: Box, size: tuple[int, int]) -> Box:
+    """Return the smallest square around a box that lies on an input of ``size``, or as much of it as fits."""
     side = max(box[2] - box[0], box[3] - box[1])
     edges = []
-    for low, high, whole in ((box[0], box[2], size[0]), (box[1], box[3], size[1])):
-        length = min(side, whole)
-        start = min(max((low + high - length) // 2, 0), whole - length)
+    for low, high, limit in ((box[0], box[2], size[0]), (box[1], box[3], size[1])):
+        length = min(side, limit)
+        start = min(max((low + high - length) // 2, 0), limit - length)
         edges.append((start, start + length))
     return edges[0][0], edges[1][0], edges[0][1], edges[1][1]
 
 
-def pair(x: "Tensor", found: "Projection", part: UnitRegion, title: str) -> "Pair":
-    """Return patch and projection for ``figure2``: ``x`` (1, 3, h, w)."""
-    from cnnviz.features.figures import projections
+def crop_box(values: NDArray[np.floating], box: Box, fill: float) -> NDArray[np.float32]:
+    """Return a part (3, bottom - top, right - left) of (3, h, w), with ``fill`` where it reaches beyond."""
+    top, left, bottom, right = box
+    height, width = values.shape[1:]
+    part = np.full((3, bottom - top, right - left), fill, np.float32)
+    rows, columns = slice(max(top, 0), min(bottom, height)), slice(max(left, 0), min(right, width))
+    if rows.start >= rows.stop or columns.start >= columns.stop:  # wholly in the padding
+        return part
+    part[:, rows.start - top : rows.stop - top, columns.start - left : columns.stop - left] = values[:, rows, columns]
+    return part
 
-    patch = projections.crop_box(x[0].float().cpu().numpy(), part.box, 0.5)
-    projection = projections.crop_box(found.projection[0].float().cpu().numpy(), part.box, 0.0)
-    y, column = found.position
-    return projections.Pair(patch, projection, title, f"{found.seed:.3g} at {column}, {y}")
 
-
-def remarks(network: "Network", ready: "Deconvnet", method: str) -> list[str]:
-    """Return what a person should know of a projection through this network."""
-    told = []
-    if ready.gates:
-        told.append(f"{network.name}: {len(ready.gates)} gates (squeeze-and-excitation) are held constant")
-    if ready.skipped:
-        told.append(f"{network.name}: contrast normalisation is passed over ({', '.join(ready.skipped)})")
-    if method == "deconvnet" and not ready.switches:
-        told.append(f"{network.name} has no max pools before {ready.layer}: a deconvnet knows of the photo by the "
-                    "strength of its unit alone; --method guided shows more")  # fmt: skip
-    return told
+def resize_square(values: NDArray[np.floating], side: int) -> NDArray[np.float32]:
+    """Return (3, h, w) at ``side`` pixels square, bicubic."""
+    channels = [
+        Image.fromarray(np.asarray(c, np.float32)).resize((side, side), Image.Resampling.BICUBIC) for c in values
+    ]
+    return np.stack([np.asarray(c, np.float32) for c in channels])

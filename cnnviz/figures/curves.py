@@ -1,4 +1,4 @@
-"""Curves with axes, drawn by Pillow at three times their size and reduced. A picture is uint8 RGB (H, W, 3)."""
+"""Plots of curves, drawn by Pillow at three times their size and reduced. Images are uint8 RGB (H, W, 3)."""
 
 import math
 from collections.abc import Sequence
@@ -7,12 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw
 
-from cnnviz.figures.overlay import FAINT, INK, PAPER, ellipsize, load_font
+from cnnviz.figures.palette import FAINT, INK, PAPER
+from cnnviz.figures.text import ellipsize, load_font, upright_text
 from cnnviz.io.color import Photo
 
 FINE = 3
 RULE, GREY, BAND = (222, 222, 226), (125, 125, 132), (233, 233, 236)
-# Okabe & Ito 2008: told apart by colour-blind eyes too. Their black and yellow are left out.
+# Okabe & Ito 2008, safe for colour-blind readers; without their black and yellow.
 COLOURS = ((0, 114, 178), (213, 94, 0), (0, 158, 115), (204, 121, 167), (230, 159, 0), (86, 180, 233))
 Colour = tuple[int, int, int]
 Ticks = Sequence[tuple[float, str]]
@@ -22,7 +23,7 @@ Ticks = Sequence[tuple[float, str]]
 class Curve:
     """One line of a plot through ``ys`` over ``xs``.
 
-    ``label`` stands left in the legend, ``value`` right; without a label the curve is not in it. ``band`` (low, high)
+    ``label`` is left in the legend, ``value`` right; a curve without a label is not in it. ``band`` (low, high)
     is shaded beneath; ``dots`` marks every point.
     """
 
@@ -38,7 +39,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Axes:
-    """One plot: its words, its ticks (value, text), whose first and last are the ends of the axes, and its curves."""
+    """One plot: its texts, its curves, and its ticks (value, text); the first and last are the ends of the axes."""
 
     title: str
     subtitle: str
@@ -55,13 +56,13 @@ class Axes:
 
 
 def lighten(colour: Colour) -> Colour:
-    """Return a colour half way to white."""
+    """Return the mean of a colour and white."""
     red, green, blue = ((part + 255) // 2 for part in colour)
     return red, green, blue
 
 
-def row(plots: Sequence[Axes], width: int, height: int, unit: int) -> Photo:
-    """Return plots side by side, (height, width, 3), their frames in line; ``unit`` is the size of letters."""
+def plot_row(plots: Sequence[Axes], width: int, height: int, unit: int) -> Photo:
+    """Return plots side by side, (height, width, 3), with aligned frames; ``unit`` is the font size in pixels."""
     image = Image.new("RGB", (FINE * width, FINE * height), PAPER)
     pen, rows = ImageDraw.Draw(image), max(len(plot.legend) for plot in plots)
     for index, plot in enumerate(plots):
@@ -80,7 +81,7 @@ def ticks(largest: float) -> list[tuple[float, str]]:
 
 
 class _Frame:
-    """Where everything of one plot lies, in fine pixels: ``box`` is left, top, right, bottom of all of it."""
+    """Layout of one plot in fine pixels; ``box`` is its left, top, right and bottom."""
 
     def __init__(self, plot: Axes, box: tuple[int, int, int, int], unit: int, rows: int) -> None:
         self.plot, self.box, self.unit = plot, box, unit
@@ -93,14 +94,17 @@ class _Frame:
         self.bottom = self.legend - round(3.4 * unit)
 
     def x(self, value: float) -> float:
+        """Return the horizontal position of a value."""
         low, high = self.plot.x_ticks[0][0], self.plot.x_ticks[-1][0]
         return self.left + (value - low) / (high - low) * (self.right - self.left)
 
     def y(self, value: float) -> float:
+        """Return the vertical position of a value."""
         low, high = self.plot.y_ticks[0][0], self.plot.y_ticks[-1][0]
         return self.bottom - (value - low) / (high - low) * (self.bottom - self.top)
 
     def draw(self, image: Image.Image, pen: ImageDraw.ImageDraw) -> None:
+        """Draw the plot with its legend."""
         self._words(image, pen)
         self._axes(pen)
         for curve in self.plot.curves:
@@ -118,9 +122,8 @@ class _Frame:
         pen.text((self.left, 2.0 * unit), ellipsize(self.plot.subtitle, self.small, room), FAINT, self.small)
         middle = (self.left + self.right) / 2
         pen.text((middle, self.bottom + 1.75 * unit), self.plot.x_label, FAINT, self.small, anchor="ma")
-        strip = Image.new("RGB", (self.bottom - self.top, round(1.2 * unit)), PAPER)
-        ImageDraw.Draw(strip).text((strip.width / 2, 0), self.plot.y_label, FAINT, self.small, anchor="ma")
-        image.paste(strip.transpose(Image.Transpose.ROTATE_90), (self.box[0], self.top))
+        strip = upright_text(self.plot.y_label, self.small, self.bottom - self.top, round(1.2 * unit))
+        image.paste(strip, (self.box[0], self.top))
 
     def _axes(self, pen: ImageDraw.ImageDraw) -> None:
         thin, gap = max(1, self.unit // 16), 0.4 * self.unit
@@ -142,9 +145,9 @@ class _Frame:
             pen.ellipse((x - reach, y - reach, x + reach, y + reach), curve.colour)
 
     def _line(self, pen: ImageDraw.ImageDraw, points: list[tuple[float, float]], curve: Curve) -> None:
-        wide = max(1, round(0.13 * self.unit))
+        width = max(1, round(0.13 * self.unit))
         for part in _dashes(points, 0.5 * self.unit) if curve.dashed else [points]:
-            pen.line(part, curve.colour, wide, joint="curve")
+            pen.line(part, curve.colour, width, joint="curve")
 
     def _entry(self, pen: ImageDraw.ImageDraw, curve: Curve, y: int) -> None:
         unit = self.unit

@@ -1,4 +1,4 @@
-"""Many small pictures in a grid, with a caption and a colour bar: filters, feature maps. uint8 RGB (H, W, 3)."""
+"""Grids of small images with a caption and a colour bar: filters, feature maps. Images are uint8 RGB (H, W, 3)."""
 
 import math
 from collections.abc import Sequence
@@ -7,19 +7,20 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
 
-from cnnviz.figures.overlay import FAINT, INK, PAPER, caption, colorize, colour_bar, drawing, ellipsize, load_font
+from cnnviz.figures.colormap import color_bar, colorize
+from cnnviz.figures.palette import FAINT, INK
+from cnnviz.figures.text import caption, drawing, ellipsize, load_font, upright_text
 from cnnviz.io.color import Photo
 
-WIDE = 1120  # pixels of all tiles of a row together, about
-LEAST, LARGEST = 26, 180  # pixels that a tile is wide: four digits above it, and no wider than it is worth
-LETTERS = (10, 14)  # smallest and largest size of the words above a tile, in pixels
+ROW_WIDTH = 1120  # pixels of all tiles of a row together, about
+MIN_TILE, MAX_TILE = 26, 180  # width of a tile in pixels: at least four digits above it
+FONT_SIZES = (10, 14)  # smallest and largest font size above a tile, in pixels
 
 
 @dataclass(frozen=True)
 class Tile:
-    """A small picture (h, w, 3) with words above it, left and right."""
+    """A small image (h, w, 3) with text above it: ``label`` left, ``value`` right."""
 
     picture: Photo
     label: str = ""
@@ -28,7 +29,7 @@ class Tile:
 
 @dataclass(frozen=True)
 class Bar:
-    """What a grid's colour bar says: its two ends, its words and its colours."""
+    """A grid's colour bar: the values of its two ends, its label and its colour map."""
 
     low: float
     high: float
@@ -37,19 +38,19 @@ class Bar:
 
 
 def columns(count: int, wider: float = 2.2) -> int:
-    """Return into how many columns to set tiles: ``wider`` than high, and without gaps where that can be."""
+    """Return the number of columns for ``count`` tiles in a full grid, about ``wider`` times as wide as high."""
     wanted = math.sqrt(wider * count)
     even = [n for n in range(1, count + 1) if count % n == 0 and 0.6 < n / wanted < 1.8]
     return min(even, key=lambda n: abs(math.log(n / wanted)), default=min(count, math.ceil(wanted)))
 
 
-def enlarge(picture: Photo, across: int) -> Photo:
-    """Return a picture (h, w, 3) enlarged so that ``across`` of them fill a row: whole square pixels, as they are."""
-    return enlarge_nearest(picture, min(max(WIDE // across, LEAST), LARGEST))
+def enlarge_tile(picture: Photo, columns: int) -> Photo:
+    """Return an image (h, w, 3) resized so that ``columns`` of them fill a row; see ``enlarge_nearest``."""
+    return enlarge_nearest(picture, min(max(ROW_WIDTH // columns, MIN_TILE), MAX_TILE))
 
 
 def enlarge_nearest(values: NDArray[Any], wanted: int) -> NDArray[Any]:
-    """Return values (h, w, ...) about ``wanted`` wide or high: pixels repeated as they are, or means of them."""
+    """Return values (h, w, ...) with a longer side of about ``wanted``: pixels repeated, or means of blocks."""
     largest = max(values.shape[:2])
     if largest >= 2 * wanted:
         every = largest // wanted
@@ -59,42 +60,42 @@ def enlarge_nearest(values: NDArray[Any], wanted: int) -> NDArray[Any]:
 
 
 def _means(values: NDArray[Any], every: int) -> NDArray[Any]:
-    """Return means of ``every`` rows, with rows and columns exchanged; the last of them is of what is left."""
+    """Return means of every ``every`` rows (the last mean is of the rest), with rows and columns exchanged."""
     starts = np.arange(0, len(values), every)
     sizes = np.diff([*starts, len(values)])
     return np.moveaxis(np.add.reduceat(values, starts, 0) / sizes.reshape(-1, *[1] * (values.ndim - 1)), 0, 1)
 
 
 def draw_grid(
-    tiles: Sequence[Tile], across: int, title: str, subtitle: str, *, rows: Sequence[str] = (), bar: Bar | None = None
+    tiles: Sequence[Tile], columns: int, title: str, subtitle: str, *, rows: Sequence[str] = (), bar: Bar | None = None
 ) -> Photo:
-    """Return tiles of one size, ``across`` in a row, below a title and a line; ``rows`` are words left of each row."""
-    high, wide = tiles[0].picture.shape[:2]
-    gap, size = min(max(3, wide // 24), 8), min(max(wide // 10, LETTERS[0]), LETTERS[1])
-    lines = [tiles[first : first + across] for first in range(0, len(tiles), across)]
+    """Return tiles of one size, ``columns`` in a row, below a title and a line; ``rows`` are the rows' labels."""
+    height, width = tiles[0].picture.shape[:2]
+    gap, size = min(max(3, width // 24), 8), min(max(width // 10, FONT_SIZES[0]), FONT_SIZES[1])
+    lines = [tiles[first : first + columns] for first in range(0, len(tiles), columns)]
     heads = [round(1.45 * size) if any(tile.label for tile in line) else 0 for line in lines]
-    unit = max(16, round((across * (wide + gap)) / 64))
+    unit = max(16, round((columns * (width + gap)) / 64))
     left = unit + math.ceil(max((load_font(size).getlength(text) + unit / 2 for text in rows), default=0))
-    top, body = round(3.6 * unit), sum(heads) + len(lines) * (high + gap)
-    right = left + across * (wide + gap)
+    top, body = round(3.6 * unit), sum(heads) + len(lines) * (height + gap)
+    right = left + columns * (width + gap)
     canvas = np.full((top + body + unit // 2, max(right + (7 * unit if bar else unit), 36 * unit), 3), 255, np.uint8)
     caption(canvas[:top, unit:-unit], title, subtitle, unit)
     for number, (line, head) in enumerate(zip(lines, heads, strict=True)):
-        place = canvas[top : top + head + high, left:right]
+        place = canvas[top : top + head + height, left:right]
         for index, tile in enumerate(line):
-            _set(place[:, index * (wide + gap) :][:, :wide], tile, head, size)
+            _draw_tile(place[:, index * (width + gap) :][:, :width], tile, head, size)
         if rows:
-            with drawing(canvas[top + head : top + head + high, unit:left]) as pen:
-                pen.text((left - 1.5 * unit, high / 2), rows[number], FAINT, load_font(size), anchor="rm")
-        top += head + high + gap
+            with drawing(canvas[top + head : top + head + height, unit:left]) as pen:
+                pen.text((left - 1.5 * unit, height / 2), rows[number], FAINT, load_font(size), anchor="rm")
+        top += head + height + gap
     if bar:
-        tall = canvas[top - body + heads[0] : top - gap, right + unit // 2 :]
-        colour_bar(tall, bar.low, bar.high, bar.label, bar.colormap, unit)
+        place = canvas[top - body + heads[0] : top - gap, right + unit // 2 :]
+        color_bar(place, bar.low, bar.high, bar.label, bar.colormap, unit)
     return canvas
 
 
-def _set(place: NDArray[np.uint8], tile: Tile, head: int, size: int) -> None:
-    """Set one tile with its words into its place (head + h, w, 3)."""
+def _draw_tile(place: NDArray[np.uint8], tile: Tile, head: int, size: int) -> None:
+    """Draw one tile with its text into its place (head + h, w, 3)."""
     place[head:] = tile.picture
     if not head:
         return
@@ -105,40 +106,34 @@ def _set(place: NDArray[np.uint8], tile: Tile, head: int, size: int) -> None:
         pen.text((width, head - 3), ellipsize(tile.value, font, room), FAINT, font, anchor="rs")
 
 
-def matrix(values: NDArray[np.floating], scale: float, down: str, across: str, numbers: Sequence[int]) -> Photo:
-    """Return a matrix (rows, columns) as a picture with numbered axes, its longer side across.
+def draw_matrix(
+    values: NDArray[np.floating], scale: float, y_label: str, x_label: str, numbers: Sequence[int]
+) -> Photo:
+    """Return a matrix (rows, columns) as an image with numbered axes, its longer side horizontal.
 
-    ``scale`` is the value of the strongest colour; ``down`` and ``across`` are the words of rows and columns,
-    ``numbers`` those of the rows; columns count from 0.
+    ``scale`` is the value of the strongest colour; ``numbers`` are those of the rows, columns count from 0.
     """
     if tall := len(values) > values.shape[1]:
-        values, down, across = values.T, across, down
+        values, y_label, x_label = values.T, x_label, y_label
     rows, places = (range(len(values)), numbers) if tall else (numbers, range(values.shape[1]))
-    factor = max(1, min(math.ceil(0.9 * WIDE / values.shape[1]), 60, WIDE // len(values)))
+    factor = max(1, min(math.ceil(0.9 * ROW_WIDTH / values.shape[1]), 60, ROW_WIDTH // len(values)))
     picture = colorize(values, -scale, scale).repeat(factor, 0).repeat(factor, 1)
-    font, size = load_font(LETTERS[1]), LETTERS[1]
+    font, size = load_font(FONT_SIZES[1]), FONT_SIZES[1]
     left, top = math.ceil(2.2 * size + max(font.getlength(str(number)) for number in rows)), 3 * size
     canvas = np.full((top + len(picture), left + picture.shape[1] + size, 3), 255, np.uint8)
     canvas[top:, left:-size] = picture
     with drawing(canvas) as pen:
-        pen.text((left, 0), across, FAINT, font)
-        for index in range(0, len(places), _step(3 * size / factor)):
+        pen.text((left, 0), x_label, FAINT, font)
+        for index in range(0, len(places), tick_step(3 * size / factor)):
             pen.text((left + (index + 0.5) * factor, top - 5), str(places[index]), FAINT, font, anchor="ms")
-        for index in range(0, len(rows), _step(1.5 * size / factor)):
+        for index in range(0, len(rows), tick_step(1.5 * size / factor)):
             pen.text((left - 6, top + (index + 0.5) * factor), str(rows[index]), FAINT, font, anchor="rm")
-    _upright(canvas[top:, : round(1.5 * size)], down, font)
+    length, width = len(canvas) - top, round(1.5 * size)
+    canvas[top:, :width] = upright_text(ellipsize(y_label, font, length), font, length, width, "end")
     return canvas
 
 
-def _step(least: float) -> int:
+def tick_step(least: float) -> int:
     """Return the first of 1, 2, 5, 10, 20, ... that is not below ``least``."""
     steps = [factor * power for power in (1, 10, 100, 1000) for factor in (1, 2, 5)]
     return next(step for step in steps if step >= least)
-
-
-def _upright(canvas: NDArray[np.uint8], text: str, font: Any) -> None:
-    """Write from bottom to top, beginning at the top's end."""
-    high, wide = canvas.shape[:2]
-    strip = Image.new("RGB", (high, wide), PAPER)
-    ImageDraw.Draw(strip).text((high, 0), ellipsize(text, font, high), FAINT, font, anchor="ra")
-    canvas[:] = np.asarray(strip.transpose(Image.Transpose.ROTATE_90))

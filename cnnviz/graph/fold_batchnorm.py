@@ -1,4 +1,4 @@
-"""Folding: fewer operators for the same function."""
+"""Batch normalisations folded into the convolutions before them."""
 
 import copy
 from collections import Counter, OrderedDict
@@ -10,7 +10,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 
 class _Tracer(fx.Tracer):
-    """Keeps convolutions and batch normalisations whole, also those that networks derive from torch's."""
+    """Does not trace into convolutions and batch normalisations, including subclasses of torch's."""
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         """Return whether a module is one node of the graph."""
@@ -18,16 +18,16 @@ class _Tracer(fx.Tracer):
 
 
 def clone_structure(module: nn.Module, device: str | None = None) -> nn.Module:
-    """Return a copy of a network whose modules are its own and whose tensors are those of the network given.
+    """Return a copy of a network with modules of its own, and with the same tensors.
 
-    On another device ("meta": shapes alone, at no cost) they are copies.
+    On another ``device`` ("meta": shapes only, without memory) the tensors are copies.
     """
     weights = {id(p): p if device is None else nn.Parameter(p.to(device), p.requires_grad) for p in module.parameters()}
     return copy.deepcopy(module, weights | {id(b): b if device is None else b.to(device) for b in module.buffers()})
 
 
 def _nodes(module: nn.Module) -> list[fx.Node]:
-    """Return a network's operators in their order; none of a network that fx cannot trace."""
+    """Return a network's operators in their order; an empty list if fx cannot trace it."""
     try:
         return list(_Tracer().trace(module).nodes)
     except (TypeError, ValueError, RuntimeError, AttributeError, NotImplementedError, torch.fx.proxy.TraceError):
@@ -37,10 +37,9 @@ def _nodes(module: nn.Module) -> list[fx.Node]:
 def fold_batchnorm(module: nn.Module, keep: Collection[str] = ()) -> nn.Module:
     """Return a network with each batch normalisation folded into the convolution before it.
 
-    The same function up to rounding, with fewer operators; the tensors that do not change are shared, the network
-    given stays as it is. Names stay; what a normalisation module did beside normalising (an activation) stays in
-    its place. Convolutions named in ``keep`` are left alone, so that their own output stays what it was. A network
-    that fx cannot trace is returned itself.
+    The same function up to rounding, with fewer operators. The given network is not changed; unchanged tensors are
+    shared. Names stay; a normalisation module with an activation keeps the activation. Convolutions named in ``keep``
+    are not changed, so that their output stays the same. A network that fx cannot trace is returned itself.
     """
     nodes = _nodes(module)
     if not nodes:
@@ -62,21 +61,21 @@ def fold_batchnorm(module: nn.Module, keep: Collection[str] = ()) -> nn.Module:
 
 
 def single_consumers(module: nn.Module, keep: Collection[str] = ()) -> dict[str, str]:
-    """Return by a module's name that of the one module that reads what it gives, where both run once and no more.
+    """Return, by module name, the name of the only module that reads its output, if each of them runs once.
 
-    Identities between them do not count; there is no pair where a layer named in ``keep`` ends between the two.
+    Identities between them are skipped; pairs between which a layer named in ``keep`` ends are left out.
     """
-    nodes, found = [node for node in _nodes(module) if node.op == "call_module"], {}
+    nodes, consumers = [node for node in _nodes(module) if node.op == "call_module"], {}
     uses = Counter(str(node.target) for node in nodes)
     for node in nodes:
         between, reader = [str(node.target)], _reader(node)
         while reader and isinstance(module.get_submodule(str(reader.target)), nn.Identity):
             between, reader = [*between, str(reader.target)], _reader(reader)
         if reader and all(uses[name] == 1 for name in [*between, str(reader.target)]):
-            ends = [name for name in keep if any(_within(part, name) for part in between)]
-            if all(_within(str(reader.target), name) for name in ends):
-                found[between[0]] = str(reader.target)
-    return found
+            ends = [name for name in keep if any(_is_within(part, name) for part in between)]
+            if all(_is_within(str(reader.target), name) for name in ends):
+                consumers[between[0]] = str(reader.target)
+    return consumers
 
 
 def _reader(node: fx.Node) -> fx.Node | None:
@@ -84,5 +83,5 @@ def _reader(node: fx.Node) -> fx.Node | None:
     return reader if reader and reader.op == "call_module" else None
 
 
-def _within(name: str, layer: str) -> bool:
+def _is_within(name: str, layer: str) -> bool:
     return name == layer or name.startswith(layer + ".")

@@ -1,9 +1,8 @@
-"""Where a tensor differs from the clean one: a rectangle for each of a batch of positions."""
+"""Regions in which a tensor differs from the clean one: one rectangle for each position of a batch."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +15,8 @@ Box = tuple[int, int, int, int]  # top, left, bottom, right, the last two exclus
 class Region:
     """Rectangles of a map of ``shape`` (h, w): rows and columns ``first`` to ``stop`` - 1, each (2, positions).
 
-    All are computed at one ``size``, the largest, from ``starts`` on; what is computed beyond a rectangle is the clean
-    value again. ``whole``: the map is computed from border to border.
+    All are computed at one ``size``, the largest, from ``starts`` on; outside its rectangle a result is the clean
+    value. ``whole``: the complete map is computed.
     """
 
     first: Ints
@@ -33,40 +32,40 @@ class Region:
 
     @cached_property
     def size(self) -> tuple[int, int]:
-        """Height and width that all positions are computed at."""
-        down, across = (self.stop - self.first).max(1)
-        return int(down), int(across)
+        """Height and width at which all positions are computed."""
+        height, width = (self.stop - self.first).max(1)
+        return int(height), int(width)
 
     @cached_property
     def starts(self) -> Ints:
-        """The corner (2, positions) that each position is computed from."""
+        """The top left corner (2, positions) of what is computed."""
         return np.minimum(self.first, np.subtract(self.shape, self.size)[:, None])
 
     @property
     def share(self) -> float:
-        """The part of the map that is computed."""
+        """The share of the map that is computed."""
         return self.size[0] * self.size[1] / (self.shape[0] * self.shape[1])
 
     @property
     def shares(self) -> NDArray[np.float64]:
-        """The part of the map that each rectangle is, (positions,)."""
-        down, across = self.stop - self.first
-        parts: NDArray[np.float64] = down * across / (self.shape[0] * self.shape[1])
+        """The share of the map in each rectangle, (positions,)."""
+        height, width = self.stop - self.first
+        parts: NDArray[np.float64] = height * width / (self.shape[0] * self.shape[1])
         return parts
 
     def join(self, other: "Region") -> "Region":
-        """Return the rectangles around both, of maps of one shape."""
+        """Return the bounding rectangles of both, for maps of one shape."""
         first, stop = np.minimum(self.first, other.first), np.maximum(self.stop, other.stop)
         return Region(first, stop, self.shape, self.whole or other.whole)
 
     def same(self, other: "Region") -> bool:
-        """Return whether both are computed at the same places."""
+        """Return whether both are computed at the same positions."""
         return self.size == other.size and bool((self.starts == other.starts).all())
 
 
 @dataclass(frozen=True)
 class SlidingWindow:
-    """A window that slides over a map: kernel, stride, padding before and dilation, each (down, across)."""
+    """A sliding window: kernel, stride, padding before the map and dilation, each (vertical, horizontal)."""
 
     kernel: tuple[int, int]
     stride: tuple[int, int]
@@ -75,12 +74,12 @@ class SlidingWindow:
 
     @property
     def reach(self) -> Ints:
-        """How far a window reaches from its first row and column to its last."""
+        """Distance from a window's first row and column to its last, (2,)."""
         reach: Ints = (np.array(self.kernel) - 1) * np.array(self.dilation)
         return reach
 
     def under(self, region: Region, shape: tuple[int, int]) -> Region:
-        """Return which outputs, on a map of ``shape``, see something of a region."""
+        """Return the outputs, on a map of ``shape``, whose windows overlap a region."""
         stride, padding, reach = (_column(v) for v in (self.stride, self.padding, self.reach))
         limit = _column(shape)
         first = np.clip(-((reach - region.first - padding) // stride), 0, limit - 1)
@@ -88,10 +87,10 @@ class SlidingWindow:
         return Region(first, stop, shape)
 
     def needs(self, region: Region) -> tuple[Ints, tuple[int, int]]:
-        """Return the inputs that a region of outputs is computed from: corners, before padding, and size."""
+        """Return the inputs that a region of outputs depends on: corners relative to the unpadded map, and size."""
         starts = region.starts * _column(self.stride) - _column(self.padding)
-        down, across = (np.array(region.size) - 1) * self.stride + self.reach + 1
-        return starts, (int(down), int(across))
+        height, width = (np.array(region.size) - 1) * self.stride + self.reach + 1
+        return starts, (int(height), int(width))
 
     def margin(self, source: Sequence[int], shape: tuple[int, int]) -> tuple[int, int, int, int]:
         """Return the padding (left, right, top, bottom) of a map of ``source`` that all outputs of ``shape`` need."""
@@ -100,5 +99,5 @@ class SlidingWindow:
         return self.padding[1], int(after[1]), self.padding[0], int(after[0])
 
 
-def _column(values: Any) -> Ints:
+def _column(values: Sequence[int] | Ints) -> Ints:
     return np.array(values)[:, None]

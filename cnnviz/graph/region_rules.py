@@ -1,20 +1,20 @@
-"""Rules: what a changed rectangle changes behind an operator, and how to compute that part alone."""
+"""Rules for operators: the region that changes in the output with a region of the input, and its computation."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import reduce
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from cnnviz.graph.region import Region, SlidingWindow
-from cnnviz.graph.tape import Step, Value, replace
+from cnnviz.graph.region import Ints, Region, SlidingWindow
+from cnnviz.graph.tape import Result, Step, Value, replace
 
-# From this part of a map on it is computed whole: no gathering of halos, no update of the rest.
-MOST = 0.75
+# A map is computed completely if more than this share of it changes.
+LARGEST_SHARE = 0.75
 RESHAPING = {"view", "_unsafe_view", "reshape"}
-PLACE_BY_PLACE = {
+ELEMENTWISE = {
     "relu", "hardtanh", "clamp", "clamp_min", "clamp_max", "threshold", "sigmoid", "hardsigmoid", "silu", "hardswish",
     "mish", "leaky_relu", "elu", "celu", "selu", "gelu", "tanh", "softplus", "add", "sub", "rsub", "mul", "div", "neg",
     "abs", "pow", "sqrt", "rsqrt", "exp", "log", "square", "reciprocal", "maximum", "minimum", "clone", "_to_copy",
@@ -29,10 +29,12 @@ IN_PLACE = {
     "add", "mul",
 }  # fmt: skip
 
+Margin = tuple[int, int, int, int]  # left, right, top, bottom
+
 
 @dataclass(frozen=True)
 class Patch:
-    """A value where it differs from the clean one: ``data`` (positions, ..., h, w) at the places of ``region``."""
+    """The changed part of a value: ``data`` (positions, ..., h, w) at the positions of ``region``."""
 
     value: Value
     region: Region
@@ -40,65 +42,65 @@ class Patch:
 
 
 class Maps(Protocol):
-    """The clean tensors, which rules look up."""
+    """Access to the clean tensors."""
 
-    def cut(self, patch: Patch, starts: Any, size: tuple[int, int], margin: Any = ..., fill: float = ...) -> Tensor:
-        """Return the map with its patch in it, (positions, ..., *size) from ``starts`` on, padded by ``margin``."""
+    def cut(self, patch: Patch, starts: Ints, size: tuple[int, int], margin: Margin = ..., fill: float = ...) -> Tensor:
+        """Return the map with its patch, (positions, ..., *size) from ``starts`` on, padded by ``margin``."""
 
     def fit(self, patch: Patch, region: Region) -> Tensor:
-        """Return the map with its patch in it at the places of a region."""
+        """Return the map with its patch, at the positions of a region."""
 
     def clean(self, value: Value) -> Tensor:
         """Return the clean tensor of a value, (1, ...)."""
 
 
 class RegionRule:
-    """An operator that mixes everything, or that nothing is known of: it is run on whole maps."""
+    """Rule for operators that mix all positions and for unknown ones: they run on complete maps."""
 
-    fresh = False  # whether it gives a tensor that nothing else looks at
+    fresh = False  # whether the result is a new tensor that nothing else reads
 
     def region(self, step: Step, regions: Sequence[Region], shape: tuple[int, int]) -> Region:
-        """Return which part of the operator's result changes, given what changes in its inputs."""
+        """Return the region of the output that changes with regions of the inputs."""
         return Region.all(shape, regions[0].first.shape[1])
 
-    def run(self, step: Step, patches: Sequence[Patch], region: Region, maps: Maps) -> Any:
-        """Return the result at the places of ``region``, position by position where a batch may differ."""
+    def run(self, step: Step, patches: Sequence[Patch], region: Region, maps: Maps) -> Result:
+        """Return the result at the positions of ``region``, one by one if the operator may mix the batch."""
         count = region.first.shape[1]
         tensors = {p.value: maps.fit(p, Region.all(p.region.shape, count)) for p in patches}
         clean = [maps.clean(v).shape for v in (*tensors, step.output)]
         if all(shape[:1] == (1,) for shape in clean):
             if step.name in RESHAPING:
                 return tensors[patches[0].value].reshape(count, *clean[-1][1:])
-            aligned = step.name in PLACE_BY_PLACE and len({len(shape) for shape in clean}) == 1
-            if aligned or step.name in BATCHED:
+            elementwise = step.name in ELEMENTWISE and len({len(shape) for shape in clean}) == 1
+            if elementwise or step.name in BATCHED:
                 return step.function(*replace(step.args, tensors), **replace(step.kwargs, tensors))
         tensors = {v: t.reshape(count, *maps.clean(v).shape) for v, t in tensors.items()}
-        # Some of torch's kernels, group normalisation up to 2.10, read only memory without gaps.
-        found = [self._one(step, {v: t[i].contiguous() for v, t in tensors.items()}) for i in range(count)]
+        # Some kernels of torch (group normalisation up to 2.10) need contiguous memory.
+        results = [self._run_one(step, {v: t[i].contiguous() for v, t in tensors.items()}) for i in range(count)]
         return tuple(
-            None if t[0] is None else torch.stack(t).reshape(-1, *t[0].shape[1:]) for t in zip(*found, strict=True)
+            None if t[0] is None else torch.stack(t).reshape(-1, *t[0].shape[1:]) for t in zip(*results, strict=True)
         )
 
-    def _one(self, step: Step, tensors: dict[Value, Tensor]) -> list[Any]:
+    def _run_one(self, step: Step, tensors: dict[Value, Tensor]) -> list[Tensor | None]:
         args, kwargs = replace(step.args, tensors), replace(step.kwargs, tensors)
         out = args[0].reshape(args[1]) if step.name in RESHAPING else step.function(*args, **kwargs)
         return list(out) if isinstance(out, (tuple, list)) else [out]
 
 
 class Elementwise(RegionRule):
-    """An operator that works place by place, on one map or on several of one size."""
+    """An elementwise operator on one map, or on several of one size."""
 
-    def __init__(self, in_place: Any = None, fresh: bool = True) -> None:
+    def __init__(self, in_place: Callable[..., Result] | None = None, fresh: bool = True) -> None:
         self.in_place, self.fresh = in_place, fresh
 
     def region(self, step: Step, regions: Sequence[Region], shape: tuple[int, int]) -> Region:
-        """Return the rectangle around all; the whole map where one of them is whole, such as a gate."""
+        """Return the bounding rectangle of all regions; the complete map if one of them is, such as a gate."""
         if any(region.whole or region.shape != shape for region in regions):
             return super().region(step, regions, shape)
         return reduce(Region.join, regions)
 
-    def run(self, step: Step, patches: Sequence[Patch], region: Region, maps: Maps) -> Any:
-        """Compute at the places of ``region``."""
+    def run(self, step: Step, patches: Sequence[Patch], region: Region, maps: Maps) -> Result:
+        """Compute at the positions of ``region``."""
         count = region.first.shape[1]
         tensors = {
             p.value: maps.fit(p, region if p.region.shape == region.shape else Region.all(p.region.shape, count))
@@ -109,7 +111,7 @@ class Elementwise(RegionRule):
 
 
 class BatchNormRule(Elementwise):
-    """Batch normalisation by what was learned: a factor and a term for each channel."""
+    """Batch normalisation with running statistics: a factor and a term for each channel."""
 
     def __init__(
         self, weight: Tensor | None, bias: Tensor | None, mean: Tensor, variance: Tensor, epsilon: float
@@ -119,20 +121,20 @@ class BatchNormRule(Elementwise):
         term = (0 if bias is None else bias.double()) - mean.double() * factor
         self.factor, self.term = (t.to(mean.dtype).view(1, -1, 1, 1) for t in (factor, term))
 
-    def run(self, step: Step, patches: Sequence[Patch], region: Region, maps: Maps) -> Any:
-        """Compute at the places of ``region``."""
+    def run(self, step: Step, patches: Sequence[Patch], region: Region, maps: Maps) -> Result:
+        """Compute at the positions of ``region``."""
         data = patches[0].data
         return torch.addcmul(self.term, data, self.factor, out=data if self.in_place else None)
 
 
 class ChannelView(RegionRule):
-    """A view that leaves rows and columns as they are: channels split, shuffled, sliced."""
+    """A view that keeps rows and columns: channels split, shuffled, sliced."""
 
     def region(self, step: Step, regions: Sequence[Region], shape: tuple[int, int]) -> Region:
-        """Return what changed before."""
+        """Return the region of the input."""
         return regions[0]
 
-    def run(self, step: Step, patches: Sequence[Patch], region: Region, maps: Maps) -> Any:
+    def run(self, step: Step, patches: Sequence[Patch], region: Region, maps: Maps) -> Result:
         """Take the same view of the patch."""
         data = patches[0].data
         if step.name in RESHAPING:
@@ -144,7 +146,7 @@ class ChannelView(RegionRule):
 
 
 class WindowRule(RegionRule):
-    """A convolution or a pool: each output sees a window."""
+    """A convolution or a pool: each output depends on a window."""
 
     fresh = True
 
@@ -154,14 +156,14 @@ class WindowRule(RegionRule):
         self.sliding, self.shape, self.compute, self.fill = sliding, shape, compute, fill
 
     def region(self, step: Step, regions: Sequence[Region], shape: tuple[int, int]) -> Region:
-        """Return the outputs that see a change; the whole map once they are most of it."""
+        """Return the outputs that change; the complete map if they are most of it."""
         if regions[0].whole:
             return super().region(step, regions, shape)
         under = self.sliding.under(regions[0], shape)
-        return under if under.share <= MOST else super().region(step, regions, shape)
+        return under if under.share <= LARGEST_SHARE else super().region(step, regions, shape)
 
-    def run(self, step: Step, patches: Sequence[Patch], region: Region, maps: Maps) -> Any:
-        """Compute the outputs of ``region`` from what they see."""
+    def run(self, step: Step, patches: Sequence[Patch], region: Region, maps: Maps) -> Result:
+        """Compute the outputs of ``region`` from their windows."""
         if region.whole:
             return super().run(step, patches, region, maps)
         patch = patches[0]
@@ -171,11 +173,11 @@ class WindowRule(RegionRule):
 
 
 class GlobalMean(RegionRule):
-    """The mean over a whole map: brought up to date by what changed."""
+    """The mean over a complete map, updated by the change."""
 
     fresh = True
 
-    def run(self, step: Step, patches: Sequence[Patch], region: Region, maps: Maps) -> Any:
+    def run(self, step: Step, patches: Sequence[Patch], region: Region, maps: Maps) -> Result:
         """Add the mean of the change to the clean mean."""
         patch = patches[0]
         if patch.region.whole:

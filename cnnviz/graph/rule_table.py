@@ -1,15 +1,14 @@
-"""Which rule an operator of torch follows."""
+"""Table of the rules for torch's operators."""
 
 from collections.abc import Callable, Sequence
 from functools import reduce
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from cnnviz.graph.region import Region, SlidingWindow
 from cnnviz.graph.region_rules import (
-    PLACE_BY_PLACE,
+    ELEMENTWISE,
     RESHAPING,
     BatchNormRule,
     ChannelView,
@@ -18,45 +17,45 @@ from cnnviz.graph.region_rules import (
     RegionRule,
     WindowRule,
 )
-from cnnviz.graph.tape import Step, UntraceableError, Value
+from cnnviz.graph.tape import Argument, Step, UntraceableError, Value
 
 aten = torch.ops.aten
 BY_CHANNEL = {"_native_batch_norm_legit_no_training", "prelu", "_prelu_kernel"}
 
 
 def region_rule(step: Step, clean: Sequence[Tensor]) -> RegionRule:
-    """Return how an operator carries a change on. Raises UntraceableError where even whole maps would be wrong."""
+    """Return the rule for an operator. Raises UntraceableError if even complete maps would give wrong results."""
     source, out = clean[step.inputs[0].index], clean[step.output.index]
     if any(t.shape[:1] != (1,) for t in (out, *(clean[v.index] for v in step.inputs))):
         return RegionRule()
     maker = _MAKERS.get(step.name)
     if maker and source.dim() == 4:
-        made: RegionRule | None = maker(step, source, out)
-        if made:
-            return made
+        rule: RegionRule | None = maker(step, source, out)
+        if rule:
+            return rule
     if step.name == "native_batch_norm" and source.dim() == 4 and step.args[5] is False:
         _, weight, bias, mean, variance, _, _, epsilon = step.args
         return BatchNormRule(weight, bias, mean, variance, epsilon)
-    if (step.name in PLACE_BY_PLACE and _constants_fit(step)) or step.name in BY_CHANNEL:
+    if (step.name in ELEMENTWISE and _constants_fit(step)) or step.name in BY_CHANNEL:
         return Elementwise(fresh=step.name not in ("clone", "_to_copy"))
     channels = step.name == "cat" and source.dim() == 4 and step.args[1:] in ((1,), (-3,))
     if channels and len(step.inputs) == len(step.args[0]):
         return Elementwise()
-    if source.dim() > 2 and _transparent(step, source, out):
+    if source.dim() > 2 and _keeps_positions(step, source, out):
         return ChannelView()
     if step.name == "as_strided":
-        raise UntraceableError("as_strided takes a tensor's memory apart")
+        raise UntraceableError("as_strided accesses a tensor's memory")
     return RegionRule()
 
 
 def _constants_fit(step: Step) -> bool:
-    """Return whether all tensors beside the changed ones are one value for a whole map."""
+    """Return whether all constant tensors are one value for a complete map."""
     constants = [a for a in (*step.args, *step.kwargs.values()) if isinstance(a, Tensor)]
     return all(t.numel() == 1 or (t.dim() > 2 and t.shape[-2:] == (1, 1)) for t in constants)
 
 
-def _transparent(step: Step, source: Tensor, out: Tensor) -> bool:
-    """Return whether a view leaves the batch, the rows and the columns alone."""
+def _keeps_positions(step: Step, source: Tensor, out: Tensor) -> bool:
+    """Return whether a view keeps the batch, the rows and the columns."""
     same = out.dim() > 2 and out.shape[0] == source.shape[0] and out.shape[-2:] == source.shape[-2:]
     if step.name in ("detach", "alias", *RESHAPING):
         return same
@@ -80,7 +79,7 @@ def _starts_at_zero(step: Step) -> bool:
     return len(step.args) < 4 or not step.args[3]
 
 
-def _pair(values: Any) -> tuple[int, int]:
+def _pair(values: int | Sequence[int]) -> tuple[int, int]:
     values = [values] if isinstance(values, int) else list(values)
     return values[0], values[-1]
 
@@ -91,13 +90,14 @@ def _convolution(step: Step, source: Tensor, out: Tensor) -> RegionRule | None:
         return None
     sliding = SlidingWindow((weight.shape[-2], weight.shape[-1]), _pair(stride), _pair(padding), _pair(dilation))
 
-    def compute(seen: Tensor, _: Region) -> Any:
-        return aten.convolution(seen, weight, bias, stride, [0, 0], dilation, False, [0, 0], groups)
+    def compute(x: Tensor, _: Region) -> Tensor:
+        out: Tensor = aten.convolution(x, weight, bias, stride, [0, 0], dilation, False, [0, 0], groups)
+        return out
 
     return WindowRule(sliding, (out.shape[-2], out.shape[-1]), compute, 0.0)
 
 
-def _arguments(step: Step, *defaults: Any) -> list[Any]:
+def _arguments(step: Step, *defaults: Argument) -> list[Argument]:
     return [*step.args[1:], *defaults[len(step.args) - 1 :]]
 
 
@@ -106,18 +106,18 @@ def _max_pool(step: Step, source: Tensor, out: Tensor) -> RegionRule | None:
     kernel, stride, dilation = _pair(kernel), _pair(stride or kernel), _pair(dilation)
     sliding = SlidingWindow(kernel, stride, _pair(padding), dilation)
 
-    def compute(seen: Tensor, _: Region) -> Tensor:
-        if stride == (1, 1) and min(kernel) > 1:  # by rows, then by columns, is half the work of torch's own
-            return _largest(_largest(seen, -1, kernel[1], dilation[1]), -2, kernel[0], dilation[0])
-        return torch.max_pool2d(seen, kernel, stride, 0, dilation)
+    def compute(x: Tensor, _: Region) -> Tensor:
+        if stride == (1, 1) and min(kernel) > 1:  # rows, then columns: half the work of torch's kernel
+            return _largest(_largest(x, -1, kernel[1], dilation[1]), -2, kernel[0], dilation[0])
+        return torch.max_pool2d(x, kernel, stride, 0, dilation)
 
     return WindowRule(sliding, (out.shape[-2], out.shape[-1]), compute, -torch.inf)
 
 
-def _largest(seen: Tensor, dim: int, kernel: int, dilation: int) -> Tensor:
-    """Return the largest of each ``kernel`` neighbours along a dimension."""
-    length = seen.shape[dim] - (kernel - 1) * dilation
-    views = [seen.narrow(dim, i * dilation, length) for i in range(kernel)]
+def _largest(x: Tensor, dim: int, kernel: int, dilation: int) -> Tensor:
+    """Return the maximum of ``kernel`` neighbours along a dimension."""
+    length = x.shape[dim] - (kernel - 1) * dilation
+    views = [x.narrow(dim, i * dilation, length) for i in range(kernel)]
     return reduce(lambda most, view: torch.maximum(most, view, out=most), views[2:], torch.maximum(*views[:2]))
 
 
@@ -136,26 +136,26 @@ def _adaptive(step: Step, source: Tensor, out: Tensor) -> RegionRule | None:
 
 
 def _mean_pool(step: Step, sliding: SlidingWindow, source: Tensor, out: Tensor) -> RegionRule:
-    """Sum over windows, times one over the divisor that the operator's own rule for borders gives at each place."""
+    """Sum over windows, divided by the divisor of each position by the operator's own border rule."""
     shape, ones = (out.shape[-2], out.shape[-1]), source.new_ones(1, 1, *source.shape[-2:])
     padded = torch.nn.functional.pad(ones, sliding.margin(source.shape[-2:], shape))
 
-    def total(seen: Tensor) -> Tensor:
-        return torch.nn.functional.avg_pool2d(seen, sliding.kernel, sliding.stride, divisor_override=1)
+    def total(x: Tensor) -> Tensor:
+        return torch.nn.functional.avg_pool2d(x, sliding.kernel, sliding.stride, divisor_override=1)
 
     mean = step.function(ones, *step.args[1:], **step.kwargs)
     factors = mean / total(padded)[..., : shape[0], : shape[1]]
     low, high = float(factors.min()), float(factors.max())
 
-    def compute(seen: Tensor, region: Region) -> Tensor:
+    def compute(x: Tensor, region: Region) -> Tensor:
         if low == high:
-            return total(seen).mul_(low)
+            return total(x).mul_(low)
         rows, columns = (
             torch.as_tensor(start)[:, None] + torch.arange(size)
             for start, size in zip(region.starts, region.size, strict=True)
         )
-        here: Tensor = factors[0, 0][rows[:, :, None], columns[:, None, :]]
-        return total(seen) * here[:, None]
+        local: Tensor = factors[0, 0][rows[:, :, None], columns[:, None, :]]
+        return total(x) * local[:, None]
 
     return WindowRule(sliding, shape, compute, 0.0)
 
@@ -165,13 +165,13 @@ def _pad(step: Step, source: Tensor, out: Tensor) -> RegionRule | None:
     if min(step.args[1]) < 0 or any(step.args[1][4:]) or not any(step.args[1]):
         return None
 
-    def compute(seen: Tensor, _: Region) -> Tensor:
-        return seen
+    def compute(x: Tensor, _: Region) -> Tensor:
+        return x
 
     fill = float(step.args[2]) if len(step.args) > 2 else 0.0
-    made = WindowRule(SlidingWindow((1, 1), (1, 1), (top, left), (1, 1)), (out.shape[-2], out.shape[-1]), compute, fill)
-    made.fresh = False  # a part without margin is the patch itself
-    return made
+    rule = WindowRule(SlidingWindow((1, 1), (1, 1), (top, left), (1, 1)), (out.shape[-2], out.shape[-1]), compute, fill)
+    rule.fresh = False  # a part without margin is the patch itself
+    return rule
 
 
 def _mean(step: Step, source: Tensor, out: Tensor) -> RegionRule | None:

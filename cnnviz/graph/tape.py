@@ -1,26 +1,31 @@
-"""A recording of a network: the operators that turned one input into its answer, with what they gave.
+"""Recordings of networks: the operators from one input to the output, with their results.
 
-Operators are seen as torch runs them, below modules and functions, so that ``nn.ReLU``, ``F.relu`` and ``x.relu_()``
-are one thing, and what depends on the weights alone is a constant.
+Operators are those of torch's dispatcher, below modules and functions, so that ``nn.ReLU``, ``F.relu`` and
+``x.relu_()`` are the same; tensors that depend on the weights only are constants.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
+Argument: TypeAlias = Any  # of an operator: a tensor, a Value, a number, a torch object, or a list of these
+Arguments: TypeAlias = tuple[Argument, ...]
+Keywords: TypeAlias = dict[str, Argument]
+Result: TypeAlias = Any  # of an operator: a tensor, or a tuple of tensors and None
+
 
 class UntraceableError(Exception):
-    """A network does something that a recording cannot stand for; the message says what."""
+    """A network does something that cannot be recorded; the message says what."""
 
 
 @dataclass(frozen=True)
 class Value:
-    """The place of a tensor in a recording: the input is 0, every operator adds what it gives."""
+    """A tensor's number in a recording: the input is 0, every operator adds its outputs."""
 
     index: int
 
@@ -30,26 +35,26 @@ class Step:
     """One operator, never in place: ``args`` and ``kwargs`` hold a ``Value`` where a tensor depends on the input."""
 
     name: str
-    function: Any
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
+    function: Callable[..., Result]
+    args: Arguments
+    kwargs: Keywords
     outputs: tuple[Value | None, ...]
     module: str
 
     @cached_property
     def inputs(self) -> list[Value]:
-        """The values this operator takes, in order, repeated where it takes one twice."""
+        """The input values, in order; a value that is used twice is there twice."""
         return list(_values((self.args, list(self.kwargs.values()))))
 
     @cached_property
     def output(self) -> Value:
-        """The first tensor this operator gives; what else it gives has the same places."""
+        """The first output tensor; further ones have the same positions."""
         return next(value for value in self.outputs if value)
 
 
 @dataclass
 class Tape:
-    """Steps in the order they ran, the clean tensor of every value, and the value each module gave at last."""
+    """Steps in the order they ran, the clean tensor of every value, and the last output of each module."""
 
     clean: list[Tensor]
     steps: list[Step] = field(default_factory=list)
@@ -67,13 +72,13 @@ def record(
 ) -> Tape:
     """Run ``function`` on an input and return the recording.
 
-    Where ``module`` is given, its parts are known by name, and what the part ``keep`` gave is kept. With ``whole``
-    every value is kept, also those that are changed in place, and no operator is one that has no derivative. Raises
-    UntraceableError where a tensor is changed in place that another one shares memory with, where an operator's
-    result is no tensor, or where the answer does not come from the input.
+    With ``module``, its submodules' outputs are recorded by name, and the tensor of the submodule ``keep`` is kept.
+    With ``whole`` all tensors are kept, also those that are changed in place, and all operators have derivatives.
+    Raises UntraceableError if a tensor that shares memory with another is changed in place, if an operator's result is
+    no tensor, or if the output does not depend on the input.
     """
     with torch.inference_mode(False), torch.no_grad():
-        x = x.clone()  # an inference tensor would not show what composite operators are made of
+        x = x.clone()  # with an inference tensor composite operators would not be decomposed
     tape = Tape([x])
     names = {child: name for name, child in module.named_modules() if name} if module else {}
     fused = torch.backends.mha.get_fastpath_enabled()
@@ -83,83 +88,83 @@ def record(
     handles += [child.register_forward_hook(recorder.leave(name)) for child, name in names.items()]
     try:
         with torch.inference_mode(False), torch.no_grad(), recorder:
-            answer = function(x)
+            output = function(x)
     finally:
         torch.backends.mha.set_fastpath_enabled(fused)
         for handle in handles:
             handle.remove()
-    if id(answer) not in recorder.known:
-        raise UntraceableError("the answer does not follow from the input")
-    tape.output = recorder.known[id(answer)]
+    if id(output) not in recorder.values:
+        raise UntraceableError("the output does not depend on the input")
+    tape.output = recorder.values[id(output)]
     return tape
 
 
 class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Writes a tape. Every tensor seen is kept, so that an address means one tensor."""
+    """Writes a tape. All tensors are kept, so that no id is used twice."""
 
     def __init__(self, tape: Tape, keep: str | None = None, *, whole: bool = False) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.tape, self.keep, self.whole = tape, keep, whole
-        self.known: dict[int, Value] = {id(tape.clean[0]): Value(0)}
+        self.values: dict[int, Value] = {id(tape.clean[0]): Value(0)}
         self._kept: list[Tensor] = [tape.clean[0]]
         self._inside: list[str] = []
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
-        """Return False: torch's own True imports all of torch.compile, some 1.7 s of processor time."""
+        """Return False: True would import torch.compile, about 1.7 s of CPU time."""
         return False
 
     def enter(self, name: str) -> Callable[..., None]:
-        """Return a hook that notes that a module begins."""
+        """Return a hook that records that a module starts."""
         return lambda *_: self._inside.append(name)
 
     def leave(self, name: str) -> Callable[..., None]:
-        """Return a hook that notes what a module gave."""
+        """Return a hook that records a module's output."""
 
-        def note(_: Any, __: Any, out: Any) -> None:
+        def note(_: nn.Module, __: object, out: object) -> None:
             self._inside.pop()
-            if isinstance(out, Tensor) and id(out) in self.known:
-                self.tape.modules[name] = self.known[id(out)]
+            if isinstance(out, Tensor) and id(out) in self.values:
+                self.tape.modules[name] = self.values[id(out)]
 
         return note
 
     def __torch_dispatch__(
-        self, func: Any, types: Sequence[type], args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
+        self, func: Argument, types: Sequence[type], args: Arguments = (), kwargs: Keywords | None = None
+    ) -> Result:
         kwargs = kwargs or {}
-        seen: tuple[Any, dict[str, Any]] = self._seen((args, kwargs))
-        if not list(_values(seen)):
+        replaced: tuple[Arguments, Keywords] = self._to_values((args, kwargs))
+        if not list(_values(replaced)):
             return func(*args, **kwargs)
         name = func.overloadpacket.__name__
         pure = func
         if func._schema.is_mutable:
-            joins = len(set(_values(seen))) > 1 or any(isinstance(arg, Tensor) for arg in seen[0])
+            joins = len(set(_values(replaced))) > 1 or any(isinstance(arg, Tensor) for arg in replaced[0])
             self._before_change(name, args[0], joins)
             name = name.rstrip("_")
             pure = getattr(getattr(torch.ops.aten, name), func._overloadname)
         out = func(*args, **kwargs)
         outputs = tuple(map(self._put, out if isinstance(out, (tuple, list)) else (out,)))
         if not any(outputs):
-            raise UntraceableError(f"{name} makes a number of what depends on the input")
+            raise UntraceableError(f"{name} returns a number that depends on the input")
         inside = self._inside[-1] if self._inside else ""
-        self.tape.steps.append(Step(name, pure, seen[0], seen[1], outputs, inside))
+        self.tape.steps.append(Step(name, pure, *replaced, outputs, inside))
         return out
 
-    def _put(self, out: Any) -> Value | None:
+    def _put(self, out: object) -> Value | None:
         if not isinstance(out, Tensor):
             return None
         self._kept.append(out)
         self.tape.clean.append(out)
-        self.known[id(out)] = value = Value(len(self.tape.clean) - 1)
+        self.values[id(out)] = value = Value(len(self.tape.clean) - 1)
         return value
 
-    def _before_change(self, name: str, changed: Any, joins: bool) -> None:
-        """Keep what a tensor holds before an operator changes it in place: its shape alone where that is enough."""
-        value = self.known.get(id(changed)) if isinstance(changed, Tensor) else None
-        if value is None or not name.endswith("_"):
-            raise UntraceableError(f"{name} writes into a tensor made beforehand")
+    def _before_change(self, name: str, changed: object, joins: bool) -> None:
+        """Keep a tensor before an operator changes it in place, or only its shape if that is enough."""
+        value = self.values.get(id(changed)) if isinstance(changed, Tensor) else None
+        if value is None or not isinstance(changed, Tensor) or not name.endswith("_"):
+            raise UntraceableError(f"{name} writes into a tensor that does not depend on the input")
         memory = changed.untyped_storage().data_ptr()
-        current = set(self.known.values())
+        current = set(self.values.values())
         for index, other in enumerate(self.tape.clean):
             shares = other.untyped_storage().data_ptr() == memory and Value(index) in current
             if shares and index != value.index:
@@ -168,33 +173,33 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         needed = self.whole or joins or value in kept or any(value in step.inputs for step in self.tape.steps)
         self.tape.clean[value.index] = changed.clone() if needed else changed.to("meta")
 
-    def _seen(self, given: Any) -> Any:
+    def _to_values(self, args: Argument) -> Argument:
         """Return arguments with a Value in place of each tensor that depends on the input."""
-        if isinstance(given, Tensor):
-            return self.known.get(id(given), given)
-        if isinstance(given, (list, tuple)):
-            return type(given)(map(self._seen, given))
-        if isinstance(given, dict):
-            return {key: self._seen(one) for key, one in given.items()}
-        return given
+        if isinstance(args, Tensor):
+            return self.values.get(id(args), args)
+        if isinstance(args, (list, tuple)):
+            return type(args)(map(self._to_values, args))
+        if isinstance(args, dict):
+            return {key: self._to_values(item) for key, item in args.items()}
+        return args
 
 
-def _values(given: Any) -> Any:
-    if isinstance(given, Value):
-        yield given
-    elif isinstance(given, (list, tuple)):
-        for one in given:
-            yield from _values(one)
-    elif isinstance(given, dict):
-        yield from _values(list(given.values()))
+def _values(args: Argument) -> Iterator[Value]:
+    if isinstance(args, Value):
+        yield args
+    elif isinstance(args, (list, tuple)):
+        for item in args:
+            yield from _values(item)
+    elif isinstance(args, dict):
+        yield from _values(list(args.values()))
 
 
-def replace(given: Any, tensors: dict[Value, Tensor]) -> Any:
+def replace(args: Argument, tensors: dict[Value, Tensor]) -> Argument:
     """Return arguments with tensors in place of values."""
-    if isinstance(given, Value):
-        return tensors[given]
-    if isinstance(given, (list, tuple)):
-        return type(given)(replace(one, tensors) for one in given)
-    if isinstance(given, dict):
-        return {key: replace(one, tensors) for key, one in given.items()}
-    return given
+    if isinstance(args, Value):
+        return tensors[args]
+    if isinstance(args, (list, tuple)):
+        return type(args)(replace(item, tensors) for item in args)
+    if isinstance(args, dict):
+        return {key: replace(item, tensors) for key, item in args.items()}
+    return args

@@ -1,14 +1,14 @@
-"""From any of Pillow's pixels to upright sRGB of 8 bits without alpha."""
+"""Conversion of Pillow images of any mode to upright 8-bit sRGB without alpha."""
 
 import io
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageColor
 
-from cnnviz.errors import InvalidRequest, PhotoError, printable
+from cnnviz.errors import InvalidRequest, PhotoError
+from cnnviz.text import printable
 
 Photo = NDArray[np.uint8]
 Note = Callable[[str], None]
@@ -22,19 +22,19 @@ TURNS = {
 }  # fmt: skip
 
 
-def parse_colour(name: str) -> tuple[int, ...]:
-    """Return a CSS colour as RGB of 0 to 255. Raises UsageMistake."""
+def parse_color(name: str) -> tuple[int, ...]:
+    """Return a CSS colour as RGB, 0 to 255. Raises InvalidRequest."""
     try:
         return ImageColor.getrgb(name)[:3]
     except ValueError:
-        raise InvalidRequest(f"no colour is named {name!r}; take a CSS name or #rrggbb") from None
+        raise InvalidRequest(f"no colour is named {name!r}; use a CSS name or #rrggbb") from None
 
 
 def to_rgb(image: Image.Image, background: tuple[int, ...], note: Note) -> Photo:
-    """Return a loaded picture's pixels, uint8 RGB (H, W, 3), over ``background`` (RGB, 0 to 255)."""
+    """Return a loaded image's pixels, uint8 RGB (H, W, 3), over ``background`` (RGB, 0 to 255)."""
     icc = image.info.get("icc_profile")
     if image.format == "JPEG" and image.mode == "CMYK" and "adobe" not in image.info:
-        # Pillow inverts every CMYK JPEG; only Adobe's are stored inverted.
+        # Pillow inverts every CMYK JPEG, but only Adobe's are stored inverted.
         image = Image.eval(image, lambda value: 255 - value)
     image = upright(image, note)
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
@@ -52,17 +52,17 @@ def to_rgb(image: Image.Image, background: tuple[int, ...], note: Note) -> Photo
 
 
 def upright(image: Image.Image, note: Note) -> Image.Image:
-    """Turn a picture as its EXIF data says; ImageOps.exif_transpose copies it and fails where they are broken."""
+    """Rotate an image by its EXIF orientation; ImageOps.exif_transpose would copy it and fail on damaged EXIF data."""
     try:
         turn = TURNS.get(image.getexif().get(ORIENTATION, 1))
     except Exception as error:  # noqa: BLE001 - Pillow's parser raises anything
-        note(f"its EXIF data cannot be read ({printable(str(error)) or type(error).__name__}): taken as upright")
+        note(f"its EXIF data cannot be read ({printable(str(error)) or type(error).__name__}): assumed upright")
         return image
     return image.transpose(turn) if turn is not None else image
 
 
 def _to_8_bits(image: Image.Image) -> Image.Image:
-    """Bring 16-bit grey and floats to 8 bits by scale, where Pillow would clip them to white."""
+    """Scale 16-bit grey and floats to 8 bits; Pillow would clip them to white."""
     values = np.asarray(image)
     if image.mode == "F":
         if not np.isfinite(values).all():
@@ -79,7 +79,7 @@ def _to_8_bits(image: Image.Image) -> Image.Image:
 
 
 def _to_srgb(image: Image.Image, icc: bytes | None, note: Note) -> Image.Image:
-    """Convert by the picture's own ICC profile; without one, by Pillow's plain rules."""
+    """Convert by the image's own ICC profile; without one, by Pillow's rules."""
     if not icc and image.mode != "LAB":
         return image
     try:
@@ -87,36 +87,36 @@ def _to_srgb(image: Image.Image, icc: bytes | None, note: Note) -> Image.Image:
         space = {"GRAY": "L", "RGB": "RGB", "CMYK": "CMYK", "Lab": "LAB"}.get(profile.profile.xcolor_space.strip())
         plain = {"LA": "L", "RGBA": "RGB", "RGBX": "RGB", "1": "L", "YCbCr": "RGB"}.get(image.mode, image.mode)
         if space is None or (space != plain and (space, plain) != ("RGB", "L")):
-            note(f"its colour profile is for {space or 'other'} pixels, not {plain}: left out")
+            note(f"its colour profile is for {space or 'other'} pixels, not {plain}: ignored")
             return image
         transform = ImageCms.buildTransform(profile, ImageCms.createProfile("sRGB"), space, "RGB")
-        if space in ("L", "RGB") and _does_nothing(transform, space):
+        if space in ("L", "RGB") and _is_identity(transform, space):
             return image
         result = _apply(image.convert(space), transform)
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError) as error:
-        note(f"its colour profile cannot be used ({printable(str(error).strip()) or type(error).__name__}): left out")
+        note(f"its colour profile cannot be used ({printable(str(error).strip()) or type(error).__name__}): ignored")
         return image
     if image.mode in ("LA", "RGBA"):
         result.putalpha(image.getchannel("A"))
     return result
 
 
-def _does_nothing(transform: Any, space: str) -> bool:
-    """Return whether a transform is that of sRGB itself up to rounding, whatever the profile is called."""
+def _is_identity(transform: ImageCms.ImageCmsTransform, space: str) -> bool:
+    """Return whether a transform is the identity up to rounding, whatever the profile's name."""
     cube = np.stack(np.meshgrid(*[np.arange(0, 256, 15, dtype=np.uint8)] * 3), -1).reshape(18, -1, 3)
     probe = Image.fromarray(cube).convert(space)
     before, after = np.asarray(probe.convert("RGB"), np.int16), np.asarray(_apply(probe, transform), np.int16)
     return bool(np.abs(before - after).max() <= 2)
 
 
-def _apply(image: Image.Image, transform: Any) -> Image.Image:
+def _apply(image: Image.Image, transform: ImageCms.ImageCmsTransform) -> Image.Image:
     converted = ImageCms.applyTransform(image, transform)
     assert converted is not None  # only in-place conversions return None
     return converted
 
 
 def _array(image: Image.Image) -> Photo:
-    """Copy an RGB picture out by strips: numpy's own way takes three times its memory."""
+    """Copy an RGB image by strips: ``np.asarray`` takes three times its memory."""
     width, height = image.size
     photo = np.empty((height, width, 3), np.uint8)
     for top in range(0, height, ROWS):

@@ -1,4 +1,4 @@
-"""Whether a file has all its parts: decoders fill what is missing with grey, or take what there is."""
+"""Completeness of image files: decoders fill missing parts with grey, or stop there, without an error."""
 
 import re
 import struct
@@ -6,28 +6,28 @@ import zlib
 
 from cnnviz.errors import PhotoError
 
-# In a JPEG 0xFF begins a marker, but for stuffing (00), restarts (D0 to D7) and fill (FF).
+# In a JPEG 0xFF begins a marker, except for stuffing (00), restarts (D0 to D7) and fill (FF).
 MARKER = re.compile(rb"\xff([^\x00\xd0-\xd7\xff])")
-MAX_SCANS = 100  # an encoder writes about ten; each costs a pass over all pixels, so that thousands take minutes
-SLICE = 1 << 14  # bytes of a PNG's pixels unpacked at once: at most 16 MB of them
+MAX_SCANS = 100  # encoders write about ten; each is a pass over all pixels, so that thousands take minutes
+SLICE = 1 << 14  # compressed bytes of a PNG unpacked at once: at most 16 MB of pixels
 
 
 def check_integrity(kind: str, data: bytes) -> None:
-    """Raise PhotoError for a file of a kind, by Pillow's name, that lacks its end or whose parts are damaged."""
+    """Raise PhotoError for a truncated or damaged file; ``kind`` is Pillow's name of its format."""
     checks = {"JPEG": _jpeg, "MPO": _jpeg, "PNG": _png, "GIF": _gif, "PPM": _ppm}
     try:
-        whole = kind not in checks or checks[kind](data)
+        complete = kind not in checks or checks[kind](data)
     except (struct.error, zlib.error, IndexError):
-        whole = False
-    if not whole:
-        raise PhotoError("is cut short or damaged: its end is missing, or a part of it does not add up")
+        complete = False
+    if not complete:
+        raise PhotoError("is truncated or damaged: its end is missing, or a checksum is wrong")
 
 
 def _jpeg(data: bytes) -> bool:
     """Return whether an end marker follows the last scan (a thumbnail in the header has its own)."""
     at, scans = 2, 0
-    while found := MARKER.search(data, at):
-        marker, at = found[1][0], found.end()
+    while match := MARKER.search(data, at):
+        marker, at = match[1][0], match.end()
         if marker == 0xD9:
             return True
         if marker not in (0x01, 0xD8):
@@ -39,7 +39,7 @@ def _jpeg(data: bytes) -> bool:
 
 
 def _png(data: bytes) -> bool:
-    """Return whether the chunks reach the end chunk, those that make the pixels have their checksums, no row lacks."""
+    """Return whether the end chunk is there, the checksums of critical chunks are right, and no row is missing."""
     at, view, missing, rows = 8, memoryview(data), _png_length(data[16:29]), zlib.decompressobj()
     while True:
         length, kind = struct.unpack_from(">I4s", data, at)
@@ -54,17 +54,17 @@ def _png(data: bytes) -> bool:
 
 
 def _png_length(header: bytes) -> int:
-    """Return how many bytes the rows take at least, each with its filter: Pillow leaves black what is not there."""
+    """Return the least number of bytes of all rows, each with its filter byte: Pillow leaves missing rows black."""
     width, height, depth, colour = struct.unpack_from(">IIBB", header)
     bits = depth * {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[colour]
     return int(height * (1 + (width * bits + 7) // 8))
 
 
 def _gif(data: bytes) -> bool:
-    """Return whether the blocks reach the trailer."""
+    """Return whether the trailer is there."""
     at = 13 + _gif_colours(data[10])
     while data[at] != 0x3B:
-        if data[at] not in (0x21, 0x2C):  # strays between the blocks, which every viewer skips
+        if data[at] not in (0x21, 0x2C):  # stray bytes between the blocks, which viewers skip
             at += 1
             continue
         at += 2 if data[at] == 0x21 else 11 + _gif_colours(data[at + 9])
@@ -79,5 +79,5 @@ def _gif_colours(flags: int) -> int:
 
 
 def _ppm(data: bytes) -> bool:
-    """Return whether the last number of a plain one has its end; Pillow counts the others."""
+    """Return whether the last number of a plain file is complete; Pillow counts the others."""
     return data[:2] not in (b"P2", b"P3") or data[-1:].isspace()

@@ -1,4 +1,4 @@
-"""The recipe inside every file that cnnviz writes: what made it, so that the same bytes can be made again."""
+"""The recipe inside every file that cnnviz writes: command, options, versions and input, to repeat the result."""
 
 import json
 import os
@@ -7,13 +7,15 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from cnnviz.errors import CnnvizError, printable
+from cnnviz.errors import CnnvizError
+from cnnviz.text import printable
 
 KEY = "cnnviz"
 VERSION = 1
 LIMIT = 1 << 20
 NAMESPACE = "https://cnnviz.org/recipe/1/"
 Recipe = Mapping[str, Any]
+JsonObject = dict[str, Any]
 _XMP = re.compile(rf"<cnnviz:recipe xmlns:cnnviz='{NAMESPACE}'>(.*?)</cnnviz:recipe>".encode(), re.DOTALL)
 
 
@@ -37,25 +39,25 @@ def to_xmp(recipe: Recipe) -> bytes:
 
 
 def to_comment(recipe: Recipe) -> bytes:
-    """Return a recipe as a comment that says whose it is, for GIF."""
+    """Return a recipe as a comment with a prefix, for GIF."""
     return f"{KEY} {dump_recipe(recipe)}".encode()
 
 
-def read_recipe(path: Path) -> dict[str, Any] | None:
-    """Return the recipe inside a file; None where there is none, or the file cannot be read."""
+def read_recipe(path: Path) -> JsonObject | None:
+    """Return the recipe inside a file; None if there is none or the file cannot be read."""
     if not os.path.isfile(path):
         return None
     try:
         text = _reader(path)(path)
         recipe = json.loads(text, parse_constant=_refuse) if len(text) <= LIMIT else None
-    except Exception:  # noqa: BLE001 - decoders raise what they like on a file that somebody made up
+    except Exception:  # noqa: BLE001 - decoders can raise any exception on a forged file
         return None
-    known = isinstance(recipe, dict) and isinstance(recipe.get("command"), str) and recipe.get("recipe") == VERSION
-    return recipe if known else None
+    valid = isinstance(recipe, dict) and isinstance(recipe.get("command"), str) and recipe.get("recipe") == VERSION
+    return recipe if valid else None
 
 
-def read_required(path: Path) -> dict[str, Any]:
-    """Return the recipe inside a file. Raises CnnvizError where there is none."""
+def read_required(path: Path) -> JsonObject:
+    """Return the recipe inside a file. Raises CnnvizError if there is none."""
     name = printable(str(path))
     if not os.path.isfile(path):
         raise CnnvizError(f"{name}: {'is not a file' if os.path.exists(path) else 'no such file'}")
@@ -63,7 +65,7 @@ def read_required(path: Path) -> dict[str, Any]:
         raise CnnvizError(f"{name}: permission denied")
     recipe = read_recipe(path)
     if recipe is None:
-        raise CnnvizError(f"{name}: holds no recipe; cnnviz did not write it, or it was saved again since")
+        raise CnnvizError(f"{name}: has no recipe: cnnviz did not write it, or another program has saved it since")
     return recipe
 
 
@@ -72,7 +74,7 @@ def _refuse(constant: str) -> None:
 
 
 def _reader(path: Path) -> Callable[[Path], str]:
-    """Return what reads a file of this ending, or with these first bytes."""
+    """Return the function that reads the recipe from a file of this type."""
     if path.suffix.lower() == ".npz":
         return _npz
     with path.open("rb") as file:
@@ -83,7 +85,7 @@ def _reader(path: Path) -> Callable[[Path], str]:
 def _video(path: Path) -> str:
     import av
 
-    # An open file, and two containers alone: what else FFmpeg opens may name other files and addresses.
+    # A file object and two containers only: other formats of FFmpeg may refer to other files and addresses.
     with (
         path.open("rb") as file,
         av.open(file, "r", container_options={"format_whitelist": "mov,matroska"}) as container,
@@ -96,7 +98,7 @@ def _picture(path: Path) -> str:
 
     from PIL import Image
 
-    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None  # the header alone is read, however large the picture
+    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None  # only the header is read, however large the image
     try:
         with Image.open(path, formats=("PNG", "JPEG", "WEBP", "GIF")) as image:
             text = image.info.get(KEY)
@@ -105,10 +107,10 @@ def _picture(path: Path) -> str:
             if image.format == "GIF":
                 comment = bytes(image.info.get("comment") or b"").decode()
                 return comment.removeprefix(f"{KEY} ") if comment.startswith(f"{KEY} ") else ""
-            found = _XMP.search(image.info.get("xmp") or b"")
+            match = _XMP.search(image.info.get("xmp") or b"")
     finally:
         Image.MAX_IMAGE_PIXELS = limit
-    return html.unescape(found[1].decode()) if found else ""
+    return html.unescape(match[1].decode()) if match else ""
 
 
 def _npz(path: Path) -> str:
@@ -117,6 +119,6 @@ def _npz(path: Path) -> str:
     from numpy.lib import format as npy
 
     with zipfile.ZipFile(path) as archive, archive.open("recipe.npy") as member:
-        if archive.getinfo("recipe.npy").file_size > 4 * LIMIT + 1024:  # four bytes a letter, and a header
+        if archive.getinfo("recipe.npy").file_size > 4 * LIMIT + 1024:  # four bytes per character, and a header
             return ""
         return str(npy.read_array(member, allow_pickle=False))

@@ -1,4 +1,4 @@
-"""A photograph as its file stores it: the pixels that can be changed level by level, and what is kept beside them."""
+"""A photo as stored in its file: 8-bit values that can be changed and written again, with alpha and colour profile."""
 
 import re
 from dataclasses import dataclass
@@ -10,19 +10,20 @@ from PIL import Image
 from PIL.ImageFile import ImageFile
 from PIL.TiffImagePlugin import BITSPERSAMPLE, TiffImageFile
 
-from cnnviz.io.color import Note, Photo, parse_colour, to_rgb, upright
+from cnnviz.control import ignore_note
+from cnnviz.io.color import Note, Photo, parse_color, to_rgb, upright
 from cnnviz.io.header import MAX_PIXELS
-from cnnviz.io.photo import load_pixels, silent
+from cnnviz.io.photo import load_pixels
 
-KEPT = ("L", "LA", "RGB", "RGBA")  # modes whose values are levels of 8 bits as they are
+KEPT = ("L", "LA", "RGB", "RGBA")  # modes with 8-bit values
 
 
 @dataclass(frozen=True)
 class StoredImage:
-    """What a file stores, upright.
+    """The stored pixels of a file, upright.
 
-    ``values`` (H, W, C), uint8: C = 1 for grey, 3 for RGB; ``alpha`` (H, W), uint8, the ``icc`` profile, and the
-    ``background`` colour below what is transparent.
+    ``values`` uint8 (H, W, C), C = 1 for grey, 3 for RGB; ``alpha`` uint8 (H, W) and the ``icc`` profile, None without;
+    ``background`` the RGB colour below transparent pixels.
     """
 
     values: NDArray[np.uint8]
@@ -32,11 +33,11 @@ class StoredImage:
 
     @property
     def reading(self) -> dict[str, Any]:
-        """The options of ``decode`` by which a file of its own is read: so many pixels, on this background."""
+        """The options of ``decode_photo`` with which a file of this image is read: its size and background."""
         return {"max_pixels": self.values[..., 0].size, "background": f"#{bytes(self.background).hex()}"}
 
     def image(self, values: NDArray[np.uint8]) -> Image.Image:
-        """Return the picture of the same kind that holds other values (H, W, C)."""
+        """Return a Pillow image of the same mode with other values (H, W, C)."""
         image = Image.fromarray(values[..., 0] if values.shape[2] == 1 else values)
         if self.alpha is not None:
             image.putalpha(Image.fromarray(self.alpha))
@@ -45,19 +46,19 @@ class StoredImage:
         return image
 
     def photo(self, values: NDArray[np.uint8]) -> Photo:
-        """Return other values (H, W, C) as a photograph, as ``decode`` would from their file: uint8 RGB (H, W, 3)."""
+        """Return the photo, uint8 RGB (H, W, 3), that ``decode_photo`` gives for a file with other values (H, W, C)."""
         if values.shape[2] == 3 and self.alpha is None and not self.icc:
             return values
-        return to_rgb(self.image(values), self.background, silent)
+        return to_rgb(self.image(values), self.background, ignore_note)
 
-    def back(self, slope: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Carry a slope in the photograph (H, W, 3) back to the values, (H, W, C).
+    def back(self, gradient: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the gradient in the values (H, W, C) for a gradient in the photo (H, W, 3).
 
-        The colour profile is taken for the identity: it bends colours a little, and turns no slope round.
+        An approximation with a colour profile, which is taken as the identity: it changes colours little.
         """
         if self.alpha is not None:
-            slope = np.multiply(slope, self.alpha[..., None] / np.float32(255), dtype=np.float32)
-        return slope if self.values.shape[2] == 3 else slope.sum(2, keepdims=True)
+            gradient = np.multiply(gradient, self.alpha[..., None] / np.float32(255), dtype=np.float32)
+        return gradient if self.values.shape[2] == 3 else gradient.sum(2, keepdims=True)
 
 
 def decode_stored(
@@ -66,17 +67,17 @@ def decode_stored(
     frame: int | None = None,
     max_pixels: int = MAX_PIXELS,
     background: str = "white",
-    note: Note = silent,
+    note: Note = ignore_note,
 ) -> StoredImage:
-    """Return what a file's bytes store, in 8 bits; the options and errors are those of ``decode``.
+    """Return the stored pixels in a file's bytes, in 8 bits; options and errors as in ``decode_photo``.
 
-    Grey, RGB and alpha stay. What else there is (palettes, CMYK, 16 bits, 1 bit) becomes RGB of 8 bits in sRGB; a
-    note says so.
+    Grey, RGB and alpha are kept. Everything else (palettes, CMYK, 16 bits, 1 bit) becomes 8-bit RGB in sRGB, with a
+    note.
     """
-    below = parse_colour(background)
+    below = parse_color(background)
     with load_pixels(data, frame, max_pixels, note) as image:
         if image.mode not in KEPT or "transparency" in image.info or _depth(image, data) > 8:
-            note("its palette, its depth or its colours cannot be kept: it becomes RGB of 8 bits")
+            note("its palette, depth or colour space cannot be kept: it is converted to 8-bit RGB")
             return StoredImage(to_rgb(image, below, note), None, None, below)
         icc = image.info.get("icc_profile")
         turned = upright(image, note)
@@ -86,12 +87,12 @@ def decode_stored(
 
 
 def _depth(image: ImageFile, data: bytes) -> int:
-    """Return the bits of a value in a file, which Pillow may have brought to 8 without a word."""
+    """Return the bits per value in a file, which Pillow may have reduced to 8."""
     if isinstance(image, TiffImageFile):
         return int(max(image.tag_v2.get(BITSPERSAMPLE, (1,))))
     if image.format == "PNG":
         return data[24]
-    if image.format == "PPM":  # the fourth number of its head is the largest value
+    if image.format == "PPM":  # the fourth number of its header is the largest value
         head = re.match(rb"P[2356]" + 3 * rb"(?:\s|#[^\r\n]*[\r\n])+(\d+)", data)
         return int(head[3]).bit_length() if head else 8
     if image.format == "JPEG2000":

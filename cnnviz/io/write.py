@@ -1,4 +1,4 @@
-"""A picture or an array to disk or standard output: the whole file or nothing, the recipe inside it."""
+"""Images and arrays to files or standard output: the complete file or nothing, with the recipe inside."""
 
 import contextlib
 import errno
@@ -10,8 +10,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from cnnviz.errors import InvalidRequest, OutputError, printable
-from cnnviz.io.recipe import KEY, dump_recipe, read_recipe, to_xmp
+from cnnviz.errors import InvalidRequest, OutputError
+from cnnviz.io.recipe import KEY, Recipe, dump_recipe, read_recipe, to_xmp
+from cnnviz.text import printable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,8 +25,8 @@ SIDES = {"PNG": 1 << 31, "JPEG": 65500, "WEBP": 16383}
 Save = Callable[[BinaryIO], None]
 
 
-def picture_format(path: str) -> str:
-    """Return Pillow's name of the format that a file's ending asks for; PNG for standard output."""
+def image_format(path: str) -> str:
+    """Return Pillow's name of the format for a file's ending; PNG for standard output. Raises InvalidRequest."""
     if path in STDOUT:
         return "PNG"
     suffix = Path(path).suffix.lower()
@@ -35,13 +36,13 @@ def picture_format(path: str) -> str:
 
 
 def check_output(path: str, *, overwrite: bool) -> None:
-    """Raise, before any work is done, where ``path`` could not or must not be written.
+    """Raise OutputError or InvalidRequest, before any work is done, if ``path`` cannot or must not be written.
 
-    A file that holds no recipe of cnnviz is replaced only with ``overwrite``; a device, a FIFO, a socket never.
+    A file without a recipe of cnnviz is replaced only with ``overwrite``; a device, a FIFO or a socket never.
     """
     if path in STDOUT:
         if sys.stdout is not None and sys.stdout.isatty():
-            raise InvalidRequest("a picture is not written to a terminal: redirect it, or name a file with -o")
+            raise InvalidRequest("an image is not written to a terminal: redirect it, or name a file with -o")
         return
     target = Path(os.path.realpath(path))
     if not os.path.isdir(target.parent):
@@ -61,23 +62,23 @@ def check_output(path: str, *, overwrite: bool) -> None:
         raise OutputError(f"{printable(path)}: exists and was not written by cnnviz; --overwrite replaces it")
 
 
-def write_picture(path: str, picture: "NDArray[np.uint8]", recipe: Mapping[str, Any]) -> None:
-    """Write uint8 RGB (H, W, 3) with its recipe: PNG, JPEG or WebP by the ending."""
+def write_image(path: str, picture: "NDArray[np.uint8]", recipe: Recipe) -> None:
+    """Write an image, uint8 RGB (H, W, 3), with its recipe: PNG, JPEG or WebP by the ending."""
     from PIL import Image
 
-    kind = _fitting(path, *picture.shape[:2])
+    kind = _checked_format(path, *picture.shape[:2])
     write(path, lambda file: _save(file, Image.fromarray(picture), kind, recipe))
 
 
-def encode_picture(path: str, image: "Image.Image", recipe: Mapping[str, Any]) -> bytes:
-    """Return the file that a picture of Pillow's becomes at ``path``, with recipe, colour profile and dots per inch."""
+def encode_image(path: str, image: "Image.Image", recipe: Recipe) -> bytes:
+    """Return the bytes of a Pillow image's file at ``path``, with recipe, colour profile and resolution."""
     file = io.BytesIO()
-    _save(file, image, _fitting(path, image.height, image.width), recipe)
+    _save(file, image, _checked_format(path, image.height, image.width), recipe)
     return file.getvalue()
 
 
 def write_bytes(path: str, data: bytes) -> None:
-    """Write a file that is made already."""
+    """Write the bytes of a file."""
 
     def save(file: BinaryIO) -> None:
         file.write(data)
@@ -85,15 +86,15 @@ def write_bytes(path: str, data: bytes) -> None:
     write(path, save)
 
 
-def _fitting(path: str, height: int, width: int) -> str:
-    """Return the format of a picture's file. Raises OutputError where so many pixels do not go into it."""
-    kind = picture_format(path)
+def _checked_format(path: str, height: int, width: int) -> str:
+    """Return the format of an image file. Raises OutputError if it does not support so many pixels."""
+    kind = image_format(path)
     if max(height, width) > SIDES[kind]:
-        raise OutputError(f"{printable(path)}: {width}x{height} pixels are too many for {kind}, PNG takes them")
+        raise OutputError(f"{printable(path)}: {width}x{height} pixels are too many for {kind}; use PNG")
     return kind
 
 
-def _save(file: BinaryIO, image: "Image.Image", kind: str, recipe: Mapping[str, Any]) -> None:
+def _save(file: BinaryIO, image: "Image.Image", kind: str, recipe: Recipe) -> None:
     from PIL import PngImagePlugin
 
     keep = {key: image.info[key] for key in ("icc_profile", "dpi") if key in image.info}
@@ -107,7 +108,7 @@ def _save(file: BinaryIO, image: "Image.Image", kind: str, recipe: Mapping[str, 
         image.save(file, "WEBP", quality=95, method=4, exact=True, xmp=to_xmp(recipe), **keep)
 
 
-def write_arrays(path: str, arrays: "Mapping[str, NDArray[Any]]", recipe: Mapping[str, Any]) -> None:
+def write_arrays(path: str, arrays: "Mapping[str, NDArray[Any]]", recipe: Recipe) -> None:
     """Write named arrays and their recipe as .npz."""
     import numpy as np
 
@@ -115,15 +116,15 @@ def write_arrays(path: str, arrays: "Mapping[str, NDArray[Any]]", recipe: Mappin
 
 
 def write_text(path: str, text: str) -> None:
-    """Write a text in UTF-8."""
+    """Write text in UTF-8."""
     write_bytes(path, text.encode())
 
 
 def write(path: str, save: Save) -> None:
-    """Write what ``save`` puts into a file: whole or not at all.
+    """Write the file that ``save`` creates, completely or not at all.
 
-    A temporary file in the same folder, fsync, then a replace: an old file stays until the new one is whole.
-    Raises OutputError in one line; BrokenPipeError where the reader of standard output has gone.
+    To a temporary file in the same folder, fsync, then replace: an old file stays until the new one is complete.
+    Raises OutputError in one line; BrokenPipeError if the reader of standard output has closed it.
     """
     try:
         if path in STDOUT:
@@ -142,13 +143,13 @@ def _to_stdout(save: Save) -> None:
     buffer = io.BytesIO()
     save(buffer)
     view, at = buffer.getbuffer(), 0
-    while at < len(view):  # past Python's own buffer, so that a full device or a gone reader shows here
+    while at < len(view):  # without Python's buffer, so that a full device or a closed pipe raises here
         at += os.write(1, view[at : at + (1 << 20)])
 
 
 def _to_file(target: Path, save: Save) -> None:
     temporary = target.with_name(f".cnnviz-{os.urandom(8).hex()}.tmp")
-    # Opened by hand so that the umask holds, which a file of the tempfile module would not keep.
+    # os.open respects the umask, which the tempfile module does not.
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -164,7 +165,7 @@ def _to_file(target: Path, save: Save) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    with contextlib.suppress(OSError):  # some filesystems cannot; the file itself is safe
+    with contextlib.suppress(OSError):  # not supported on all filesystems; the file itself is safe
         descriptor = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(descriptor)
@@ -173,7 +174,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Make an output folder and those above it. Raises OutputError."""
+    """Create an output folder and its parents. Raises OutputError."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -1,40 +1,45 @@
-"""A file of weights -> a state dict, or one line that says why not. Files are hostile until checked."""
+"""State dicts from files of weights, which are not trusted: nothing in them is executed."""
 
 import re
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from cnnviz.errors import WeightsError, printable
+from cnnviz.errors import WeightsError
 from cnnviz.models.weights import error_reason
+from cnnviz.text import printable
 
-NAMES_TOLD = 3
+LISTED_KEYS = 3  # keys of each kind that a message lists
 WRAPPERS = ("state_dict", "model_state_dict", "model", "state_dict_ema", "net")
 PREFIX = re.compile(r"^(module\.|_orig_mod\.)+")  # DataParallel's and torch.compile's
 
 
 class WithoutInit(TorchFunctionMode):
-    """Inside ``with Hollow()`` networks are built without memory for their weights, which ``fill`` gives them.
+    """Inside ``with WithoutInit()`` modules are built without memory for their weights, which ``load_state`` sets.
 
-    The meta device for what modules allocate alone: some (RegNet) compute their own sizes with tensors.
+    Only ``torch.empty``, which modules allocate with, is put on the meta device: some networks (RegNet) compute their
+    sizes with tensors.
     """
 
     def __torch_function__(
-        self, func: Any, types: Sequence[type], args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        """Run a function of torch's; ``torch.empty`` on the meta device."""
+        self,
+        func: Callable[..., object],
+        types: Sequence[type],
+        args: tuple[object, ...] = (),
+        kwargs: dict[str, object] | None = None,
+    ) -> object:
+        """Run a torch function; ``torch.empty`` on the meta device."""
         return func(*args, **((kwargs or {}) | ({"device": "meta"} if func is torch.empty else {})))
 
 
 def read_checkpoint(path: Path) -> dict[str, Tensor]:
     """Return the tensors of a .safetensors or .pth file by name.
 
-    Nothing in the file is executed: pickled code is refused (torch's ``weights_only``), never tried otherwise.
+    Nothing in the file is executed: pickled code is refused (torch's ``weights_only``).
     Raises WeightsError.
     """
     name, safe = printable(str(path)), path.suffix.lower() == ".safetensors"
@@ -44,7 +49,7 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
         raise
     except (OSError, RuntimeError) as error:
         raise WeightsError(f"{name}: cannot be read as weights ({error_reason(error)})") from error
-    except Exception as error:  # there is nothing that a damaged pickle does not raise
+    except Exception as error:  # a damaged pickle can raise any exception
         torch_or_not = "holds more than tensors, or is no torch file; it was not opened further"
         why = f"is damaged, or no safetensors file ({error_reason(error)})" if safe else torch_or_not
         raise WeightsError(f"{name}: {why}") from error
@@ -69,11 +74,11 @@ def _torch(path: Path) -> object:
     return torch.load(path, map_location="cpu", weights_only=True)
 
 
-def outputs(build: Callable[[int], nn.Module], state: Mapping[str, Tensor]) -> int | None:
-    """Return how many classes a state dict is for; None when it lacks the last layer.
+def count_classes(build: Callable[[int], nn.Module], state: Mapping[str, Tensor]) -> int | None:
+    """Return the number of classes of a state dict; None if it lacks the last layer.
 
-    ``build`` makes the network for a number of classes. The tensors that differ between two such networks are the
-    last layer's; the order of a file's keys tells nothing (.safetensors sorts them).
+    ``build`` makes the network for a number of classes. The tensors that differ between two such networks are those of
+    the last layer; the order of a file's keys means nothing (.safetensors sorts them).
     """
     few, more = (build(count).state_dict() for count in (2, 3))
     rows = [len(state[key]) for key in few if few[key].shape != more[key].shape and key in state and state[key].dim()]
@@ -81,24 +86,24 @@ def outputs(build: Callable[[int], nn.Module], state: Mapping[str, Tensor]) -> i
 
 
 def load_state(module: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
-    """Put a state dict into a network built ``Hollow``, every key or none.
+    """Load a state dict into a module built ``WithoutInit``, every key or none.
 
-    Raises WeightsError naming how many keys are missing, unknown or of another shape, and three of each.
+    Raises WeightsError with the number of keys that are missing, unknown or of another shape, and three of each.
     """
     own = module.state_dict()
     counters = {key for key in own if key.endswith("num_batches_tracked")}
     missing = [key for key in own if key not in state and key not in counters]
     unknown = [key for key in state if key not in own]
-    known = [key for key in own if key in state]
-    shapes = [key for key in known if own[key].shape != state[key].shape]
-    types = [key for key in known if own[key].is_floating_point() != state[key].is_floating_point()]
-    troubles = {"missing": missing, "unknown": unknown, "of another shape": shapes, "of another type": types}
-    told = [f"{len(keys)} {kind} ({_some(keys)})" for kind, keys in troubles.items() if keys]
-    if told:
-        raise WeightsError(f"{source} does not fit the network: of {len(own)} keys, {'; '.join(told)}")
+    common = [key for key in own if key in state]
+    shapes = [key for key in common if own[key].shape != state[key].shape]
+    types = [key for key in common if own[key].is_floating_point() != state[key].is_floating_point()]
+    problems = {"missing": missing, "unknown": unknown, "of another shape": shapes, "of another type": types}
+    texts = [f"{len(keys)} {kind} ({_some(keys)})" for kind, keys in problems.items() if keys]
+    if texts:
+        raise WeightsError(f"{source} does not fit the network: of {len(own)} keys, {'; '.join(texts)}")
     tensors = OrderedDict((key, t.float() if t.is_floating_point() else t) for key, t in state.items())
-    # Some modules refuse a state dict that does not tell its version (torchvision's MNASNet). With every key in its
-    # place it is today's, whoever wrote it.
+    # Some modules refuse a state dict without a version (torchvision's MNASNet). With all keys there it is the current
+    # one.
     tensors._metadata = own._metadata  # type: ignore[attr-defined]
     module.load_state_dict(tensors, strict=False, assign=True)
     tensors_left = (*module.named_parameters(), *module.named_buffers())
@@ -108,4 +113,4 @@ def load_state(module: nn.Module, state: Mapping[str, Tensor], source: str) -> N
 
 
 def _some(keys: list[str]) -> str:
-    return ", ".join(keys[:NAMES_TOLD]) + (", …" if len(keys) > NAMES_TOLD else "")
+    return ", ".join(keys[:LISTED_KEYS]) + (", …" if len(keys) > LISTED_KEYS else "")

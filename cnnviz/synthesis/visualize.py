@@ -1,167 +1,229 @@
-"""Feature visualization: pictures that a layer's channels, units or directions answer to most.
+"""Feature visualization: images, optimised from noise, that maximise a layer's channels, units or directions.
 
 Olah, Mordvintsev & Schubert 2017, "Feature Visualization" (Distill), sections "Optimization objectives", "Diversity"
-and "The enemy of feature visualization". Departures: pixels are climbed, not Fourier coefficients: the gradient's bands
-are made equally strong instead, and its colours moved as they go together in photographs; what the network is shown
-grows over the ascent.
+and "The enemy of feature visualization". Departures: see ``visualize``.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from cnnviz.control import Control
 from cnnviz.errors import InvalidRequest
+from cnnviz.io.convert import to_image
 from cnnviz.models.features import FeatureExtractor
 from cnnviz.models.network import Network
 from cnnviz.synthesis import ascent, objectives, priors
+from cnnviz.synthesis.balanced_objective import check_channel
 from cnnviz.synthesis.objectives import Objective, Term
+from cnnviz.synthesis.transforms import RandomTransform
 
-BANDS, COARSER = 4, 1.5  # of the gradient: how many, and how much stronger each is than the next finer one
-COLOURS = 0.7  # power of the root of the colours' covariance: 1 is close to grey, 0 garish
-GROWTH = (4 / 7, 11 / 14, 1.0)  # sides of what the network is shown, as shares of the picture's
-GREY = 0.02  # how far each step pulls a picture's mean colour towards grey
-LAST = 0.2  # length of the last step, as a share of the first
-START = 0.03  # standard deviation of the noise that it begins with
-POWER = 1.0  # of the cosine that keeps to a direction
+DEFAULT_CHANNELS = 9  # channels visualized if none is given
+BANDS, COARSER = 4, 1.5  # bands of the gradient, and the weight of each relative to the next finer one
+COLOR_CORRELATION = 0.7  # power of the colour covariance's root: 1 is close to grey, 0 garish
+GROWTH = (4 / 7, 11 / 14, 1.0)  # sides of the views over the ascent, relative to the image
+COSINE_POWER = 1.0  # of the cosine that keeps an activation along a direction
+
+Unit = Literal["channel", "neuron", "direction"]
+Position = tuple[int, int] | Literal["middle"]
 
 
 @dataclass(frozen=True)
-class Progress:
-    """How far all pictures are: ``step`` of ``of``, and the objective's ``value`` before it.
+class VisualizeSettings:
+    """How features are visualized.
 
-    ``pictures`` (N, 3, h, w): those of the term that is climbed, in [0, 1].
+    ``diversity`` images of each unit, ``size`` pixels a side, repel one another with ``diversity_weight`` relative to
+    the objective; ``steps`` of ``step_size`` (root mean square, range 0 to 1), the last a fifth of the first;
+    ``tv_weight``: strength of the gradient of total variation relative to a step.
     """
 
-    step: int
-    of: int
-    value: float
-    pictures: Tensor
+    diversity: int = 1
+    diversity_weight: float = 0.5
+    size: int = 224
+    steps: int = 96
+    step_size: float = 0.017
+    tv_weight: float = 0.0
 
 
 @dataclass(frozen=True)
 class Visualization:
-    """Pictures (terms, diversity, 3, h, w), RGB in [0, 1], and the objective's ``values`` (terms, diversity).
+    """Images of units of ``layer`` after ``done`` of ``of`` steps: ``tensor`` (units, diversity, 3, h, w), in [0, 1].
 
-    Those that were not begun when the work was stopped are left out; ``done`` of ``of`` steps are done.
+    ``values`` (units, diversity): the objective before the last step. ``channels``: the unit's channel each; those of
+    the one direction if ``unit`` is "direction". Units that were not started when the work was stopped are left out.
     """
 
-    pictures: Tensor
+    tensor: Tensor
     values: Tensor
+    layer: str
+    unit: Unit
+    channels: tuple[int, ...]
     done: int
     of: int
 
-
-def channel_terms(layer: str, numbers: Sequence[int], position: tuple[int, int] | str | None = None) -> list[Term]:
-    """Return what to climb for channels of a layer: their whole maps, or one unit of each.
-
-    ``position`` (y, x) on the map of a glance, or "middle".
-    """
-    if position is None:
-        return [objectives.channel(layer, number) for number in numbers]
-    place = None if isinstance(position, str) else position
-    return [objectives.neuron(layer, number, place) for number in numbers]
-
-
-def direction_term(trunk: FeatureExtractor, layer: str, weights: Mapping[int, float]) -> Term:
-    """Return what to climb for a direction in a layer's channels, given by its weights; all others are 0."""
-    vector = torch.zeros(channel_count(trunk, layer))
-    for number, weight in weights.items():
-        check_channel(number, len(vector), layer)
-        vector[number] = weight
-    return objectives.direction(layer, vector / vector.norm(), POWER)
-
-
-def channel_count(trunk: FeatureExtractor, layer: str) -> int:
-    """Return how many channels a layer has. Raises UsageMistake for one without feature maps."""
-    with torch.no_grad():
-        out = trunk(torch.full((1, 3, *trunk.network.size), 0.5))[layer]
-    if out.dim() != 4:
-        raise InvalidRequest(f"layer {layer} gives no feature maps (channels, rows, columns)")
-    return out.shape[1]
-
-
-def check_channel(number: int, of: int, layer: str) -> None:
-    """Raise UsageMistake for a channel that a layer lacks."""
-    if number >= of:
-        raise InvalidRequest(f"channel {number}: {layer} has {of} channels, 0 to {of - 1}")
+    @property
+    def images(self) -> list[list[NDArray[np.uint8]]]:
+        """For each unit its images, uint8 RGB (h, w, 3)."""
+        return [[to_image(image) for image in row] for row in self.tensor]
 
 
 def visualize(
     network: Network,
-    *,
     layer: str,
-    terms: Callable[[FeatureExtractor], Sequence[Term]],
-    diversity: int = 1,
-    diversity_weight: float = 0.5,
-    size: int = 224,
-    steps: int = 96,
-    step_size: float = 0.017,
-    tv_weight: float = 0.0,
+    channels: Sequence[int] | None = None,
+    *,
+    position: Position | None = None,
+    direction: Mapping[int, float] | None = None,
+    settings: VisualizeSettings = VisualizeSettings(),
     seed: int = 0,
-    gradient: Callable[[FeatureExtractor, Objective], ascent.Gradient] = ascent.full_gradient,
-    progress: Callable[[Progress], None] = lambda _: None,
-    stop: Callable[[], bool] = ascent.never_stop,
+    control: Control = Control(),
+    on_step: ascent.OnStep | None = None,
 ) -> Visualization:
-    """Return pictures of ``size`` pixels a side that each of some terms of a layer is largest for.
+    """Make images that maximise channels, units or a direction of a layer, from noise.
 
-    From grey noise in ``steps`` steps, the first ``step_size`` of the range by root mean square, the last a fifth of
-    it; in each the network sees a random part of the picture, turned a little. ``diversity`` pictures of each term
-    climb away from each other, by ``diversity_weight`` of the objective. ``tv_weight`` smooths: the strength of total
-    variation's gradient beside the step's. A term's pictures do not depend on the other terms.
+    Parameters
+    ----------
+    network : Network
+    layer : str
+        A name of ``network.layers()``.
+    channels : sequence of int, optional
+        Channels to maximise; by default the first nine.
+    position : tuple of int or "middle", optional
+        (y, x) on the map: one unit of each channel. By default the mean of the channel's map.
+    direction : mapping of int to float, optional
+        Weights by channel: the one direction of these channels, in place of channels.
+    settings : VisualizeSettings, default VisualizeSettings()
+        Diversity, size in pixels, steps and total variation.
+    seed : int, default 0
+        Seeds the noise and the random views.
+    control : Control, default Control()
+        Gets the progress; once ``control.stopped()`` the result so far is returned.
+    on_step : callable, optional
+        Called after every step with an ``AscentStep``, the images of the current unit.
+
+    Returns
+    -------
+    Visualization
+        ``images``: for each unit its images, uint8 RGB (h, w, 3), which do not depend on the other units.
+
+    Raises
+    ------
+    InvalidRequest
+        For a layer without feature maps, an unknown channel, and ``direction`` together with channels or a position.
+
+    Notes
+    -----
+    Departures from [1]_: pixels are optimised, not Fourier coefficients; in place of preconditioning, the bands of the
+    gradient have equal strength and correlated colours; the views shown to the network grow over the ascent.
+
+    References
+    ----------
+    .. [1] Olah, Mordvintsev & Schubert, "Feature Visualization", Distill, 2017, sections "Optimization objectives",
+       "Diversity" and "The enemy of feature visualization".
+
+    Examples
+    --------
+    >>> settings = cnnviz.VisualizeSettings(steps=8, size=96)
+    >>> found = cnnviz.visualize(cnnviz.load_network(), "blocks.4", [3, 20], settings=settings)
+    >>> found.images[0][0].shape
+    (96, 96, 3)
     """
-    trunk = FeatureExtractor(network, [layer])
-    wanted = terms(trunk)
-    view = ascent.RandomTransform(tuple((round(size * share),) * 2 for share in GROWTH))
-    found: list[ascent.AscentResult] = []
-    for number, term in enumerate(wanted):
-        if found and stop():
+    if direction and (channels or position):
+        raise InvalidRequest("a direction excludes channels and a position")
+    extractor = FeatureExtractor(network, [layer])
+    count = channel_count(extractor, layer)
+    numbers = tuple(direction or channels or range(min(count, DEFAULT_CHANNELS)))
+    for number in numbers:
+        check_channel(number, count, layer)
+    terms = [direction_term(layer, direction, count)] if direction else channel_terms(layer, numbers, position)
+    results: list[ascent.AscentResult] = []
+    for index, term in enumerate(terms):
+        if results and control.stopped():
             break
-        generator = torch.Generator().manual_seed(seed)
-        slope = _apart(gradient, trunk, term, diversity_weight if diversity > 1 else 0)
-        start = (0.5 + START * torch.randn(diversity, 3, size, size, generator=generator)).clamp(0, 1)
-
-        def tell(step: int, values: Tensor, pictures: Tensor, before: int = number * steps) -> None:
-            progress(Progress(before + step, len(wanted) * steps, float(values.mean()), pictures))
-
-        found.append(ascent.ascend(
-            start.to(network.device), slope, _rule(step_size, tv_weight), steps=steps, generator=generator, view=view,
-            progress=tell, stop=stop,
-        ))  # fmt: skip
-    values = [torch.zeros(diversity) if climb.values is None else climb.values.cpu() for climb in found]
-    pictures = torch.stack([climb.picture for climb in found])
-    return Visualization(pictures, torch.stack(values), sum(climb.done for climb in found), len(wanted) * steps)
+        observer = ascent.StepObserver(control, on_step, index * settings.steps, len(terms) * settings.steps)
+        results.append(_maximise(extractor, term, settings, seed, observer))
+    values = torch.stack([_values(result, settings.diversity) for result in results])
+    tensor = torch.stack([result.tensor for result in results])
+    unit: Unit = "direction" if direction else "neuron" if position else "channel"
+    shown = numbers if direction else numbers[: len(results)]
+    done = sum(result.done for result in results)
+    return Visualization(tensor, values, layer, unit, shown, done, len(terms) * settings.steps)
 
 
-def _apart(
-    gradient: Callable[[FeatureExtractor, Objective], ascent.Gradient],
-    trunk: FeatureExtractor,
-    term: Term,
-    weight: float,
-) -> ascent.Gradient:
-    """Return the gradient of a term with the batch's pictures climbing apart, whatever the sizes of the two values.
+def _values(result: ascent.AscentResult, diversity: int) -> Tensor:
+    return torch.zeros(diversity) if result.values is None else result.values.cpu()
 
-    The gradient of the second is scaled to ``weight`` times the first's; the values are those of the term alone.
+
+def _maximise(
+    extractor: FeatureExtractor, term: Term, settings: VisualizeSettings, seed: int, observer: ascent.StepObserver
+) -> ascent.AscentResult:
+    generator = torch.Generator().manual_seed(seed)
+    start = ascent.grey_noise((settings.size, settings.size), generator, settings.diversity)
+    view = RandomTransform(tuple((round(settings.size * share),) * 2 for share in GROWTH))
+    weight = settings.diversity_weight if settings.diversity > 1 else 0
+    return ascent.ascend(
+        start.to(extractor.network.device),
+        _diverse_gradient(extractor, term, weight),
+        _step_rule(settings),
+        steps=settings.steps,
+        generator=generator,
+        view=view,
+        observer=observer,
+    )
+
+
+def channel_terms(layer: str, numbers: Sequence[int], position: Position | None = None) -> list[Term]:
+    """Return the objectives of channels of a layer: the means of their maps, or one unit of each."""
+    if position is None:
+        return [objectives.channel(layer, number) for number in numbers]
+    return [objectives.neuron(layer, number, None if position == "middle" else position) for number in numbers]
+
+
+def direction_term(layer: str, weights: Mapping[int, float], count: int) -> Term:
+    """Return the objective of a direction among a layer's ``count`` channels; weights that are not given are 0."""
+    vector = torch.zeros(count)
+    for number, weight in weights.items():
+        vector[number] = weight
+    return objectives.direction(layer, vector / vector.norm(), COSINE_POWER)
+
+
+def channel_count(extractor: FeatureExtractor, layer: str) -> int:
+    """Return how many channels a layer has. Raises InvalidRequest for one without feature maps."""
+    with torch.no_grad():
+        activation = extractor(torch.full((1, 3, *extractor.network.size), 0.5))[layer]
+    if activation.dim() != 4:
+        raise InvalidRequest(f"layer {layer} gives no feature maps (channels, rows, columns)")
+    return activation.shape[1]
+
+
+def _diverse_gradient(extractor: FeatureExtractor, term: Term, weight: float) -> ascent.Gradient:
+    """Return the gradient of a term plus that of the batch's diversity, scaled to ``weight`` times the first's norm.
+
+    The values are those of the term alone.
     """
-    climb = gradient(trunk, Objective((term,)))
+    main = ascent.full_gradient(extractor, Objective((term,)))
     if not weight:
-        return climb
-    leave = gradient(trunk, Objective((objectives.diversity(term.layer),)))
+        return main
+    apart = ascent.full_gradient(extractor, Objective((objectives.diversity(term.layer),)))
 
-    def both(pictures: Tensor) -> tuple[Tensor, Tensor]:
-        values, slope = climb(pictures)
-        return values, slope + weight * priors.rms(slope) * priors.unit(leave(pictures)[1])
+    def gradient(images: Tensor) -> tuple[Tensor, Tensor]:
+        values, grad = main(images)
+        return values, grad + weight * priors.rms(grad) * priors.unit(apart(images)[1])
 
-    return both
+    return gradient
 
 
-def _rule(step_size: float, tv_weight: float) -> ascent.Rule:
-    def rule(picture: Tensor, slope: Tensor, share: float) -> Tensor:
-        step = priors.unit(priors.correlate_colors(priors.laplacian_normalize(slope, BANDS, COARSER), COLOURS))
-        if tv_weight:
-            step = step - tv_weight * priors.variation_gradient(picture)
-        pull = GREY * (0.5 - picture.mean((2, 3), keepdim=True))
-        return step_size * (1 - (1 - LAST) * share) * step + pull
+def _step_rule(settings: VisualizeSettings) -> ascent.StepRule:
+    def rule(image: Tensor, gradient: Tensor, share: float) -> Tensor:
+        bands = priors.laplacian_normalize(gradient, BANDS, COARSER)
+        step = priors.unit(priors.correlate_colors(bands, COLOR_CORRELATION))
+        if settings.tv_weight:
+            step = step - settings.tv_weight * priors.variation_gradient(image)
+        return ascent.shrinking_step_size(settings.step_size, share) * step + ascent.pull_to_grey(image)
 
     return rule

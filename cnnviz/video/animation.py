@@ -1,4 +1,4 @@
-"""GIF, APNG and animated WebP, in and out, through Pillow: durations in milliseconds, the recipe inside."""
+"""Animated images through Pillow: GIF, APNG and WebP; durations in milliseconds, the recipe inside."""
 
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
@@ -9,21 +9,21 @@ from typing import Any, BinaryIO
 import numpy as np
 from PIL import Image, ImageFile, PngImagePlugin
 
+from cnnviz.control import ignore_note
 from cnnviz.io.color import to_rgb
 from cnnviz.io.header import MAX_PIXELS, open_image
 from cnnviz.io.integrity import check_integrity
 from cnnviz.io.recipe import KEY, Recipe, dump_recipe, to_comment, to_xmp
 from cnnviz.io.source import read_bytes
-from cnnviz.video.clip import Clip, Frame
+from cnnviz.video.frame import Clip, Frame
 
-DEFAULT = 100  # milliseconds of a frame that gives none, or less than the 20 that players keep to
+DEFAULT = 100  # milliseconds of a frame without a duration, or with less than the 20 that players support
 WHITE = (255, 255, 255)
-SAMPLES = 24  # frames that a GIF's colours are taken from
-Moments = Sequence[Frame]
+SAMPLES = 24  # frames that a GIF's palette is made from
 
 
 def open_animation(path: str | Path, max_pixels: int = MAX_PIXELS) -> Clip:
-    """Return the clip in a moving picture's file; a photograph is a clip of one frame. Raises PhotoError."""
+    """Return the clip in an animated image's file; a photo is a clip of one frame. Raises PhotoError."""
     import io
 
     data = read_bytes(path, max_pixels)
@@ -34,26 +34,21 @@ def open_animation(path: str | Path, max_pixels: int = MAX_PIXELS) -> Clip:
             image.seek(number)
             image.load()
             lengths.append(_milliseconds(image))
-        height, width = to_rgb(image.copy(), WHITE, _silent).shape[:2]
+        height, width = to_rgb(image.copy(), WHITE, ignore_note).shape[:2]
     count, duration = len(lengths), Fraction(sum(lengths), 1000)
     return Clip((height, width), count / duration, Fraction(1, 1000), duration, count, False,
                 lambda: _frames(data, max_pixels))  # fmt: skip
 
 
 def has_frames(path: str | Path) -> bool:
-    """Return whether a picture's file has several frames to be played; nothing of it is decoded. Raises PhotoError."""
-    # Opened by hand: its caller has seen that it is a file.
+    """Return whether an image file has several frames to be played; nothing is decoded. Raises PhotoError."""
     with Path(path).open("rb") as file, open_image(file, MAX_PIXELS) as image:
         return image.format in ("GIF", "PNG", "WEBP") and getattr(image, "n_frames", 1) > 1
 
 
-def _silent(note: str) -> None:
-    """Take a note and drop it."""
-
-
 def _milliseconds(image: ImageFile.ImageFile) -> int:
-    given = round(image.info.get("duration") or 0)
-    return given if given >= 20 else DEFAULT
+    duration = round(image.info.get("duration") or 0)
+    return duration if duration >= 20 else DEFAULT
 
 
 def _frames(data: bytes, max_pixels: int) -> Iterator[Frame]:
@@ -65,12 +60,12 @@ def _frames(data: bytes, max_pixels: int) -> Iterator[Frame]:
             image.seek(number)
             image.load()
             length = _milliseconds(image)
-            yield Frame(to_rgb(image.copy(), WHITE, _silent), Fraction(time, 1000), Fraction(length, 1000))
+            yield Frame(to_rgb(image.copy(), WHITE, ignore_note), Fraction(time, 1000), Fraction(length, 1000))
             time += length
 
 
-def save(file: BinaryIO, frames: Moments, kind: str, recipe: Recipe) -> None:
-    """Write frames as GIF, PNG (which is APNG) or WEBP, for ever repeated, with the recipe inside."""
+def write_animation(file: BinaryIO, frames: Sequence[Frame], kind: str, recipe: Recipe) -> None:
+    """Write frames as GIF, PNG (APNG) or WEBP, repeated endlessly, with the recipe inside."""
     pictures = [Image.fromarray(frame.picture) for frame in frames]
     options: dict[str, Any] = {"save_all": True, "loop": 0, "duration": _durations(frames, 10 if kind == "GIF" else 1)}
     if kind == "GIF":
@@ -86,15 +81,15 @@ def save(file: BinaryIO, frames: Moments, kind: str, recipe: Recipe) -> None:
     pictures[0].save(file, kind, append_images=pictures[1:], **options)
 
 
-def _durations(frames: Moments, step: int) -> list[int]:
-    """Return how long each frame lasts, in milliseconds, multiples of ``step``: rounded so that nothing adds up."""
+def _durations(frames: Sequence[Frame], step: int) -> list[int]:
+    """Return the duration of each frame in milliseconds, a multiple of ``step``; rounding errors do not accumulate."""
     times = [*(frame.time for frame in frames), frames[-1].time + frames[-1].duration]
     ends = [step * round((time - times[0]) * 1000 / step) for time in times]
     return [max(step, after - before) for before, after in pairwise(ends)]
 
 
-def _palette(frames: Moments) -> Image.Image:
-    """Return the 255 colours that frames spread over the clip share: one palette, so that nothing flickers."""
+def _palette(frames: Sequence[Frame]) -> Image.Image:
+    """Return one palette of 255 colours for all frames, against flicker, from frames spread over the clip."""
     chosen = frames[:: max(1, len(frames) // SAMPLES)]
     step = max(1, round((sum(frame.picture.shape[0] * frame.picture.shape[1] for frame in chosen) / 2e6) ** 0.5))
     strip = np.concatenate([frame.picture[::step, ::step].reshape(-1, 3) for frame in chosen])

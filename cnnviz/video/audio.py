@@ -1,4 +1,4 @@
-"""The sound of one file in another: copied as it is where the container takes it, else encoded anew."""
+"""Sound tracks of one file in another: copied if the container supports their codec, or else encoded again."""
 
 from collections.abc import Callable, Iterator
 from fractions import Fraction
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     Make = Callable[[Packet[Stream]], Iterator[Packet[Stream]]]
 
 ENCODERS = {"mp4": "aac", "mov": "aac", "matroska": "aac", "webm": "libopus"}
-RATE = 48000  # samples a second of what is encoded anew: Opus knows no 44100
+RATE = 48000  # samples per second of encoded sound: Opus does not support 44100
 
 
-class Sound:
-    """The sound tracks of ``source`` on their way into ``target``; tracks are added to it at once."""
+class SoundTracks:
+    """Copies the sound tracks of ``source`` into ``target``; the tracks are added to it on construction."""
 
     def __init__(self, source: InputContainer, target: OutputContainer, note: Note) -> None:
         self._target = target
@@ -29,7 +29,7 @@ class Sound:
         self._waiting: Packet[Stream] | None = None
 
     def mux(self, until: Fraction | None) -> None:
-        """Write what sounds before a time in seconds, to lie beside its pictures; None for all that is left."""
+        """Write the sound before a time in seconds, interleaved with the frames; None for all that is left."""
         while (packet := self._waiting or next(self._packets, None)) is not None:
             if until is not None and packet.dts is not None and packet.dts * packet.time_base > until:
                 self._waiting = packet
@@ -43,20 +43,20 @@ class Sound:
 
 
 def _track(track: AudioStream, target: OutputContainer, note: Note) -> "Make":
-    """Return what makes the target's packets of one of the source's."""
+    """Add a track to the target; return a function from a packet of the source to packets of the target."""
     try:
         copy = target.add_stream_from_template(track)
-    except ValueError:  # the container takes no such sound
+    except ValueError:  # the container does not support the codec
         encoder = ENCODERS[target.format.name]
-        note(f"its sound ({track.codec_context.name}) does not go into {target.format.name}: encoded anew as {encoder}")
+        note(f"its sound ({track.codec_context.name}) is not supported in {target.format.name}: encoded as {encoder}")
         return _encoder(track, target, encoder)
 
-    def copied(packet: "Packet[Stream]") -> "Iterator[Packet[Stream]]":
+    def copy_packet(packet: "Packet[Stream]") -> "Iterator[Packet[Stream]]":
         if packet.dts is not None:  # the empty packet at the end has none
             packet.stream = copy
             yield packet
 
-    return copied
+    return copy_packet
 
 
 def _encoder(track: AudioStream, target: OutputContainer, encoder: str) -> "Make":
@@ -65,7 +65,7 @@ def _encoder(track: AudioStream, target: OutputContainer, encoder: str) -> "Make
     stream.layout = "stereo" if track.codec_context.channels > 1 else "mono"
     resampler: AudioResampler | None = None
 
-    def encoded(packet: "Packet[Stream]") -> "Iterator[Packet[Stream]]":
+    def encode_packet(packet: "Packet[Stream]") -> "Iterator[Packet[Stream]]":
         nonlocal resampler
         resampler = resampler or AudioResampler(
             stream.format, stream.layout, RATE, stream.codec_context.frame_size or None
@@ -77,4 +77,4 @@ def _encoder(track: AudioStream, target: OutputContainer, encoder: str) -> "Make
         if last:
             yield from stream.encode(None)
 
-    return encoded
+    return encode_packet

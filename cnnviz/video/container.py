@@ -1,4 +1,4 @@
-"""The frames of a video, through PyAV: upright, in the colours meant, refused where the file is broken or cut."""
+"""Frames of a video through PyAV: upright, in sRGB; damaged and truncated files are refused."""
 
 import logging
 import os
@@ -16,41 +16,42 @@ from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from cnnviz.errors import PhotoError, printable
-from cnnviz.video.clip import Clip, Frame, Picture
+from cnnviz.errors import PhotoError
+from cnnviz.text import printable
+from cnnviz.video.frame import Clip, Frame, Picture
 
-logging.getLogger("libav").addHandler(logging.NullHandler())  # else it writes on standard error of its own accord
+logging.getLogger("libav").addHandler(logging.NullHandler())  # otherwise it writes to standard error
 
-# Play lists and the like, which name other files and addresses, are not among them.
+# Without playlists and the like, which refer to other files and addresses.
 CONTAINERS = "mov,matroska,avi,mpegts,mpeg,ogg,flv,asf,mpegvideo,h264,hevc,ivf,mxf,nut,dv"
 # Bicubic, accurate rounding, full chroma on both sides: swscale's default darkens by more than a level of 255.
 EXACT = 0x4 | 0x40000 | 0x2000 | 0x4000
 CLOCK = re.compile(r"([0-9]{1,6}):([0-9]{2}):([0-9]{2}(?:\.[0-9]{1,9})?)")
-SLACK = Fraction(1, 10)  # seconds that a duration in a header may be more than its frames
+SLACK = Fraction(1, 10)  # seconds by which the duration in a header may exceed the frames
 
 
 @contextmanager
-def opened(path: str | Path) -> Iterator[InputContainer]:
-    """Yield an open video; whatever goes wrong while it is open becomes a PhotoError."""
+def open_video(path: str | Path) -> Iterator[InputContainer]:
+    """Yield an open video; any error while it is open becomes a PhotoError."""
     try:
-        # An open file and not a name: FFmpeg takes names for addresses, and knows no bytes that are not UTF-8.
+        # A file object, not a name: FFmpeg takes names for addresses, and does not support names that are not UTF-8.
         with open(path, "rb") as file:  # noqa: PTH123
             options = {"format_whitelist": CONTAINERS, "protocol_whitelist": ""}
             with av.open(file, "r", container_options=options, metadata_errors="replace") as container:
                 yield container
     except av.error.InvalidDataError as error:
-        raise PhotoError("is not a video that can be read, or is broken or cut short") from error
+        raise PhotoError("is not a readable video, or is damaged or truncated") from error
     except av.error.FFmpegError as error:
         text = printable(str(error.strerror or type(error).__name__))
-        raise PhotoError(f"is not a video that can be read, or is broken ({text})") from error
+        raise PhotoError(f"is not a readable video, or is damaged ({text})") from error
     except MemoryError:
         raise PhotoError("does not fit into memory") from None
 
 
 def open_container(path: str | Path, max_pixels: int) -> Clip:
-    """Return the clip in a video's file, its first frame decoded to see that it can be. Raises PhotoError."""
-    with opened(path) as container:
-        stream = _pictures(container)
+    """Return the clip in a video file; its first frame is decoded as a check. Raises PhotoError."""
+    with open_video(path) as container:
+        stream = _video_stream(container)
         if stream.width * stream.height > max_pixels:
             raise PhotoError(f"has frames of more than {max_pixels:,} pixels; see --max-pixels")
         _check_length(stream, os.path.getsize(path))
@@ -64,15 +65,15 @@ def open_container(path: str | Path, max_pixels: int) -> Clip:
         )  # fmt: skip
 
 
-def _pictures(container: InputContainer) -> VideoStream:
-    """Return the first stream that moves: the cover of a song does not."""
+def _video_stream(container: InputContainer) -> VideoStream:
+    """Return the first video stream that is not a cover picture."""
     for stream in container.streams.video:
         if stream.codec_context is None:
-            raise PhotoError("holds pictures of a kind that FFmpeg does not know, or is broken")
+            raise PhotoError("has a video codec that FFmpeg does not support, or is damaged")
         if not stream.disposition & Disposition.attached_pic:
             stream.thread_type = "AUTO"
             return stream
-    raise PhotoError("holds no moving pictures")
+    raise PhotoError("has no video stream")
 
 
 def _rate(stream: VideoStream) -> Fraction:
@@ -83,28 +84,28 @@ def _rate(stream: VideoStream) -> Fraction:
 def _duration(container: InputContainer, stream: VideoStream) -> Fraction | None:
     if stream.duration and stream.time_base:
         return stream.duration * stream.time_base
-    if said := CLOCK.fullmatch(stream.metadata.get("DURATION", "")):  # Matroska keeps each stream's own as a text
-        return 3600 * int(said[1]) + 60 * int(said[2]) + Fraction(said[3])
+    if match := CLOCK.fullmatch(stream.metadata.get("DURATION", "")):  # Matroska stores it per stream, as text
+        return 3600 * int(match[1]) + 60 * int(match[2]) + Fraction(match[3])
     return Fraction(container.duration, 1_000_000) if container.duration else None
 
 
 def _check_length(stream: VideoStream, length: int) -> None:
-    """Refuse a file that ends before the last frame that its index names."""
+    """Raise PhotoError for a file that ends before the last frame in its index."""
     if any(entry.pos + entry.size > length for entry in stream.index_entries):
-        raise PhotoError("is cut short: its index names frames beyond its end")
+        raise PhotoError("is truncated: its index names frames beyond its end")
 
 
 def _frames(path: str | Path) -> Iterator[Frame]:
-    with opened(path) as container:
-        stream = _pictures(container)
+    with open_video(path) as container:
+        stream = _video_stream(container)
         rate, tick = _rate(stream), stream.time_base or Fraction(1, 1000)
         size, end = None, Fraction(0)
         for number, frame in enumerate(container.decode(stream)):
             picture = _upright(frame)
             size = size or picture.shape
             if frame.is_corrupt or picture.shape != size:
-                what = "cannot be decoded whole" if frame.is_corrupt else "is of another size than the first"
-                raise PhotoError(f"is broken: frame {number} {what}")
+                what = "cannot be decoded completely" if frame.is_corrupt else "is of another size than the first"
+                raise PhotoError(f"is damaged: frame {number} {what}")
             time = _on_grid(frame.pts * tick, rate, tick) if frame.pts is not None else number / rate
             duration = frame.duration * tick if frame.duration else 1 / rate
             end = time + duration
@@ -113,22 +114,22 @@ def _frames(path: str | Path) -> Iterator[Frame]:
 
 
 def _check_end(stream: VideoStream, end: Fraction) -> None:
-    """Refuse Matroska that ends before the time in its header: it has no index of all frames."""
+    """Raise PhotoError for Matroska that ends before the duration in its header: it has no index of all frames."""
     if CLOCK.fullmatch(stream.metadata.get("DURATION", "")):
-        said = _duration(stream.container, stream)  # type: ignore[arg-type]
-        if said and end < said - SLACK:
-            raise PhotoError(f"is cut short: {float(end):.2f} of {float(said):.2f} seconds are there")
+        duration = _duration(stream.container, stream)  # type: ignore[arg-type]
+        if duration and end < duration - SLACK:
+            raise PhotoError(f"is truncated: {float(end):.2f} of {float(duration):.2f} seconds are there")
 
 
 def _on_grid(time: Fraction, rate: Fraction, tick: Fraction) -> Fraction:
-    """Return a time as the regular rate has it where it is the same up to the file's rounding."""
+    """Return a time at the regular frame rate if it is the same up to the file's rounding."""
     regular = round(time * rate) / rate
     return regular if abs(regular - time) <= tick / 2 else time
 
 
 def _upright(frame: VideoFrame) -> Picture:
-    """Return a frame as uint8 RGB (H, W, 3), turned as the file says."""
-    known: dict[str, Any] = {"src_colorspace": frame.colorspace} if frame.colorspace in (1, 5, 6, 9) else {}
-    picture = frame.to_ndarray(format="rgb24", interpolation=EXACT, **known)
+    """Return a frame as uint8 RGB (H, W, 3), rotated by its metadata."""
+    source: dict[str, Any] = {"src_colorspace": frame.colorspace} if frame.colorspace in (1, 5, 6, 9) else {}
+    picture = frame.to_ndarray(format="rgb24", interpolation=EXACT, **source)
     turned = np.rot90(picture, round(frame.rotation / 90)) if frame.rotation else picture
     return np.ascontiguousarray(turned, dtype=np.uint8)

@@ -1,4 +1,4 @@
-"""Frames into a video: H.264 or VP9, the same bytes for the same frames, the recipe as a tag of the container."""
+"""Video encoding: H.264 or VP9, the same bytes for the same frames, the recipe as a tag of the container."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
@@ -16,12 +16,12 @@ from av.video.stream import VideoStream
 
 from cnnviz.io.color import Note
 from cnnviz.io.recipe import KEY, Recipe, dump_recipe
-from cnnviz.video.audio import Sound
-from cnnviz.video.clip import Frame, Picture
-from cnnviz.video.container import EXACT, opened
+from cnnviz.video.audio import SoundTracks
+from cnnviz.video.container import EXACT, open_video
+from cnnviz.video.frame import Frame, Picture
 
-# Quality where a person sees no loss. Threads change the bytes, so their number is not the machine's. x264's macroblock
-# tree gave other bytes for the same frames in 11 of 250 runs, also with one thread; without it in none.
+# Visually lossless quality. The number of threads changes the bytes, so it is fixed. x264's macroblock tree gave other
+# bytes for the same frames in 11 of 250 runs, also with one thread; without it in none.
 ENCODERS = {
     "libx264": {"crf": "18", "preset": "medium", "x264-params": "mbtree=0"},
     "libvpx-vp9": {"crf": "24", "b": "0", "cpu-used": "2", "row-mt": "0"},
@@ -31,13 +31,13 @@ BT709, SRGB, LIMITED = 1, 13, 1  # FFmpeg's numbers of colour space, transfer an
 FINEST = 1 << 31
 
 
-def encode(
+def write_video(
     file: BinaryIO, frames: Iterable[Frame], container: str, recipe: Recipe, rate: Fraction,
     time_base: Fraction, sound_from: Path | None, note: Note,
 ) -> None:  # fmt: skip
-    """Write frames into an open file as ``container`` (FFmpeg's name), with the sound of another clip beside them.
+    """Write frames into an open file as ``container`` (FFmpeg's name), with the sound of another clip.
 
-    ``rate``: frames a second; times are kept to multiples of ``time_base`` or of the rate's own.
+    ``rate`` in frames per second; times are rounded to multiples of ``time_base`` or of the rate's own.
     """
     options = {"fflags": "+bitexact"} | ({"movflags": "use_metadata_tags"} if container in ("mp4", "mov") else {})
     with ExitStack() as stack:
@@ -46,7 +46,7 @@ def encode(
         source = iter(frames)
         first = next(source)
         stream = _stream(target, first.picture, rate, time_base)
-        sound = Sound(stack.enter_context(opened(sound_from)), target, note) if sound_from else None
+        sound = SoundTracks(stack.enter_context(open_video(sound_from)), target, note) if sound_from else None
         for packet in _packets(stream, first, source):
             if sound and packet.dts is not None:
                 sound.mux(packet.dts * packet.time_base)
@@ -76,17 +76,17 @@ def _packets(stream: VideoStream, first: Frame, rest: Iterator[Frame]) -> "Itera
     assert tick is not None
     frame: Frame | None = first
     while frame is not None:
-        picture = _even(frame.picture)
-        given = VideoFrame.from_ndarray(picture, format="rgb24").reformat(
+        picture = _pad_to_even(frame.picture)
+        encoded = VideoFrame.from_ndarray(picture, format="rgb24").reformat(
             format="yuv420p", dst_colorspace=BT709, dst_color_range=LIMITED, interpolation=EXACT
         )
-        given.pts, given.time_base, given.duration = round(frame.time / tick), tick, round(frame.duration / tick)
-        yield from stream.encode(given)
+        encoded.pts, encoded.time_base, encoded.duration = round(frame.time / tick), tick, round(frame.duration / tick)
+        yield from stream.encode(encoded)
         frame = next(rest, None)
     yield from stream.encode(None)
 
 
-def _even(picture: Picture) -> Picture:
-    """Return a picture (H, W, 3) with its last row and column twice where a side is odd: colour is stored by twos."""
+def _pad_to_even(picture: Picture) -> Picture:
+    """Return an image (H, W, 3), its last row or column repeated if a side is odd: chroma is subsampled by two."""
     height, width = picture.shape[:2]
     return np.ascontiguousarray(np.pad(picture, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge"))

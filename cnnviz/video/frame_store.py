@@ -1,6 +1,6 @@
-"""Finished frames of a film kept without loss until all are there, in one file that grows: what --resume goes on from.
+"""Lossless store of finished frames, one growing file, from which an interrupted clip is resumed.
 
-A lossy encoder cannot be stopped and gone on with to the same bytes. So the frames wait here, to be encoded at the end.
+A lossy encoder cannot be stopped and continued with the same result, so frames are encoded once all are finished.
 """
 
 import os
@@ -13,17 +13,18 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnviz.errors import MethodError, OutputError, printable
+from cnnviz.errors import MethodError, OutputError
+from cnnviz.text import printable
 
 Picture = NDArray[np.uint8]
 MAGIC = b"cnnviz frames 1\n"
-HEADER = struct.Struct("<III")  # rows, columns, bytes that follow
+HEADER = struct.Struct("<III")  # height, width, bytes that follow
 
 
 class FrameStore:
-    """A file of frames, uint8 RGB (H, W, 3), of which the first ``done`` are kept and what follows them is dropped.
+    """A file of frames, uint8 RGB (H, W, 3), of which the first ``done`` are kept and the rest is dropped.
 
-    Raises OutputError where the file is another's or cannot be written, MethodError where it holds fewer frames.
+    Raises OutputError if the file is not of this kind or cannot be written, MethodError if it holds fewer frames.
     """
 
     def __init__(self, path: Path, done: int) -> None:
@@ -45,42 +46,42 @@ class FrameStore:
             raise OutputError(f"{printable(str(self.path))}: exists and was not written by cnnviz; remove it")
         if not start:
             self._file.write(MAGIC)
-        self.done = sum(1 for _ in _packed(self._file, done))
+        self.done = sum(1 for _ in _read_records(self._file, done))
         if self.done < done:
-            raise MethodError(f"{printable(str(self.path))}: is not whole; remove it to start anew")
+            raise MethodError(f"{printable(str(self.path))}: is incomplete; remove it to start anew")
         self._file.truncate(self._file.tell())
 
-    def add(self, picture: Picture) -> None:
-        """Keep one more frame; it is on disk when this returns. Raises OutputError."""
-        before = np.pad(picture[:, :-1], ((0, 0), (1, 0), (0, 0)))
-        packed = zlib.compress((picture - before).tobytes(), 1)  # differences, modulo 256, take less
+    def add(self, image: Picture) -> None:
+        """Append a frame; it is on disk when this returns. Raises OutputError."""
+        left = np.pad(image[:, :-1], ((0, 0), (1, 0), (0, 0)))
+        packed = zlib.compress((image - left).tobytes(), 1)  # differences, modulo 256, compress better
         try:
-            self._file.write(HEADER.pack(*picture.shape[:2], len(packed)) + packed)
+            self._file.write(HEADER.pack(*image.shape[:2], len(packed)) + packed)
             self._file.flush()
             os.fsync(self._file.fileno())
         except OSError as error:
             raise OutputError(f"{printable(str(self.path))}: {(error.strerror or str(error)).lower()}") from error
         self.done += 1
 
-    def pictures(self) -> Iterator[Picture]:
-        """Yield the frames from the first on; none may be added meanwhile."""
+    def frames(self) -> Iterator[Picture]:
+        """Yield all frames; none may be added meanwhile."""
         self._file.seek(len(MAGIC))
-        for height, width, packed in _packed(self._file, self.done):
-            steps = np.frombuffer(zlib.decompress(packed), np.uint8).reshape(height, width, 3)
-            yield np.cumsum(steps, axis=1, dtype=np.uint8)
+        for height, width, packed in _read_records(self._file, self.done):
+            differences = np.frombuffer(zlib.decompress(packed), np.uint8).reshape(height, width, 3)
+            yield np.cumsum(differences, axis=1, dtype=np.uint8)
 
     def close(self) -> None:
-        """Leave the file for another time."""
+        """Close the file and keep it."""
         self._file.close()
 
     def remove(self) -> None:
-        """Take the file away: its frames are in a film now."""
+        """Delete the file."""
         self.close()
         self.path.unlink(missing_ok=True)
 
 
-def _packed(file: BinaryIO, count: int) -> Iterator[tuple[int, int, bytes]]:
-    """Yield up to ``count`` whole records from here on: rows, columns, packed bytes."""
+def _read_records(file: BinaryIO, count: int) -> Iterator[tuple[int, int, bytes]]:
+    """Yield up to ``count`` complete records from the current position: height, width, compressed bytes."""
     for _ in range(count):
         header = file.read(HEADER.size)
         if len(header) < HEADER.size:

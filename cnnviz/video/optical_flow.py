@@ -1,8 +1,8 @@
-"""Where each pixel of a frame was in the frame before, which of them could be seen there, and values carried along.
+"""Backward optical flow with an occlusion mask, and warping.
 
-Kroeger et al. 2016, "Fast optical flow using dense inverse search", section 2, as OpenCV has it; what could not be seen
-is found as in Sundaram, Brox & Keutzer 2010, "Dense point trajectories by GPU-accelerated large displacement optical
-flow", section 3.
+Kroeger et al. 2016, "Fast optical flow using dense inverse search", section 2, in OpenCV's implementation; occlusions
+by the forward-backward check of Sundaram, Brox & Keutzer 2010, "Dense point trajectories by GPU-accelerated large
+displacement optical flow", section 3.
 """
 
 from collections.abc import Iterator
@@ -12,56 +12,58 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Picture = NDArray[np.uint8]
+from cnnviz.video.frame import Picture
+
 Field = NDArray[np.float32]
-SHARE, LEAST = 0.01, 0.5  # Sundaram's: of the squared lengths, and squared pixels
+SHARE, LEAST = 0.01, 0.5  # Sundaram's tolerances: share of the squared lengths, and squared pixels
 
 
 def optical_flow(now: Picture, before: Picture) -> tuple[Field, NDArray[np.bool_]]:
-    """Return the flow (H, W, 2) from ``now`` back to ``before``, and whether each pixel could be seen there (H, W).
+    """Return the flow (H, W, 2) from ``now`` back to ``before``, and whether each pixel was visible there (H, W).
 
-    Both frames are uint8 RGB (H, W, 3) of at least 16 pixels a side; the flow is x and y in pixels: what is at (y, x)
-    now was at (y + flow[y, x, 1], x + flow[y, x, 0]) before. A pixel was not seen where it comes from outside the
-    frame, or where the flow from there does not lead back. The same on every machine, however many threads it has.
+    Both frames are uint8 RGB (H, W, 3) of at least 16 pixels a side; the flow is x and y in pixels: the pixel (y, x) of
+    ``now`` was at (y + flow[y, x, 1], x + flow[y, x, 0]) in ``before``. A pixel was not visible if it comes from
+    outside the frame, or if the forward flow there does not lead back. The result does not depend on the number of
+    threads.
     """
     import cv2
 
     grey = [cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in (now, before)]
     search: Any = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    with _one_thread():  # the search hands strips to threads, and what it finds depends on the strips
-        back: Field = search.calc(grey[0], grey[1], None)
-        forth: Field = search.calc(grey[1], grey[0], None)
-    returned = warp(forth, back, sharp=False)
-    apart = ((back + returned) ** 2).sum(-1)
-    lengths = (back**2).sum(-1) + (returned**2).sum(-1)
-    return back, np.asarray(inside(back) & (apart <= SHARE * lengths + LEAST))
+    with _one_thread():  # the search gives strips to threads, and its result depends on the strips
+        backward: Field = search.calc(grey[0], grey[1], None)
+        forward: Field = search.calc(grey[1], grey[0], None)
+    returned = warp(forward, backward, sharp=False)
+    error = ((backward + returned) ** 2).sum(-1)
+    lengths = (backward**2).sum(-1) + (returned**2).sum(-1)
+    return backward, np.asarray(inside_frame(backward) & (error <= SHARE * lengths + LEAST))
 
 
-def inside(flow: Field) -> NDArray[np.bool_]:
-    """Return whether each pixel's flow (H, W, 2) leads to a place within the frame (H, W)."""
-    x, y = _places(flow)
+def inside_frame(flow: Field) -> NDArray[np.bool_]:
+    """Return whether the flow (H, W, 2) of each pixel leads to a position inside the frame (H, W)."""
+    x, y = _positions(flow)
     height, width = flow.shape[:2]
-    # A pixel is one pixel wide: else the least error of a flow would take the border of a still frame for new.
+    # A pixel is one pixel wide: otherwise the smallest error would put the border of a still frame outside.
     return np.asarray((x >= -0.5) & (x <= width - 0.5) & (y >= -0.5) & (y <= height - 0.5))
 
 
 def warp(values: Field, flow: Field, *, sharp: bool = True) -> Field:
-    """Return ``values`` (H, W) or (H, W, C) as they lie now, by the flow (H, W, 2) from now to before.
+    """Warp ``values`` (H, W) or (H, W, C) of the previous frame by the flow (H, W, 2) from now to before.
 
-    ``sharp``: Lanczos over 8 x 8 pixels, which keeps fine detail over dozens of frames, where bilinear interpolation
-    (otherwise) loses it. Places outside the frame take its nearest pixel.
+    ``sharp``: Lanczos over 8 x 8 pixels, which keeps fine detail over dozens of frames, unlike bilinear interpolation.
+    Positions outside the frame take its nearest pixel.
     """
     import cv2
 
-    x, y = _places(flow)
+    x, y = _positions(flow)
     kind = cv2.INTER_LANCZOS4 if sharp else cv2.INTER_LINEAR
     return np.asarray(cv2.remap(values, x, y, kind, borderMode=cv2.BORDER_REPLICATE), np.float32)
 
 
-def _places(flow: Field) -> tuple[Field, Field]:
+def _positions(flow: Field) -> tuple[Field, Field]:
     height, width = flow.shape[:2]
-    across, down = np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)
-    return flow[..., 0] + across, flow[..., 1] + down[:, None]
+    xs, ys = np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)
+    return flow[..., 0] + xs, flow[..., 1] + ys[:, None]
 
 
 @contextmanager

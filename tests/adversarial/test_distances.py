@@ -14,16 +14,16 @@ def test_a_change_is_counted_in_levels():
     after[0, 0] += 3
     after[5, 7, 1] -= 4
     found = distances(PHOTO, after)
-    assert (found["levels"], found["l0"], found["l1"]) == (4, 4, 13)
-    assert found["l2"] == pytest.approx(np.sqrt(3 * 9 + 16), abs=1e-4)
-    assert found["changed"] == pytest.approx(4 / PHOTO.size, abs=1e-6)
-    assert found["psnr"] == pytest.approx(10 * np.log10(255**2 * PHOTO.size / 43), abs=0.01)
-    assert 0.99 < found["ssim"] < 1
+    assert (found.levels, found.l0, found.l1) == (4, 4, 13)
+    assert found.l2 == pytest.approx(np.sqrt(3 * 9 + 16), abs=1e-4)
+    assert found.changed == pytest.approx(4 / PHOTO.size, abs=1e-6)
+    assert found.psnr == pytest.approx(10 * np.log10(255**2 * PHOTO.size / 43), abs=0.01)
+    assert 0.99 < found.ssim < 1
 
 
 def test_nothing_changed():
     found = distances(PHOTO, PHOTO)
-    assert (found["levels"], found["l0"], found["l2"], found["psnr"], found["ssim"]) == (0, 0, 0.0, None, 1.0)
+    assert (found.levels, found.l0, found.l2, found.psnr, found.ssim) == (0, 0, 0.0, None, 1.0)
 
 
 def test_ssim_is_the_papers_windows_one_by_one():

@@ -1,4 +1,4 @@
-"""Ways to smaller changes on linear networks, where the smallest is known; and the rule of a step by brute force."""
+"""Minimisers on linear networks, where the smallest change is known; the proximal operator by brute force."""
 
 from dataclasses import replace
 
@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from cnnviz.adversarial.boundary import BoundarySearch
+from cnnviz.adversarial.criterion import TOLERANCE, Criterion
 from cnnviz.adversarial.minimizers import (
     FAR,
     HALVINGS,
@@ -15,43 +16,42 @@ from cnnviz.adversarial.minimizers import (
     quantized_norm,
     stochastic_levels,
 )
-from cnnviz.adversarial.target import SURE, Criterion
-from tests.adversarial.test_boundary import attacked
+from tests.support.networks import linear_model
 
 
-def begun(norm: str, gap: float = 1.0, eps: int = 255, lit: int = 128):
-    """A border of a linear network, a change of 2 levels of every value, and the slope."""
-    one, values, difference = attacked(gap, lit=lit)
+def started(norm: str, gap: float = 1.0, eps: int = 255, lit: int = 128):
+    """A search of a linear network, a change of 2 levels of every value, and the slope."""
+    model, values, difference = linear_model(gap, level=lit)
     start = (values.int() - 2 * difference.sign().int()).clamp(0, 255).to(torch.uint8)
-    border = BoundarySearch(one, values, Criterion(0), norm, eps)
-    return border, start, border.losses(one.logits(start))[0], difference
+    search = BoundarySearch(model, values, Criterion(0), norm, eps)
+    return search, start, search.losses(model.logits(start))[0], difference
 
 
 def test_a_descent_from_afar_comes_to_the_smallest_change():
-    border, start, loss, difference = begun("l2")
-    way, margins = DdnDescent(border, loss, start), []
+    search, start, loss, difference = started("l2")
+    way, margins = DdnDescent(search, loss, start), []
     way.go(30, margins.append)
     way.go(60, margins.append)
-    best, _ = border.seek(difference, 50.0, 1.001)
-    assert border.size(best) <= way.size <= 1.1 * border.size(best)
-    assert border.margin(way.best) < 0
-    assert (way.steps, len(margins), border.attacked.passes.backward) == (90, 90, 90)
+    best, _ = search.line_search(difference, 50.0, 1.001)
+    assert search.size(best) <= way.size <= 1.1 * search.size(best)
+    assert search.margin(way.best) > 0
+    assert (way.steps, len(margins), search.model.queries.backward) == (90, 90, 90)
 
 
 def test_a_descent_begins_far_beyond_what_is_known():
-    border, _, loss, difference = begun("l2")
-    known, _ = border.seek(difference, 50.0, 1.001)
-    way, margins = DdnDescent(border, loss, known), []
+    search, _, loss, difference = started("l2")
+    known, _ = search.line_search(difference, 50.0, 1.001)
+    way, margins = DdnDescent(search, loss, known), []
     way.go(3, margins.append)
-    far = border.margin(border.along(difference, FAR * int(known.ne(border.values).sum())))
+    far = search.margin(search.quantized_step(difference, FAR * int(known.ne(search.values).sum())))
     assert margins[1] == pytest.approx(far, rel=0.01)
-    assert margins[1] < margins[2] < margins[0] < 0  # and comes nearer
+    assert margins[1] > margins[2] > margins[0] > 0  # and comes nearer
 
 
 @pytest.mark.parametrize("lit", [128, 1])
 def test_values_change_no_further_than_they_can(lit):
-    border, start, loss, _ = begun("l2", 3.0, lit=lit)
-    way = ProximalDescent(border, loss, start)
+    search, start, loss, _ = started("l2", 3.0, lit=lit)
+    way = ProximalDescent(search, loss, start)
     way.go(20, lambda _: None)
     way.settle()
     assert way.size - 12 <= way.cost <= way.size
@@ -60,24 +60,24 @@ def test_values_change_no_further_than_they_can(lit):
 def test_a_large_photograph_is_judged_by_a_sample(monkeypatch):
     sizes = []
     for sample in (1 << 20, 144):
-        monkeypatch.setattr("cnnviz.adversarial.minimizers.SAMPLE", sample)
-        border, _, loss, _ = begun("l2", 3.0)
-        way, margins = ProximalDescent(border, loss, border.values), []
+        monkeypatch.setattr("cnnviz.adversarial.boundary.SAMPLE", sample)
+        search, _, loss, _ = started("l2", 3.0)
+        way, margins = ProximalDescent(search, loss, search.values), []
         way.go(30, margins.append)
         way.settle()
         sizes.append(way.size)
-        assert abs(margins[1]) < 0.3 * margins[0]  # one step leads near the border
+        assert abs(margins[1]) < 0.3 * abs(margins[0])  # one step leads near the boundary
     assert sizes[1] == pytest.approx(sizes[0], rel=0.02)
 
 
 def test_a_change_is_made_whole_by_as_few_values_as_fool():
-    border, _, loss, difference = begun("l2")
-    way = ProximalDescent(border, loss, border.values)
-    way._change = -difference * (0.4 / float(difference.abs().max()))  # fractions all
+    search, _, loss, difference = started("l2")
+    way = ProximalDescent(search, loss, search.values)
+    way.change = -difference * (0.4 / float(difference.abs().max()))  # fractions all
     way.settle()
-    shares = way._change.abs().flatten().sort(descending=True).values.tolist()
-    tries = (way._whole(1 - share + 1e-6) for share in shares)  # one value more each
-    fewest = border.size(next(tried for tried in tries if border.margin(tried) < 0))
+    shares = way.change.abs().flatten().sort(descending=True).values.tolist()
+    tries = (way.quantized(1 - share + 1e-6) for share in shares)  # one value more each
+    fewest = search.size(next(tried for tried in tries if search.margin(tried) > 0))
     assert fewest <= way.size <= 1.05 * fewest
 
 
@@ -94,65 +94,65 @@ def test_strips_and_the_order_in_memory_change_nothing(monkeypatch):
     sizes = []
     for strip, turned in ((1 << 18, False), (100, False), (100, True)):
         monkeypatch.setattr("cnnviz.adversarial.minimizers.STRIP", strip)
-        border, start, loss, _ = begun("l2")
+        search, start, loss, _ = started("l2")
         if turned:
-            values = border.values.transpose(0, 1).contiguous().transpose(0, 1)
-            border, start = replace(border, values=values), start.transpose(0, 1).contiguous().transpose(0, 1)
-        way = ProximalDescent(border, loss, start)
+            values = search.values.transpose(0, 1).contiguous().transpose(0, 1)
+            search, start = replace(search, values=values), start.transpose(0, 1).contiguous().transpose(0, 1)
+        way = ProximalDescent(search, loss, start)
         way.go(12, lambda _: None)
         way.settle()
-        assert border.margin(way.best) < 0
+        assert search.margin(way.best) > 0
         sizes.append(way.size)
     assert sizes == pytest.approx([sizes[0]] * 3, rel=0.01)
 
 
 @pytest.mark.parametrize("gap", [0.3, 3.0])
 def test_a_relaxed_way_comes_to_the_smallest_squares(gap):
-    border, start, loss, difference = begun("l2", gap)
-    way, margins = ProximalDescent(border, loss, start), []
+    search, start, loss, difference = started("l2", gap)
+    way, margins = ProximalDescent(search, loss, start), []
     way.go(12, margins.append)
     way.settle()
-    best, _ = border.seek(difference, 50.0, 1.001)
-    assert way.size == pytest.approx(border.size(best), rel=0.01)
-    assert border.size(best) - 8 <= way.cost <= border.size(best)  # less by what part of a level spares
-    assert border.margin(way.best) < 0
-    assert border.attacked.passes.backward == way.steps == len(margins) == 12
-    assert border.attacked.passes.forward >= 12 + HALVINGS
+    best, _ = search.line_search(difference, 50.0, 1.001)
+    assert way.size == pytest.approx(search.size(best), rel=0.01)
+    assert search.size(best) - 8 <= way.cost <= search.size(best)  # less by what part of a level spares
+    assert search.margin(way.best) > 0
+    assert search.model.queries.backward == way.steps == len(margins) == 12
+    assert search.model.queries.forward >= 12 + HALVINGS
 
 
 @pytest.mark.parametrize(("norm", "eps"), [("l1", 5), ("l0", 255)])
 def test_a_relaxed_way_comes_to_few_places_that_go_as_far_as_they_can(norm, eps):
-    border, start, loss, difference = begun(norm, 3.0, eps)
-    way = ProximalDescent(border, loss, start)
+    search, start, loss, difference = started(norm, 3.0, eps)
+    way = ProximalDescent(search, loss, start)
     way.go(30, lambda _: None)
     way.settle()
     far = torch.where(difference > 0, 128.0, 127.0).clamp(max=eps)
     gains = (difference.abs() * far).flatten().sort(descending=True).values
-    fewest = int((gains.cumsum(0) < 3.0 + SURE).sum()) + 1
-    assert border.size(way.best) <= 1.05 * (fewest if norm == "l0" else fewest * eps) + (eps if norm == "l1" else 1)
-    assert border.margin(way.best) < 0
-    assert int((way.best.int() - border.values.int()).abs().max()) <= eps
+    fewest = int((gains.cumsum(0) < 3.0 + TOLERANCE).sum()) + 1
+    assert search.size(way.best) <= 1.05 * (fewest if norm == "l0" else fewest * eps) + (eps if norm == "l1" else 1)
+    assert search.margin(way.best) > 0
+    assert int((way.best.int() - search.values.int()).abs().max()) <= eps
 
 
 def test_in_l0_places_with_little_room_are_passed_over():
-    border, start, loss, difference = begun("l0", 3.0)
+    search, start, loss, difference = started("l0", 3.0)
     drawn = torch.randint(256, start.shape, generator=torch.Generator().manual_seed(2))
-    border.values.copy_(torch.where(difference > 0, drawn.clamp(min=128), drawn.clamp(max=127)))  # class 0 leads more
-    gap = float(border.aim.margins(border.attacked.logits(border.values)))
-    way = ProximalDescent(border, loss, border.values)
+    search.values.copy_(torch.where(difference > 0, drawn.clamp(min=128), drawn.clamp(max=127)))  # class 0 leads more
+    gap = -float(search.criterion.margins(search.model.logits(search.values)))
+    way = ProximalDescent(search, loss, search.values)
     way.go(30, lambda _: None)
     way.settle()
-    far = torch.where(difference > 0, border.values.float(), 255.0 - border.values)
+    far = torch.where(difference > 0, search.values.float(), 255.0 - search.values)
     gains = (difference.abs() * far).flatten().sort(descending=True).values
     assert gap > 3
     assert way.size <= 1.05 * (int((gains.cumsum(0) < gap).sum()) + 1) + 1
 
 
 def test_a_way_that_meets_nothing_has_no_size():
-    border, _, loss, _ = begun("l2")
+    search, _, loss, _ = started("l2")
     for way in (
-        ProximalDescent(border, lambda logits: -loss(logits), border.values),
-        DdnDescent(border, loss, border.values),
+        ProximalDescent(search, lambda logits: -loss(logits), search.values),
+        DdnDescent(search, loss, search.values),
     ):
         way.go(1, lambda _: None)
         assert way.size == float("inf")

@@ -1,111 +1,68 @@
-"""Stickers for networks whose best sticker is known."""
+"""Patches as printed: their colours, controls and rates; one call from a photo."""
 
+import io
+from dataclasses import replace
+
+import numpy as np
 import pytest
 import torch
-from torch import nn
+from PIL import Image
 
-from cnnviz.adversarial.patch import PRINTABLE, Scene, held_out_poses, patch, success_rates
-from cnnviz.adversarial.poses import Poses
-from cnnviz.errors import MethodError
-from cnnviz.models.network import Network
+from cnnviz.adversarial import patch as module
+from cnnviz.adversarial.figures.patch import POSES, draw_preview
+from cnnviz.adversarial.patch import evaluate_prints, patch, preview, render_prints
+from cnnviz.adversarial.placement import mask_placement
+from cnnviz.control import Control
+from tests.support.patches import color_network, color_scene
 
-LOW, HIGH = PRINTABLE
 RED, GREEN, BLUE = range(3)
 
 
-@pytest.fixture(scope="module")
-def network() -> Network:
-    """A network whose logits are the mean red, green and blue, ten times."""
-    colours = nn.Conv2d(3, 3, 1, bias=False)
-    colours.weight.data = 10 * torch.eye(3).view(3, 3, 1, 1)
-    return Network.from_module(
-        nn.Sequential(colours, nn.AdaptiveAvgPool2d(1), nn.Flatten()), (24, 24), (0.0,) * 3, (1.0,) * 3
-    )
+@pytest.fixture(autouse=True)
+def few_poses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "HELD_OUT_POSES", 7)
 
 
-@pytest.fixture(scope="module")
-def scene() -> Scene:
-    """A red photo with a place in its middle, a quarter of it."""
-    photo = torch.tensor([0.6, 0.4, 0.4]).view(1, 3, 1, 1).expand(1, 3, 32, 32).contiguous()
-    mask = torch.zeros(1, 1, 32, 32)
-    mask[..., 8:24, 8:24] = 1
-    onto = torch.tensor([[2.0, 0, 0], [0, 2, 0], [0, 0, 1]])
-    return Scene(photo, mask, onto, torch.eye(3), (24, 24))
+def covered():
+    """The scene with the patch all over the photo."""
+    return replace(color_scene(), placement=mask_placement(np.full((100, 140), 255, np.uint8)))
 
 
-def test_it_finds_the_colour_that_is_best(network, scene):
-    found = patch(network, scene, (4, 4), GREEN, steps=100, tv_weight=0.0)
-    best = torch.tensor([LOW, HIGH, LOW]).view(1, 3, 1, 1).expand(1, 3, 4, 4)
-    assert torch.allclose(found.texture, best, atol=1e-4)
-    assert found.passes == 100
+def test_a_print_has_the_textures_colours_and_so_have_its_controls():
+    texture = torch.tensor([0.2, 0.4, 0.8]).view(1, 3, 1, 1).expand(1, 3, 8, 8)
+    prints = render_prints(covered(), texture, 20.0, 0)
+    assert (prints["sticker"] == [51, 102, 204]).all()
+    assert (prints["grey"] == 128).all()
+    assert prints["noise"].std() > 20
 
 
-def test_it_is_judged_beside_the_bare_photo(network, scene):
-    found = patch(network, scene, (4, 4), GREEN, steps=60)
-    cards = torch.cat((scene.wearing(found.texture), scene.photo))
-    poses = Poses(scale=(1.0, 1.0), shift=0.0, tilt=5.0, turn=5.0)
-    firsts = success_rates(network, scene, cards, count=50, poses=poses).argmax(2)
-    assert firsts.shape == (2, 50)
-    assert (firsts[0] == GREEN).float().mean() > 0.9
-    assert (firsts[1] == RED).float().mean() > 0.9
+def test_rates_are_of_the_goal_and_of_the_photos_own_class():
+    colors = {"sticker": (0, 255, 0), "grey": (128, 128, 128), "noise": (0, 0, 255)}
+    prints = {name: np.full((50, 60, 3), color, np.uint8) for name, color in colors.items()}
+    rates = evaluate_prints(covered(), prints, RED, 0)
+    numbers = {name: (row.success_rate, row.misclassified_rate) for name, row in rates.items()}
+    assert (numbers["sticker"], numbers["noise"], numbers["clean"]) == ((1, 1), (0, 1), (0, 0))
+    assert rates["sticker"].top[0].name == "green"
 
 
-def test_cards_are_judged_in_the_same_poses(network, scene):
-    logits = success_rates(network, scene, torch.cat((scene.photo, scene.photo)), count=25)
-    assert torch.equal(logits[0], logits[1])
-    assert len(logits[0].unique(dim=0)) == 25
-
-
-@pytest.mark.parametrize("seed", [0, 1, 1 << 31])
-def test_no_pose_is_held_out_that_a_sticker_was_made_in(network, scene, seed):
-    drawn = torch.Generator().manual_seed(seed)
-    known = torch.cat([Poses().draw(1, network.size, drawn).ways for _ in range(600)]).flatten(1)
-    for count in (1, 20):  # of the same generator the first would be the same
-        held = torch.cat([seen.ways for seen in held_out_poses(scene.size, count, seed)]).flatten(1)
-        assert len(held) == count
-        assert torch.cdist(held, known).min() > 1e-4
-
-
-def test_only_the_region_is_painted(scene):
-    texture = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(1))
-    worn = scene.wearing(texture)
-    assert torch.allclose(worn[..., 8:24, 8:24], texture, atol=1e-5)
-    outside = (scene.mask == 0).expand_as(worn)
-    assert torch.equal(worn[outside], scene.photo[outside])
-
-
-def test_the_same_seed_gives_the_same_sticker(network, scene):
-    first, again, other = (patch(network, scene, (4, 4), BLUE, steps=2, seed=seed).texture for seed in (0, 0, 1))
-    assert torch.equal(first, again)
-    assert not torch.equal(first, other)
-
-
-def test_variation_makes_it_smooth(scene):
-    edges = nn.Conv2d(3, 2, (1, 2), bias=False)
-    edges.weight.data = torch.tensor([0.0, 9.0]).view(2, 1, 1, 1) * torch.tensor([-1.0, 1.0]).expand(2, 3, 1, 2)
-    body = nn.Sequential(edges, nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
-    network = Network.from_module(body, (24, 24), (0.0,) * 3, (1.0,) * 3)
-    rough, smooth = (
-        patch(network, scene, (16, 16), 1, steps=20, tv_weight=weight).texture.diff(dim=3).abs().mean()
-        for weight in (0.0, 50.0)
-    )
-    assert smooth < rough / 2
-
-
-def test_progress_is_told(network, scene):
-    told = []
-    patch(network, scene, (4, 4), GREEN, steps=3, progress=lambda *state: told.append(state))
-    assert [state[:2] for state in told] == [(1, 3), (2, 3), (3, 3)]
-    looks = []
-    success_rates(network, scene, scene.photo, count=30, progress=lambda *state: looks.append(state))
-    assert looks == [(1, 2), (2, 2)]
-
-
-def test_answers_that_are_no_numbers_are_refused(scene):
-    class Broken(nn.Module):
-        def forward(self, x):
-            return x.mean((2, 3)) / 0
-
-    network = Network.from_module(Broken(), (24, 24), (0.0,) * 3, (1.0,) * 3)
-    with pytest.raises(MethodError, match="not finite"):
-        patch(network, scene, (4, 4), GREEN, steps=1)
+def test_one_call_makes_a_patch_and_its_file():
+    scene, reports = color_scene(), []
+    result = patch(
+        color_network(), scene.photo, "20,10 120,10 120,90 20,90", "green", steps=40, print_size=25.4,
+        control=Control(lambda *words: reports.append(words[1])),
+    )  # fmt: skip
+    assert (result.target, result.scene.goal, result.poses) == (RED, GREEN, 7)
+    assert result.success_rate == 1 > result.controls["grey"].success_rate
+    assert result.image.shape == (240, 300, 3)
+    assert result.print_size == (25.4, 20.3)
+    assert result.queries.as_dict() == {"forward": 40, "backward": 40}
+    assert set(reports) == {40, 4}
+    with Image.open(io.BytesIO(result.encode({"a": "recipe"}))) as image:
+        assert [round(value) for value in image.info["dpi"]] == [300, 300]
+        assert np.array_equal(np.asarray(image), result.image)
+    again = patch(color_network(), scene.photo, "20,10 120,10 120,90 20,90", "green", steps=40, print_size=25.4)
+    assert np.array_equal(again.image, result.image)
+    views = preview(result, 0, 3)
+    assert {name: len(row) for name, row in views.items()} == {"sticker": 4, "grey": 4, "noise": 4, "clean": 4}
+    assert views["sticker"][0].name == "green"
+    assert draw_preview(result, 0).shape[1] > POSES * 64

@@ -1,4 +1,4 @@
-"""Pictures laid onto photographs: where they go, and what stays as it was."""
+"""Images placed on photos: where they go, and what stays as it was."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ def test_an_upright_rectangle_takes_a_picture_of_its_size_as_it_is(photo):
     wanted = photo.copy().astype(int)
     wanted[20:40, 10:50] = picture
     assert (place.size, place.box) == ((20, 40), (10, 20, 50, 40))
-    missed = np.abs(place.lay(photo, picture) - wanted)
+    missed = np.abs(place.composite(photo, picture) - wanted)
     assert missed.max() <= 1  # a level of Pillow's bicubic sums
     assert missed.sum() == missed[20:40, 10:50].sum()
 
@@ -37,7 +37,7 @@ def test_the_quarters_of_a_picture_lie_where_perspective_puts_them(photo):
     colours = np.array([[[255, 0, 0], [0, 255, 0]], [[0, 0, 255], [255, 255, 0]]], np.uint8)
     picture = colours.repeat(100, 0).repeat(100, 1)
     place = polygon_placement(SLANTED, photo.shape[:2])
-    laid = place.lay(photo, picture)
+    laid = place.composite(photo, picture)
     back = np.linalg.inv(place.onto)
     for row in (0, 1):
         for column in (0, 1):
@@ -58,7 +58,7 @@ def test_every_pixel_shows_the_point_of_the_picture_that_lies_there(photo, corne
     led = np.stack((x + 0.5, y + 0.5, np.ones(len(x)))).T @ place.onto.T
     wanted = led[:, :2] / led[:, 2:]
     inner = ((wanted > 0.05) & (wanted < 0.95)).all(1)  # beyond its sides the picture repeats its edge
-    missed = place.lay(photo, picture)[y, x, :2] / 255 - wanted
+    missed = place.composite(photo, picture)[y, x, :2] / 255 - wanted
     assert inner.sum() > 500
     assert np.abs(missed[inner] * place.size[::-1]).max() < 0.5  # pixels of the photo
 
@@ -76,7 +76,7 @@ def test_a_mask_of_several_parts_takes_one_picture_across_them(photo):
     mask[10:30, 10:20] = mask[10:30, 40:50] = 200
     place = mask_placement(mask)
     ramp = np.linspace(0, 255, 40)[None, :, None].repeat(20, 0).repeat(3, 2).astype(np.uint8)
-    laid = place.lay(photo, ramp)
+    laid = place.composite(photo, ramp)
     assert (place.box, place.size) == ((10, 10, 50, 30), (20, 40))
     assert np.array_equal(laid[10:30, 10:20], ramp[:, :10])
     assert np.array_equal(laid[10:30, 40:50], ramp[:, 30:])

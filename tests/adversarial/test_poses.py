@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from cnnviz.adversarial.poses import Poses, RenderedPoses, random_backgrounds, render_poses, texture_coordinates
+from cnnviz.adversarial.poses import Poses, RenderedPoses, pose_homographies, random_backgrounds, texture_coordinates
 
 STILL = {"turn": 0.0, "tilt": 0.0, "scale": (1.0, 1.0), "shift": 0.0, "contrast": 0.0, "brightness": 0.0, "noise": 0.0}
 SIZE = (32, 32)
@@ -22,24 +22,24 @@ def generator(seed: int = 0) -> torch.Generator:
 
 def way(turn=0.0, nod=0.0, swing=0.0, scale=1.0, shift=(0.0, 0.0), distance=4.0) -> torch.Tensor:
     angles = (torch.tensor([math.radians(x)]) for x in (turn, nod, swing))
-    return render_poses(*angles, torch.tensor([scale]), torch.tensor(shift).view(2, 1), distance)
+    return pose_homographies(*angles, torch.tensor([scale]), torch.tensor(shift).view(2, 1), distance)
 
 
 def through(card: torch.Tensor, ways: torch.Tensor, background: float = 0.0) -> torch.Tensor:
     one, zero = torch.ones(len(ways), 1, 1, 1), torch.zeros(len(ways), 1, 1, 1)
     empty = torch.full((len(ways), 3, *SIZE), background)
-    return RenderedPoses(ways, one, zero, 0 * empty, empty).of(card, torch.eye(3))
+    return RenderedPoses(ways, one, zero, 0 * empty, empty).render(card, torch.eye(3))
 
 
 def test_a_card_that_nobody_moved_is_seen_as_it_is(card):
     seen = Poses(**STILL).draw(3, SIZE, generator())
-    assert torch.allclose(seen.of(card, torch.eye(3)), card.expand(3, -1, -1, -1), atol=1e-4)
+    assert torch.allclose(seen.render(card, torch.eye(3)), card.expand(3, -1, -1, -1), atol=1e-4)
 
 
 def test_a_frame_of_part_of_the_card_sees_that_part(card):
     seen = Poses(**STILL).draw(1, (16, 16), generator())
     corner = torch.tensor([[0.5, 0, -0.5], [0, 0.5, 0.5], [0, 0, 1]])
-    assert torch.allclose(seen.of(card, corner), card[..., 16:, :16], atol=1e-4)
+    assert torch.allclose(seen.render(card, corner), card[..., 16:, :16], atol=1e-4)
 
 
 def test_a_quarter_of_a_turn_is_one(card):
@@ -81,7 +81,7 @@ def test_what_is_seen_leads_back_to_the_card(card):
 
 def test_light_changes_about_the_middle_and_stays_in_range(card):
     bright = Poses(**STILL | {"contrast": 0.5, "brightness": 0.4}).draw(50, SIZE, generator())
-    seen = bright.of(card, torch.eye(3))
+    seen = bright.render(card, torch.eye(3))
     wanted = ((card - 0.5) * bright.gain + 0.5 + bright.lift).clamp(0, 1)
     assert torch.allclose(seen, wanted, atol=1e-4)
     assert 0.5 <= float(bright.gain.min()) < float(bright.gain.max()) <= 1.5
@@ -90,9 +90,9 @@ def test_light_changes_about_the_middle_and_stays_in_range(card):
 
 def test_the_same_seed_draws_the_same_poses():
     first, again, other = (Poses().draw(2, SIZE, generator(seed)) for seed in (0, 0, 1))
-    assert torch.equal(first.ways, again.ways)
+    assert torch.equal(first.homographies, again.homographies)
     assert torch.equal(first.background, again.background)
-    assert not torch.equal(first.ways, other.ways)
+    assert not torch.equal(first.homographies, other.homographies)
 
 
 def test_backgrounds_are_smooth_and_differ():

@@ -7,17 +7,17 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from cnnviz import load_network
+from cnnviz.adversarial.catalog import TRANSFORMS
 from cnnviz.adversarial.transforms import SIZES, input_transforms
-from cnnviz.models.catalog import SURVIVE
 from cnnviz.models.preprocess import fit
+from tests.support.networks import lite0
 
 PHOTO = np.random.default_rng(0).integers(0, 256, (300, 420, 3)).astype(np.uint8)
 
 
 @pytest.fixture(scope="module")
 def geometry():
-    return fit(PHOTO, load_network("efficientnet_lite0", device="cpu"))[1]
+    return fit(PHOTO, lite0())[1]
 
 
 def cropped(image: Image.Image, side: int = 256, kind: Image.Resampling = Image.Resampling.BICUBIC) -> np.ndarray:
@@ -42,7 +42,7 @@ def test_every_view_is_what_pillow_makes(geometry):
         "bilinear": cropped(image, kind=Image.Resampling.BILINEAR),
         **{f"resize{side}": cropped(image, side) for side in SIZES},
     }
-    found = {view.name: view.see(PHOTO) for view in input_transforms(SURVIVE, geometry)}
+    found = {view.name: view.see(PHOTO) for view in input_transforms(TRANSFORMS, geometry)}
     assert found.keys() == want.keys()
     for name, seen in found.items():
         assert np.array_equal(seen, want[name]), name
@@ -54,7 +54,7 @@ def test_the_geometry_is_otherwise_the_same(geometry):
 
 
 def test_what_is_squashed_is_resized_squashed():
-    _, geometry = fit(PHOTO, load_network("efficientnet_lite0", device="cpu"), "squash")
+    _, geometry = fit(PHOTO, lite0(), "squash")
     found = {view.name: view.see(PHOTO) for view in input_transforms(["resize"], geometry)}
     small = np.asarray(Image.fromarray(PHOTO).resize((252, 252), Image.Resampling.BICUBIC))
     assert np.array_equal(found["resize288"], small[14:238, 14:238])

@@ -1,12 +1,14 @@
 """One change for many photographs: levels that are known on a linear network, and what cannot be."""
 
-import math
-
+import numpy as np
 import pytest
 import torch
 
-from cnnviz.adversarial.target import SURE, Criterion
-from cnnviz.adversarial.universal import MARGIN, NEAREST, OVERSHOOT, universal
+from cnnviz.adversarial.criterion import TOLERANCE, Criterion
+from cnnviz.adversarial.pipeline import attacked_photo
+from cnnviz.adversarial.universal import MARGIN, NEAREST, OVERSHOOT, universal, universal_perturbation
+from cnnviz.control import Control
+from tests.support.networks import random_classifier
 
 SIDE = 8
 WEIGHTS = 10 * torch.randn(3 * SIDE * SIDE, generator=torch.Generator().manual_seed(0))
@@ -29,38 +31,39 @@ def photographs(*gaps: float) -> tuple:
     return network, inputs.view(-1, 3, SIDE, SIDE)
 
 
-def seek(network, inputs, aims, eps=10, ways=None, **options):
-    ways = ways or [PLAIN] * len(inputs)
-    return universal(network, inputs, aims=aims, ways=ways, eps=eps, **({"steps": 5, "seed": 0} | options))
+def search(network, inputs, criteria, eps=10, resizes=None, **options):
+    resizes = resizes or [PLAIN] * len(inputs)
+    options = {"steps": 5, "seed": 0} | options
+    return universal_perturbation(network, inputs, criteria=criteria, resizes=resizes, eps=eps, **options)
 
 
 @pytest.mark.parametrize("lead", [2.0, 9.0, 25.0])
 def test_the_step_over_a_flat_border_is_along_its_slope(lead):
-    found = seek(*photographs(lead), [Criterion(0)], eps=255)
+    found = search(*photographs(lead), [Criterion(0)], eps=255)
     slope = WEIGHTS / 255
-    want = -OVERSHOOT * (lead + MARGIN + SURE) * slope / slope.square().sum()
-    assert found.share == 1
+    want = -OVERSHOOT * (lead + MARGIN + TOLERANCE) * slope / slope.square().sum()
+    assert found.fooling_rate == 1
     assert found.change.dtype == torch.int16
     assert (found.change.flatten() - want).abs().max() <= 0.5 + 1e-3
 
 
 def test_one_change_fools_all_that_it_can():
     subject = photographs(2.0, 9.0, 5.0)
-    found = seek(*subject, [Criterion(0)] * 3)
-    assert found.share == 1
+    found = search(*subject, [Criterion(0)] * 3)
+    assert found.fooling_rate == 1
     assert subject[0](subject[1] + found.change / 255).argmax(1).tolist() == [1, 1, 1]
 
 
 def test_no_value_is_changed_by_more_than_eps():
-    found = seek(*photographs(3.5 * REACH, 0.2 * REACH), [Criterion(0)] * 2, eps=3)
-    assert found.share == 0.5
+    found = search(*photographs(3.5 * REACH, 0.2 * REACH), [Criterion(0)] * 2, eps=3)
+    assert found.fooling_rate == 0.5
     assert int(found.change.abs().max()) == 3
 
 
 def test_photographs_that_no_one_change_fools_leave_the_best():
     network, inputs = photographs(0.4 * REACH, 0.4 * REACH, -2.5 * REACH)  # the last is of the other class
-    found = seek(network, inputs, [Criterion(0), Criterion(0), Criterion(1)], eps=2)
-    assert found.share == pytest.approx(2 / 3)
+    found = search(network, inputs, [Criterion(0), Criterion(0), Criterion(1)], eps=2)
+    assert found.fooling_rate == pytest.approx(2 / 3)
     answers = network(inputs + found.change / 255).argmax(1)
     assert answers.tolist() == [1, 1, 1]
 
@@ -68,8 +71,8 @@ def test_photographs_that_no_one_change_fools_leave_the_best():
 def test_what_a_resize_takes_away_is_not_sought():
     """A way that lets the upper half through alone: nothing is changed below."""
     half = torch.diag((torch.arange(SIDE) < SIDE // 2).float())
-    found = seek(*photographs(0.2 * REACH), [Criterion(0)], ways=[(half, torch.eye(SIDE))])
-    assert found.share == 1
+    found = search(*photographs(0.2 * REACH), [Criterion(0)], resizes=[(half, torch.eye(SIDE))])
+    assert found.fooling_rate == 1
     assert found.change[:, : SIDE // 2].count_nonzero() > 60
     assert (found.change.flatten() * WEIGHTS <= 0).all()
     assert not found.change[:, SIDE // 2 :].any()
@@ -79,11 +82,17 @@ def test_what_a_resize_takes_away_is_not_sought():
 def test_a_last_round_that_fools_fewer_does_not_take_the_best_away(seed, steps):
     told = []
     subject = photographs(2.0 * REACH, 1.5 * REACH, -REACH)
-    options = {"seed": seed, "steps": steps, "eps": 4, "progress": lambda *words: told.append(words[-1])}
-    found = seek(*subject, [Criterion(0), Criterion(0), Criterion(1)], **options)
+    options = {
+        "seed": seed,
+        "steps": steps,
+        "eps": 4,
+        "control": Control(lambda *words: told.append(float(words[-1].split("%")[0]) / 100)),
+    }
+    found = search(*subject, [Criterion(0), Criterion(0), Criterion(1)], **options)
     answers = subject[0](subject[1] + found.change / 255).argmax(1)
-    assert float((answers != torch.tensor([0, 0, 1])).float().mean()) == pytest.approx(found.share)
-    assert told[-1] < found.share == max(told)
+    assert float((answers != torch.tensor([0, 0, 1])).float().mean()) == pytest.approx(found.fooling_rate)
+    assert told[-1] < max(told)
+    assert found.fooling_rate == pytest.approx(max(told), abs=0.01)
 
 
 def test_the_network_is_shown_whole_levels_of_a_whole_change():
@@ -95,7 +104,7 @@ def test_the_network_is_shown_whole_levels_of_a_whole_change():
         return network(x)
 
     half = torch.eye(SIDE) * 0.75
-    found = seek(watched, inputs, [Criterion(0)], ways=[(half, torch.eye(SIDE))])
+    found = search(watched, inputs, [Criterion(0)], resizes=[(half, torch.eye(SIDE))])
     assert all(torch.allclose(change, change.round(), atol=1e-3) for change in seen)
     whole = (0.75 * found.change.flatten()).round()
     assert whole.any()
@@ -103,25 +112,46 @@ def test_the_network_is_shown_whole_levels_of_a_whole_change():
 
 
 def test_passes_are_counted_for_each_photograph():
-    found = seek(*photographs(0.2 * REACH, 0.1 * REACH), [Criterion(0)] * 2)
-    first, second = sorted(found.passes, key=lambda passes: -passes.backward)
-    assert (first.forward, first.backward, first.flat) == (4, 1, 0)  # a step, a look beyond, judged before and after
+    found = search(*photographs(0.2 * REACH, 0.1 * REACH), [Criterion(0)] * 2)
+    first, second = sorted(found.queries, key=lambda queries: -queries.backward)
+    assert (first.forward, first.backward, first.zero_gradients) == (
+        4,
+        1,
+        0,
+    )  # a step, a look beyond, judged before and after
     assert (second.forward, second.backward) == (3, 0)  # the first one's step took it along
-    flat = seek(
+    flat = search(
         lambda x: x.sum((1, 2, 3))[:, None] * torch.tensor([[0.0, 0.0]]) + torch.tensor([1.0, 0]),
         torch.zeros(1, 3, 8, 8),
         [Criterion(0)],
         steps=2,
     )
-    assert (flat.passes[0].backward, flat.passes[0].flat, flat.share) == (2 * NEAREST, 2 * NEAREST, 0)
+    assert (flat.queries[0].backward, flat.queries[0].zero_gradients, flat.fooling_rate) == (
+        2 * NEAREST,
+        2 * NEAREST,
+        0,
+    )
 
 
 def test_the_same_seed_gives_the_same_change_and_rounds_are_told():
     told = []
     subject = photographs(2.0 * REACH, 1.5 * REACH, -REACH)
-    aims = [Criterion(0), Criterion(0), Criterion(1)]
-    one = seek(*subject, aims, progress=lambda *words: told.append(words))
-    assert torch.equal(one.change, seek(*subject, aims).change)
-    assert not all(torch.equal(one.change, seek(*subject, aims, seed=seed).change) for seed in (1, 2, 3))
+    criteria = [Criterion(0), Criterion(0), Criterion(1)]
+    one = search(*subject, criteria, control=Control(lambda *words: told.append(words)))
+    assert torch.equal(one.change, search(*subject, criteria).change)
+    assert not all(torch.equal(one.change, search(*subject, criteria, seed=seed).change) for seed in (1, 2, 3))
     assert [step for step, _, _ in told] == [1, 2, 3, 4, 5]
-    assert math.isclose(max(share for *_, share in told), one.share)
+    assert max(text for *_, text in told) == f"{one.fooling_rate:.0%} fooled"
+
+
+def test_a_change_of_many_photos_is_applied_to_any_other():
+    network = random_classifier(SIDE, scale=300)
+    generator = np.random.default_rng(0)
+    photos = [generator.integers(60, 196, (2 * SIDE, 3 * SIDE, 3), np.uint8) for _ in range(3)]
+    result = universal(network, photos, eps=12, steps=3)
+    assert result.change.shape == (3, SIDE, SIDE)
+    fooled = [result.apply(attacked_photo(photo, network)).verify().fooled for photo in photos]
+    assert sum(fooled) / 3 == pytest.approx(result.fooling_rate, abs=0.34)
+    other = generator.integers(60, 196, (SIDE, SIDE, 3), np.uint8)
+    changed = result.apply(attacked_photo(other, network, "whole")).image.astype(int) - other
+    assert np.array_equal(changed, result.change.permute(1, 2, 0).numpy())

@@ -1,206 +1,71 @@
-"""``cnnviz dream`` over clips, and with --zoom, from a command line to files on disk."""
+"""Clips frame by frame: a broken one leaves nothing, a terminated one its state, standard output no files."""
 
-import json
-import os
-import signal
-import subprocess
-import sys
+from dataclasses import fields
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
-from jsonschema import Draft202012Validator
-from PIL import Image
 
-import cnnviz
-from cnnviz import cli
-from cnnviz.errors import Terminated
-from cnnviz.io import recipe
-from cnnviz.video.clip import Frame, is_clip, read_clip
-from cnnviz.video.frame_store import FrameStore
-from tests.conftest import Run
-from tests.support import clips
-
-SCHEMA = json.loads((Path(cnnviz.__file__).parent / "data" / "schema-1.json").read_text("utf-8"))
-QUICK = ("--steps", "2", "--octaves", "1", "--layer", "blocks.1")
-ZOOM = ("--steps", "2", "--octaves", "1", "--zoom", "4")
+from cnnviz.app.clip_job import make_clip
+from cnnviz.app.clip_plan import ClipFrame, ClipPlan, ClipRecord
+from cnnviz.app.jobs import Job
+from cnnviz.app.session import Session
+from cnnviz.errors import MethodError, Terminated
+from cnnviz.video.clip import read_clip
+from tests.app.test_clip_command import Options
 
 
-@pytest.fixture(autouse=True)
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, photo: Path) -> Path:
+def session(**changes) -> Session:
+    values = {item.name: item.default for item in fields(Options) if "option" in item.metadata}
+    return Session("toy", Options(inputs=("clip",), **(values | {"quiet": True} | changes)))
+
+
+def frames(kept, end: BaseException | None = None, after: int = 3):
+    start = int(kept["number"]) + 1 if kept else 0
+    for number in range(4):
+        if end and number == after:
+            raise end
+        image = np.full((32, 48, 3), 40 * number, np.uint8) if number >= start else None
+        yield ClipFrame(image, Fraction(number, 10), Fraction(1, 10), lambda n=number: {"number": np.array(n)})
+
+
+def plan(end: BaseException | None = None) -> ClipPlan:
+    return ClipPlan(None, partial(ClipRecord, network="net"), partial(frames, end=end), ("number",), 4, Fraction(10))
+
+
+def make(output: Path | str, end: BaseException | None = None, **options):
+    return make_clip(session(**options), Job("clip", output=str(output)), plan(end), "toying", ClipRecord)
+
+
+def test_a_finished_clip_leaves_the_clip_alone(tmp_path):
+    outcome = make(tmp_path / "out.mp4")
+    assert (outcome.status, outcome.fields["frames"], outcome.fields["duration"]) == ("ok", 4, 0.4)
+    assert [path.name for path in tmp_path.iterdir()] == ["out.mp4"]
+    assert len(list(read_clip(tmp_path / "out.mp4").frames())) == 4
+
+
+def test_a_clip_that_breaks_leaves_nothing(tmp_path):
+    with pytest.raises(MethodError):
+        make(tmp_path / "out.mp4", MethodError("is broken"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_terminated_clip_keeps_its_frames_and_continues(tmp_path):
+    make(tmp_path / "whole.mp4")
+    with pytest.raises(Terminated):
+        make(tmp_path / "out.mp4", Terminated())
+    assert sorted(path.name for path in tmp_path.glob("out*")) == ["out.mp4.partial.frames", "out.mp4.partial.npz"]
+    assert make(tmp_path / "out.mp4", resume=True).status == "ok"
+    assert (tmp_path / "out.mp4").read_bytes() == (tmp_path / "whole.mp4").read_bytes()
+    assert sorted(path.name for path in tmp_path.glob("*.partial.*")) == []
+
+
+def test_standard_output_leaves_no_file(tmp_path, monkeypatch, capfdbinary):
     monkeypatch.chdir(tmp_path)
-    Image.open(photo).resize((112, 80)).save("small.png")
-    return tmp_path
-
-
-def shown(path: str) -> list[Frame]:
-    return list(read_clip(path).frames())
-
-
-def line(capsys: pytest.CaptureFixture[str]) -> dict:
-    found = json.loads(capsys.readouterr().out)
-    Draft202012Validator(SCHEMA).validate(found)
-    return found
-
-
-def interrupt_at(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Press Ctrl-C when so many frames are kept."""
-    add = FrameStore.add
-
-    def adding(reel: FrameStore, picture: np.ndarray) -> None:
-        add(reel, picture)
-        if reel.done == count:
-            os.kill(os.getpid(), signal.SIGINT)
-
-    monkeypatch.setattr(FrameStore, "add", adding)
-
-
-@pytest.mark.slow
-def test_a_clip_keeps_its_frames_times_and_sound(here, capsys):
-    clips.with_sound(here / "tone.mp4", seconds=0.25)
-    assert cli._run(["dream", "tone.mp4", *QUICK, "--json"]) == 0
-    found = line(capsys)
-    assert found["output"] == "tone-dream.mp4"
-    assert (found["frames"], found["rate"], found["duration"], found["size"]) == (6, 24.0, 0.25, [48, 64])
-    before, after = shown("tone.mp4"), shown("tone-dream.mp4")
-    assert [(frame.time, frame.duration) for frame in after] == [(frame.time, frame.duration) for frame in before]
-    assert all((a.picture != b.picture).mean() > 0.5 for a, b in zip(before, after, strict=True))
-    assert clips.sound_packets(here / "tone-dream.mp4") == clips.sound_packets(here / "tone.mp4")
-    inside = recipe.read_recipe(here / "tone-dream.mp4")
-    assert inside["numbers"]["frames"] == 6
-    assert inside["versions"]["av"]
-    assert cli._run(["show", "--rerun", "tone-dream.mp4", "-o", "again.mp4"]) == 0
-    assert Path("again.mp4").read_bytes() == Path("tone-dream.mp4").read_bytes()
-    assert sorted(os.listdir()) == ["again.mp4", "cat.jpg", "small.png", "tone-dream.mp4", "tone.mp4"]
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("words", [("clip.mp4", *QUICK), ("small.png", *ZOOM, "--layers", "blocks.1,blocks.2")])
-def test_stopped_it_keeps_a_clip_and_resumed_it_gives_the_same_bytes(here, words, monkeypatch, capsys):
-    clips.write(here / "clip.mp4", clips.frames(4))
-    assert cli._run(["dream", *words, "-o", "whole.mp4"]) == 0
-    with monkeypatch.context() as patch:
-        interrupt_at(2, patch)
-        capsys.readouterr()
-        assert cli._run(["dream", *words, "-o", "out.mp4", "--json"]) == 130
-    found = line(capsys)
-    assert (found["status"], found["frames"], found["frames_done"]) == ("partial", 2, 2)
-    assert len(shown("out.mp4")) == 2
-    assert cli._run(["show", "--rerun", "out.mp4", "-o", "again.mp4"]) == 1
-    assert "--resume goes on" in capsys.readouterr().err
-    assert Path("out.mp4").read_bytes() != Path("whole.mp4").read_bytes()
-    assert cli._run(["dream", *words, "-o", "out.mp4", "--resume"]) == 0
-    assert Path("out.mp4").read_bytes() == Path("whole.mp4").read_bytes()
-    assert not list(here.glob("*.partial.*"))
-    assert cli._run(["dream", *words, "-o", "out.mp4", "--resume", "--json"]) == 0  # whole already: nothing to do
-
-
-@pytest.mark.slow
-def test_a_zoom_moves_about_its_centre_from_the_photo_itself(run: Run, capsys):
-    assert cli._run(["dream", "small.png", *ZOOM, "--rate", "10", "-o", "out.png", "--json"]) == 0
-    assert line(capsys)["duration"] == pytest.approx(0.4)
-    frames = shown("out.png")
-    assert len(frames) == 4
-    assert (frames[0].picture == np.asarray(Image.open("small.png").convert("RGB"))).all()
-    assert {frame.duration for frame in frames} == {Fraction(1, 10)}
-    ran = run("dream", "-", *ZOOM, "-o", "-", stdin=Path("small.png").read_bytes())
-    assert ran.status == 0
-    Path("stdout.mp4").write_bytes(ran.stdout)
-    assert len(shown("stdout.mp4")) == 4
-    assert cli._run(["dream", "noise", *ZOOM, "--size", "64", "-o", "noise.gif"]) == 0
-    assert len(shown("noise.gif")) == 4
-
-
-@pytest.mark.slow
-def test_moving_pictures_are_clips_unless_a_frame_is_named(here):
-    clips.write(here / "moving.gif", clips.frames(3))
-    assert cli._run(["dream", "moving.gif", "small.png", *QUICK, "--size", "48", "-o", "out/"]) == 0
-    assert sorted(os.listdir("out")) == ["moving-dream.mp4", "small-dream.png"]
-    assert [frame.picture.shape for frame in shown("out/moving-dream.mp4")] == [(36, 48, 3)] * 3
-    assert cli._run(["dream", "moving.gif", *QUICK, "--frame", "1", "-o", "one.png"]) == 0
-    assert not is_clip("one.png")
-    Path("folder").mkdir()
-    Path("moving.gif").rename("folder/moving.gif")
-    clips.write(here / "folder" / "clip.mp4", clips.frames(3))
-    assert cli._run(["dream", "folder", *QUICK, "-o", "stills/"]) == 0
-    assert os.listdir("stills") == ["moving-dream.png"]
-
-
-@pytest.mark.parametrize(
-    ("words", "status", "start"),
-    [
-        (["clip.mp4", "-o", "out.jpg"], 2, "-o out.jpg: end the name in .mp4, .mov"),
-        (["small.png", "--zoom", "3", "-o", "out.jpg"], 2, "-o out.jpg: end the name in .mp4, .mov"),
-        (["small.png", "-o", "out.mp4"], 2, "-o out.mp4: end the name in .png, .jpg"),
-        (["clip.mp4", "--zoom", "3"], 2, "--zoom goes into a photo, and clip.mp4 is a clip"),
-        (["clip.mp4", "--rate", "10"], 2, "--rate goes with --zoom"),
-        (["clip.mp4", "--mask", "small.png"], 2, "--mask goes with a photo alone"),
-        (["clip.mp4", "--caricature"], 2, "--caricature goes with a photo alone"),
-        (["clip.mp4", "--save-every", "2"], 2, "--save-every goes with a photo alone"),
-        (["clip.mp4", "--frame", "2"], 2, "--frame goes with pictures, and clip.mp4 is a clip"),
-        (["clip.mp4", "--background", "red"], 2, "--background goes with pictures, and clip.mp4 is a clip"),
-        (["small.png", "--layers", "blocks.1,blocks.2"], 2, "--layers goes with a clip or with --zoom"),
-        (["small.png", "--resume"], 2, "--resume goes with a clip or with --zoom"),
-        (["clip.mp4", "--layers", "blocks.1"], 2, "Invalid value for '--layers'"),
-        (["clip.mp4", "--layers", "blocks.1,blocks.2", "--class", "tabby"], 2, "--layers stands in place of"),
-        (["clip.mp4", "--layers", "blocks.1,blocks.22"], 2, "efficientnet_lite0 has no layer 'blocks.22'"),
-        (["missing.mp4"], 1, "missing.mp4: no such file or directory"),
-        (["broken.mp4"], 1, "broken.mp4: is not a video that can be read, or is broken"),
-        (["cut.mp4"], 1, "cut.mp4: is"),
-        (["tiny.mp4", "--layer", "blocks.1"], 1, "tiny.mp4: has frames of 12 pixels a side; a film needs 16"),
-    ],
-)  # fmt: skip
-def test_what_cannot_be_is_one_line(here, words, status, start, capsys):
-    if words[0] in ("clip.mp4", "cut.mp4"):
-        clips.write(here / "clip.mp4", clips.frames(2))
-        data = Path("clip.mp4").read_bytes()
-        Path("cut.mp4").write_bytes(data[: len(data) // 2])
-    clips.write(here / "tiny.mp4", clips.frames(2, (12, 20)))
-    Path("broken.mp4").write_bytes(b"no clip" * 40)
-    before = sorted(os.listdir())
-    assert cli._run(["dream", *words]) == status
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert err.startswith(f"cnnviz: {start}")
-    assert err.count("\n") == 1
-    assert sorted(os.listdir()) == before
-
-
-@pytest.mark.slow
-def test_a_clip_that_breaks_later_leaves_nothing(here, monkeypatch, capsys):
-    clips.write(here / "clip.mkv", clips.frames(30))
-    data = Path("clip.mkv").read_bytes()
-    Path("cut.mkv").write_bytes(data[: len(data) * 2 // 3])
-    assert cli._run(["dream", "cut.mkv", *QUICK, "-o", "out.mp4"]) == 1
-    assert capsys.readouterr().err.startswith("cnnviz: cut.mkv: is ")
-    assert sorted(os.listdir()) == ["cat.jpg", "clip.mkv", "cut.mkv", "small.png"]
-
-
-def test_a_photo_never_opens_pyav():
-    code = "import sys; from cnnviz import cli; cli._run(['dream', 'small.png', '--size', '32', '--octaves', '1', "
-    code += "'--steps', '1', '--layer', 'blocks.1']); sys.exit('av' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False, capture_output=True).returncode == 0
-    assert read_clip("small-dream.png").size == (23, 32)
-
-
-@pytest.mark.slow
-def test_terminated_it_keeps_what_there_is_and_begun_anew_it_leaves_nothing_stale(here, monkeypatch):
-    words = ("small.png", *ZOOM, "-o", "out.mp4")
-    assert cli._run(["dream", *words[:-1], "whole.mp4"]) == 0
-    add, added = FrameStore.add, []
-
-    def terminated(reel: FrameStore, picture: np.ndarray) -> None:
-        add(reel, picture)
-        added.append(1)
-        if len(added) == 3:
-            raise Terminated
-
-    with monkeypatch.context() as patch:
-        patch.setattr(FrameStore, "add", terminated)
-        assert cli._run(["dream", *words]) == 143
-    kept = {path.name for path in here.glob("*.partial.*")}
-    assert kept == {"out.mp4.partial.npz", "out.mp4.partial.frames"}
-    assert cli._run(["dream", *words, "--resume"]) == 0
-    assert Path("out.mp4").read_bytes() == Path("whole.mp4").read_bytes()
-    assert not list(here.glob("*.partial.*"))
+    make("whole.mp4")
+    capfdbinary.readouterr()
+    make("-")
+    assert capfdbinary.readouterr().out == Path("whole.mp4").read_bytes()
+    assert [path.name for path in tmp_path.iterdir()] == ["whole.mp4"]

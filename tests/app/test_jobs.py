@@ -1,6 +1,5 @@
 """Which inputs, which outputs, and what happens when one of many fails."""
 
-import json
 import os
 from pathlib import Path
 from typing import Any
@@ -8,10 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cnnviz import cli
-from cnnviz.app.console import Console
-from cnnviz.app.jobs import Job, Line, add_second_file, find_inputs, plan_jobs, plan_network_job, run_jobs
-from cnnviz.errors import InvalidRequest, MethodError, Status, WeightsError
+from cnnviz.app.jobs import Job, add_second_file, find_inputs, plan_jobs, plan_network_job, refuse_clashes
+from cnnviz.errors import InvalidRequest
 from cnnviz.io import write
 from tests.conftest import PHOTOS, Run
 
@@ -76,9 +73,8 @@ def test_a_folder_that_cannot_be_read_fails_and_the_rest_is_done(monkeypatch: py
         return real(path)
 
     monkeypatch.setattr(os, "scandir", scandir)
-    done: list[str] = []
-    status = run_jobs("x", find_inputs(["d"]), lambda job: done.append(job.source) or {}, Console())
-    assert (status, done) == (Status.FAILED, ["d/a.jpg"])
+    jobs = find_inputs(["d"])
+    assert [(job.source, job.trouble) for job in jobs] == [("d/a.jpg", ""), ("d/closed", "permission denied")]
 
 
 # --- outputs
@@ -105,7 +101,7 @@ def test_two_inputs_of_one_stem_keep_their_whole_names() -> None:
 def test_results_in_an_input_folder_are_no_inputs_but_what_others_wrote_is() -> None:
     files("d/cat.jpg", "d/door-occlude.png", data=PNG)
     recipe = {"recipe": 1, "command": "occlude"}
-    write.write_picture("d/cat-occlude.png", np.zeros((2, 2, 3), np.uint8), recipe)
+    write.write_image("d/cat-occlude.png", np.zeros((2, 2, 3), np.uint8), recipe)
     assert list(planned("d", target="d/")) == ["d/cat.jpg", "d/door-occlude.png"]
     assert list(planned("d", target="elsewhere/")) == ["d/cat-occlude.png", "d/cat.jpg", "d/door-occlude.png"]
 
@@ -127,7 +123,7 @@ def test_targets_that_cannot_be(inputs: list[str], target: str, told: str) -> No
 
 def refused(jobs: list[Job]) -> str:
     with pytest.raises(InvalidRequest) as caught:
-        run_jobs("x", jobs, lambda job: pytest.fail("work was begun"), Console())
+        refuse_clashes(jobs)
     return str(caught.value)
 
 
@@ -150,7 +146,7 @@ def test_two_inputs_never_share_an_output() -> None:
     assert refused(jobs) == "d1/x.jpg and d2/x.jpg would both be written to out/x.jpg-occlude.png; run them apart"
     Path("b.png").symlink_to("a.png")
     assert "would both be written" in refused([Job("1.jpg", output="a.png"), Job("2.jpg", output="b.png")])
-    assert "would both be written to -" in refused([Job("1.jpg", output="-", extra="-")])
+    assert "would both be written to -" in refused([Job("1.jpg", output="-", second="-")])
     assert not Path("out").exists()
 
 
@@ -164,7 +160,7 @@ def test_an_input_is_never_written_to() -> None:
             f"{name}: is an input, and an input is never written to"
         )
     assert "is an input" in refused([Job("soft.jpg", output="a.jpg")])
-    assert "is an input" in refused([Job("a.jpg", output="new.png", extra="a.jpg")])
+    assert "is an input" in refused([Job("a.jpg", output="new.png", second="a.jpg")])
     # An input that is not there yet, and would be after the first job.
     assert "is an input" in refused([Job("b.jpg", output="later.png"), Job("later.png", output="c.png")])
 
@@ -183,105 +179,11 @@ def test_standard_input_and_output_count_by_the_file_behind_them(run: Run) -> No
         assert Path("cat.jpg").read_bytes() == before
 
 
-# --- many jobs
-
-
-def line_of(job: Job) -> Line:
-    if job.source == "bad.jpg":
-        raise MethodError("cannot be")
-    if job.source == "bug.jpg":
-        raise RuntimeError("first\nsecond")
-    if job.source == "big.jpg":
-        raise MemoryError
-    return {"network": "net", "status": "missed" if job.source == "missed.jpg" else "ok"}
-
-
-def test_a_failure_is_told_with_its_file_and_the_rest_is_done(capsys: pytest.CaptureFixture[str]) -> None:
-    names = ["bad.jpg", "a.jpg", "bug.jpg", "big.jpg", "b\n.jpg"]
-    jobs = [Job(name, output=f"{name}.png") for name in names]
-    assert run_jobs("x", jobs, line_of, Console()) == Status.FAILED
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert err.splitlines() == [
-        "cnnviz: bad.jpg: cannot be",
-        "cnnviz: a.jpg -> a.jpg.png",
-        "cnnviz: bug.jpg: internal error: RuntimeError: first (--debug shows where)",
-        "cnnviz: big.jpg: does not fit into memory",
-        r"cnnviz: b\n.jpg -> b\n.jpg.png",
-    ]
-
-
-def test_json_is_one_line_an_input_failures_too(capsys: pytest.CaptureFixture[str]) -> None:
-    jobs = [Job(name, output=f"{name}.png") for name in ("a.jpg", "bad.jpg", "missed.jpg")]
-    assert run_jobs("x", jobs, line_of, Console(quiet=True), lines=True, seed=7) == Status.FAILED
-    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [(line["input"], line["output"], line["status"], line["error"]) for line in lines] == [
-        ("a.jpg", "a.jpg.png", "ok", None),
-        ("bad.jpg", None, "error", "bad.jpg: cannot be"),
-        ("missed.jpg", "missed.jpg.png", "missed", None),
-    ]
-    assert {(line["schema"], line["command"], line["seed"]) for line in lines} == {("cnnviz/1", "x", 7)}
-
-
-@pytest.mark.parametrize("failure", [WeightsError("no weights\nput them there"), InvalidRequest("no such class")])
-def test_what_would_fail_for_all_ends_the_run_and_every_input_has_its_line(
-    failure: Exception, capsys: pytest.CaptureFixture[str]
-) -> None:
-    begun: list[str] = []
-
-    def one(job: Job) -> Line:
-        begun.append(job.source)
-        if job.source == "b.jpg":
-            raise failure
-        return {}
-
-    jobs = [Job(name) for name in ("a.jpg", "b.jpg", "c.jpg")]
-    with pytest.raises(type(failure)):
-        run_jobs("x", jobs, one, Console(quiet=True), lines=True)
-    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert begun == ["a.jpg", "b.jpg"]
-    assert [(line["input"], line["status"], line["error"]) for line in lines] == [
-        ("a.jpg", "ok", None), ("b.jpg", "error", str(failure)), ("c.jpg", "error", str(failure)),
-    ]  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("names", "status"), [(["a.jpg"], 0), (["a.jpg", "missed.jpg"], 4), (["missed.jpg", "bad.jpg", "a.jpg"], 1)]
-)
-def test_the_gravest_status_wins(names: list[str], status: int) -> None:
-    assert run_jobs("x", [Job(name) for name in names], line_of, Console(quiet=True)) == status
-
-
-def test_a_reader_that_has_gone_ends_the_run() -> None:
-    def one(_: Job) -> Line:
-        raise BrokenPipeError
-
-    with pytest.raises(BrokenPipeError):
-        run_jobs("x", [Job("a.jpg"), Job("b.jpg")], one, Console())
-
-
-def test_existing_files_of_others_are_kept_and_ours_replaced(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (here / "cat.jpg").write_bytes((PHOTOS / "chelsea.jpg").read_bytes())
-    words = ["occlude", "cat.jpg", "--window", "112", "--stride", "112", "-o"]
-    (here / "mine.png").write_bytes(PNG)
-    assert cli._run([*words, "mine.png"]) == 1
-    assert (here / "mine.png").read_bytes() == PNG
-    assert capsys.readouterr().err == (
-        "cnnviz: cat.jpg: mine.png: exists and was not written by cnnviz; --overwrite replaces it\n"
-    )
-    assert cli._run([*words, "mine.png", "--overwrite"]) == 0
-    made = (here / "mine.png").read_bytes()
-    assert cli._run([*words, "mine.png", "--bare"]) == 0
-    assert (here / "mine.png").read_bytes() != made
-
-
 def test_second_files_belong_to_the_same_inputs_also_when_earlier_results_lie_among_them(tmp_path):
     folder = tmp_path / "in"
     folder.mkdir()
     (folder / "a.jpg").write_bytes(b"x")
-    write.write_picture(
-        str(folder / "a-occlude.png"), np.zeros((2, 2, 3), np.uint8), {"recipe": 1, "command": "occlude"}
-    )
+    write.write_image(str(folder / "a-occlude.png"), np.zeros((2, 2, 3), np.uint8), {"recipe": 1, "command": "occlude"})
     jobs = plan_jobs([str(folder)], str(folder), "-occlude.png")
     both = add_second_file(jobs, f"{tmp_path}/raw/", "-occlude.npz", "--raw")
-    assert [(Path(job.source).name, job.extra) for job in both] == [("a.jpg", f"{tmp_path}/raw/a-occlude.npz")]
+    assert [(Path(job.source).name, job.second) for job in both] == [("a.jpg", f"{tmp_path}/raw/a-occlude.npz")]

@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from cnnviz.attribution.deletion_insertion import auc, batch_size, deletion_insertion, pixel_order, shifted
+from cnnviz.attribution.deletion_insertion import auc, deletion_insertion, pixel_order, shifted
+from cnnviz.control import Control
 from cnnviz.errors import InvalidRequest, MethodError
 from cnnviz.models.network import Network
 
@@ -23,7 +24,13 @@ def counting_network(weights: torch.Tensor) -> Network:
 
 
 def measure(network: Network, values: torch.Tensor, **options):
-    settings = {"targets": [0] * len(values), "deleted": BLACK, "start": BLACK, "steps": 12, "randoms": 4} | options
+    settings = {
+        "targets": [0] * len(values),
+        "deletion_baseline": BLACK,
+        "insertion_baseline": BLACK,
+        "steps": 12,
+        "shifts": 4,
+    } | options
     return deletion_insertion(network, WHITE, values, **settings)
 
 
@@ -43,7 +50,9 @@ def test_a_perfect_map_beats_its_moved_self_and_that_beats_its_reverse():
     weights[2:5, 2:5] = 0.5
     found = measure(counting_network(weights), torch.stack([weights, -weights]))
     deletion, insertion = (auc(found.shares, curves).tolist() for curves in (found.deletion, found.insertion))
-    chance = [float(auc(found.shares, curves)[0].mean()) for curves in (found.random_deletion, found.random_insertion)]
+    chance = [
+        float(auc(found.shares, curves)[0].mean()) for curves in (found.shifted_deletion, found.shifted_insertion)
+    ]
     assert deletion[0] < chance[0] < deletion[1]
     assert insertion[0] > chance[1] > insertion[1]
 
@@ -51,7 +60,7 @@ def test_a_perfect_map_beats_its_moved_self_and_that_beats_its_reverse():
 def test_where_places_do_not_matter_every_map_is_the_moved_map():
     values = torch.rand(2, SIZE, SIZE, generator=torch.Generator().manual_seed(1))
     found = measure(counting_network(torch.full((SIZE, SIZE), 0.01)), values)
-    for own, drawn in ((found.deletion, found.random_deletion), (found.insertion, found.random_insertion)):
+    for own, drawn in ((found.deletion, found.shifted_deletion), (found.insertion, found.shifted_insertion)):
         torch.testing.assert_close(drawn, own[:, None].expand_as(drawn), rtol=1e-5, atol=1e-6)
 
 
@@ -59,7 +68,7 @@ def test_each_map_answers_for_its_own_class():
     values = torch.rand(1, SIZE, SIZE).expand(2, -1, -1)
     found = measure(counting_network(torch.full((SIZE, SIZE), 0.01)), values, targets=[0, 1])
     torch.testing.assert_close(found.deletion.sum(0), torch.ones(13, dtype=torch.float64))
-    torch.testing.assert_close(found.random_insertion.sum(0), torch.ones(4, 13, dtype=torch.float64))
+    torch.testing.assert_close(found.shifted_insertion.sum(0), torch.ones(4, 13, dtype=torch.float64))
     assert float(found.clean.sum()) == pytest.approx(1)
 
 
@@ -89,14 +98,14 @@ def test_a_moved_map_keeps_its_values_leaves_its_place_and_follows_the_seed():
 
 def test_progress_reaches_the_end():
     told = []
-    measure(counting_network(torch.ones(SIZE, SIZE)), torch.rand(2, SIZE, SIZE), progress=lambda *now: told.append(now))
+    control = Control(report=lambda done, total, text="": told.append((done, total)))
+    measure(counting_network(torch.ones(SIZE, SIZE)), torch.rand(2, SIZE, SIZE), control=control)
     assert told[-1] == (2 * 5 * 2 * 13,) * 2
-    assert batch_size(torch.zeros(1, 3, 224, 224)) == 4
 
 
 @pytest.mark.parametrize(
     ("options", "told"),
-    [({"steps": 0}, "at least 1"), ({"randoms": 0}, "at least 1"), ({"targets": [2]}, "counted from 0"),
+    [({"steps": 0}, "at least 1"), ({"shifts": 0}, "at least 1"), ({"targets": [2]}, "counted from 0"),
      ({"targets": [0, 1]}, "for each of 2")],
 )  # fmt: skip
 def test_settings_that_cannot_be_are_refused(options, told):

@@ -6,10 +6,12 @@ from captum.attr import Occlusion
 from torch import nn
 
 from cnnviz import load_network
-from cnnviz.attribution.occlusion import occlusion
-from cnnviz.attribution.occlusion_engines import batch_size
+from cnnviz.attribution.fills import occluder
+from cnnviz.attribution.occlusion import EngineOptions, occlusion
+from cnnviz.control import Control
 from cnnviz.errors import InvalidRequest, MethodError
 from cnnviz.models.network import Network
+from tests.support.networks import lite0
 
 
 def small_network(seed: int = 0, size: tuple[int, int] = (40, 52)) -> Network:
@@ -87,7 +89,9 @@ def test_blur_keeps_flat_colour_and_noise_follows_the_seed():
     still = occlusion(network, flat, window=8, stride=8, fill="blur", score="logit", targets=[0]).maps
     assert still.abs().max() < 0.05  # a sum of 4800 numbers in float32; grey would move it by 38
     runs = [
-        occlusion(network, flat, window=8, stride=8, fill="noise", seed=seed, score="logit", targets=[0]).maps
+        occlusion(
+            network, flat, window=8, stride=8, fill=occluder(flat, "noise", network, seed), score="logit", targets=[0]
+        ).maps
         for seed in (1, 1, 2)
     ]
     assert torch.equal(runs[0], runs[1])
@@ -127,27 +131,28 @@ def test_memory_short_halves_the_batch_and_says_so_once():
     network.module.forward = cramped
     object.__setattr__(network, "folded", network)
     notes: list[str] = []
-    result = occlusion(network, x, window=10, stride=6, targets=[0], engine="plain", note=notes.append)
+    result = occlusion(
+        network, x, window=10, stride=6, targets=[0], options=EngineOptions("plain"), control=Control(note=notes.append)
+    )
     assert len(notes) == 1
     assert 1 <= result.batch <= 4
     torch.testing.assert_close(result.maps, free.maps, rtol=1e-4, atol=1e-6)
 
 
-def test_progress_reaches_the_end_and_batches_depend_on_size_alone():
+def test_progress_reaches_the_end():
     network, x = small_network(), torch.rand(1, 3, 40, 52)
     seen: list[tuple[int, int]] = []
-    result = occlusion(network, x, window=10, stride=2, targets=[0], progress=lambda *state: seen.append(state))
+    control = Control(report=lambda done, total, text="": seen.append((done, total)))
+    result = occlusion(network, x, window=10, stride=2, targets=[0], control=control)
     assert seen[-1] == (len(result.positions), len(result.positions))
     assert [done for done, _ in seen] == sorted(done for done, _ in seen)
-    assert batch_size(torch.zeros(1, 3, 224, 224)) == 4
-    assert batch_size(torch.zeros(1, 3, 224, 224), incremental=True) == 48
-    assert batch_size(torch.zeros(1, 3, 4000, 4000)) == 1
 
 
 @pytest.mark.parametrize(
     "wrong",
     [{"window": 0}, {"stride": 0}, {"fill": "pink"}, {"score": "rank"}, {"border": "none"},
-     {"engine": "magic"}, {"targets": [5]}, {"targets": [-1]}],
+     {"options": EngineOptions("magic")}, {"fill": torch.zeros(1, 3, 4, 4)}, {"window": 41},
+     {"targets": [5]}, {"targets": [-1]}],
 )  # fmt: skip
 def test_wrong_usage_is_refused(wrong):
     with pytest.raises(InvalidRequest):
@@ -156,7 +161,7 @@ def test_wrong_usage_is_refused(wrong):
 
 def test_a_window_larger_than_this_input_is_a_failure_of_this_input():
     with pytest.raises(MethodError, match="larger"):
-        occlusion(small_network(), torch.rand(1, 3, 40, 52), window=41)
+        occlusion(small_network(), torch.rand(1, 3, 30, 52), window=31)
 
 
 def test_several_inputs_and_broken_networks_are_refused():
@@ -171,7 +176,7 @@ def test_several_inputs_and_broken_networks_are_refused():
 def test_engines_agree_and_say_which_and_why():
     network, x = load_network(), torch.rand(1, 3, 224, 224, generator=torch.Generator().manual_seed(5))
     plain, quick = (
-        occlusion(network, x, window=64, stride=32, border="overhang", engine=engine, layer="blocks.4")
+        occlusion(network, x, window=64, stride=32, border="overhang", options=EngineOptions(engine, "blocks.4"))
         for engine in ("plain", "auto")
     )
     assert (plain.engine, quick.engine) == ("plain", "incremental")
@@ -188,27 +193,27 @@ def test_what_was_stopped_goes_on_to_the_very_same_answers():
     network, x = small_network(), torch.rand(1, 3, 40, 52)
     whole = occlusion(network, x, window=10, stride=2, targets=[0])
     turns = iter([True])
-    partial = occlusion(network, x, window=10, stride=2, targets=[0], stop=lambda: next(turns))
+    partial = occlusion(network, x, window=10, stride=2, targets=[0], control=Control(stopped=lambda: next(turns)))
     assert 0 < int(partial.done.sum()) < len(partial.positions)
     assert torch.equal(partial.logits[partial.done], whole.logits[partial.done])
-    again = occlusion(network, x, window=10, stride=2, targets=[0], known=partial.answers)
+    again = occlusion(network, x, window=10, stride=2, targets=[0], options=EngineOptions(resume_from=partial.answers))
     assert torch.equal(again.logits, whole.logits)
     assert torch.equal(again.maps, whole.maps)
     with pytest.raises(MethodError, match="another grid"):
-        occlusion(network, x, window=10, stride=3, targets=[0], known=partial.answers)
+        occlusion(network, x, window=10, stride=3, targets=[0], options=EngineOptions(resume_from=partial.answers))
 
 
 def test_a_layer_that_is_not_there_or_gives_no_maps_is_refused():
     with pytest.raises(InvalidRequest, match="no layer"):
-        occlusion(small_network(), torch.rand(1, 3, 40, 52), window=32, layer="conv9")
+        occlusion(small_network(), torch.rand(1, 3, 40, 52), window=32, options=EngineOptions(layer="conv9"))
     with pytest.raises(InvalidRequest, match="no feature maps"):
-        occlusion(small_network(), torch.rand(1, 3, 40, 52), window=32, layer="7")
+        occlusion(small_network(), torch.rand(1, 3, 40, 52), window=32, options=EngineOptions(layer="7"))
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
 def test_a_gpu_gives_the_processors_map():
     x = torch.rand(1, 3, 224, 224, generator=torch.Generator().manual_seed(0))
-    on_cpu = occlusion(load_network(device="cpu"), x, window=64, stride=32)
+    on_cpu = occlusion(lite0(), x, window=64, stride=32)
     on_gpu = occlusion(load_network(device="cuda"), x, window=64, stride=32, targets=on_cpu.targets)
     spread = on_cpu.maps.max() - on_cpu.maps.min()
     assert (on_cpu.maps - on_gpu.maps).abs().max() <= 1e-3 * spread

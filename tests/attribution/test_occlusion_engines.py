@@ -1,17 +1,14 @@
-"""Which engine is taken and why, and answers collected in pieces."""
-
-import time
-from itertools import accumulate, chain
+"""Which engine is used and why."""
 
 import pytest
 import torch
 import torchvision
-from torch import Tensor, nn
+from torch import nn
 
-from cnnviz.attribution.occlusion_engines import IncrementalEngine, OccludedLogits, choose_engine, occluded_logits
+from cnnviz.attribution.occlusion_run import OccludedLogits, occluded_logits
 from cnnviz.attribution.windows import WindowGrid
 from cnnviz.errors import InvalidRequest, MethodError
-from cnnviz.models.network import Network
+from tests.support.occlusion import Plain, ask, plain, wrap
 
 
 @pytest.fixture(autouse=True)
@@ -19,34 +16,6 @@ def _inference():
     """As occlusion runs it: what is made on a GPU, or converted, is made in inference mode."""
     with torch.inference_mode():
         yield
-
-
-class Plain(nn.Sequential):
-    """Windows alone: three convolutions that keep the map large, and the mean."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            nn.Conv2d(3, 8, 5, 4), nn.ReLU(inplace=True), nn.Conv2d(8, 8, 3), nn.ReLU(inplace=True),
-            nn.Conv2d(8, 8, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 5),
-        )  # fmt: skip
-
-
-def wrap(module: nn.Module, size: tuple[int, int] = (120, 152)) -> Network:
-    return Network.from_module(module, size, (0.4, 0.5, 0.6), (0.2, 0.25, 0.3), name="mine")
-
-
-def ask(kind, module, size=(120, 152), window=16, stride=12, layer=None):
-    """Return an engine for a random picture, and its grid."""
-    generator = torch.Generator().manual_seed(0)
-    x, cover = (torch.rand(1, 3, *size, generator=generator) for _ in range(2))
-    grid = WindowGrid.over(size, window, stride)
-    network = module if isinstance(module, Network) else wrap(module, size)
-    return choose_engine(kind, network, x, cover, grid, layer), grid
-
-
-def plain(size: tuple[int, int] = (120, 152)) -> Network:
-    torch.manual_seed(0)
-    return wrap(Plain(), size)
 
 
 def test_windows_alone_are_evaluated_incrementally():
@@ -63,7 +32,7 @@ def test_a_gate_over_whole_maps_is_named():
 
 
 def test_what_a_corner_rules_out_is_not_planned(monkeypatch):
-    monkeypatch.setattr(WindowGrid, "zones", None)  # whoever plans fails
+    monkeypatch.setattr(WindowGrid, "batches", None)  # whoever plans fails
     torch.manual_seed(0)
     module = wrap(torchvision.models.efficientnet_b0(weights=None)).folded.module
     engine, _ = ask("auto", module, (224, 224), 32, 16)
@@ -186,145 +155,6 @@ def test_weights_that_are_no_numbers_are_told():
             occluded_logits(engine, grid, OccludedLogits.none(len(grid.positions), 5))
 
 
-@pytest.mark.parametrize("kind", ["incremental", "plain"])
-def test_a_run_that_was_stopped_goes_on_bit_for_bit(kind):
-    engine, grid = ask(kind, plain(), layer="2")
-    engine.zones = [zone[start : start + 7] for zone in engine.zones for start in range(0, len(zone), 7)]
-    free = OccludedLogits.none(len(grid.positions), 5)
-    occluded_logits(engine, grid, free)
-    assert free.done.all()
-    answers = OccludedLogits.none(len(grid.positions), 5)
-    for _ in range(4):  # each time an engine of its own, as in another process
-        engine, _ = ask(kind, plain(), layer="2")
-        engine.zones = [zone[start : start + 7] for zone in engine.zones for start in range(0, len(zone), 7)]
-        left = [zone for zone in engine.zones if not answers.done[zone].all()]
-        asked, told = answers.done.clone(), []
-        occluded_logits(
-            engine, grid, answers, stop=lambda told=told: len(told) == 3, progress=lambda *s, told=told: told.append(s)
-        )
-        asked[list(chain(*left[:3]))] = True
-        assert torch.equal(answers.done, asked)
-        assert answers.logits[~asked].isnan().all()
-        assert answers.totals[~asked].isnan().all()
-    occluded_logits(engine, grid, answers)
-    assert torch.equal(answers.logits, free.logits)
-    assert torch.equal(answers.totals, free.totals)
-
-
-class Cramped:
-    """An engine whose memory holds so many positions."""
-
-    name, reason, strongest = "cramped", "", None
-
-    def __init__(self, engine, room: int) -> None:
-        self.engine, self.room, self.zones, self.sizes = engine, room, engine.zones, []
-        self.side_by_side = engine.side_by_side
-
-    def __call__(self, boxes) -> tuple[Tensor, Tensor | None]:
-        if len(boxes) > self.room:
-            raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried ...")
-        self.sizes.append(len(boxes))
-        return self.engine(boxes)
-
-
-@pytest.mark.parametrize("kind", ["incremental", "plain"])
-def test_memory_errors_halve_batches(kind):
-    engine, grid = ask(kind, plain())
-    engine.zones = [list(chain(*engine.zones))]
-    free, short = (OccludedLogits.none(len(grid.positions), 5) for _ in range(2))
-    assert occluded_logits(engine, grid, free) == len(grid.positions)
-    cramped, notes, told = Cramped(engine, 7), [], []
-    largest = occluded_logits(cramped, grid, short, note=notes.append, progress=lambda *state: told.append(state))
-    assert len(notes) == 1
-    assert largest == max(cramped.sizes)
-    assert 3 < largest <= 7
-    assert sum(cramped.sizes) == len(grid.positions)
-    assert told[-1] == (len(grid.positions), len(grid.positions))
-    torch.testing.assert_close(short.logits, free.logits, rtol=1e-4, atol=1e-5)
-    with pytest.raises(MemoryError):
-        occluded_logits(Cramped(engine, 0), grid, OccludedLogits.none(len(grid.positions), 5))
-
-
-@pytest.fixture
-def threads():
-    """Torch's number of threads, as it was afterwards."""
-    before = torch.get_num_threads()
-    yield torch.set_num_threads
-    torch.set_num_threads(before)
-
-
-def test_batches_side_by_side_give_the_same_bytes_in_any_order(threads, monkeypatch):
-    found, ends, real = [], [], IncrementalEngine.__call__
-
-    def slow(self, boxes):
-        if self.side_by_side > 1 and boxes[0] == self.grid.boxes[self.zones[0][0]]:
-            time.sleep(0.3)  # the first ends after others
-        out = real(self, boxes)
-        ends.append(boxes)
-        return out
-
-    monkeypatch.setattr(IncrementalEngine, "__call__", slow)
-    for count in (1, 2, 2):
-        threads(count)
-        engine, grid = ask("incremental", plain(), layer="2")
-        engine.zones = [zone[start : start + 9] for zone in engine.zones for start in range(0, len(zone), 9)]
-        assert engine.side_by_side == count
-        answers, told = OccludedLogits.none(len(grid.positions), 5), []
-        ends.clear()
-        occluded_logits(engine, grid, answers, progress=lambda done, _, told=told: told.append(done))
-        assert torch.get_num_threads() == count
-        assert told == list(accumulate(map(len, engine.zones)))
-        in_turn = [[grid.boxes[i] for i in zone] for zone in engine.zones]
-        assert (ends == in_turn) is (count == 1)
-        found.append(answers)
-    for other in found[1:]:
-        assert torch.equal(other.logits, found[0].logits)
-        assert torch.equal(other.totals, found[0].totals)
-
-
-class Alone(Cramped):
-    """An engine whose memory holds one batch."""
-
-    inside, together = 0, 0
-
-    def __call__(self, boxes) -> tuple[Tensor, Tensor | None]:
-        self.inside += 1
-        try:
-            time.sleep(0.05)
-            if self.inside > 1:
-                self.together += 1
-                raise RuntimeError("could not create a primitive")
-            return super().__call__(boxes)
-        finally:
-            self.inside -= 1
-
-
-def test_memory_for_one_batch_is_used_by_one_after_the_other(threads):
-    threads(2)
-    engine, grid = ask("incremental", plain())
-    alone, answers = Alone(engine, len(grid.positions)), OccludedLogits.none(len(grid.positions), 5)
-    assert occluded_logits(alone, grid, answers) == max(map(len, engine.zones))
-    assert answers.done.all()
-    assert 1 <= alone.together <= 2
-
-
-@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
-def test_what_was_done_before_an_end_by_force_is_kept(threads, error):
-    threads(2)
-    engine, grid = ask("incremental", plain())
-    engine.zones = [zone[start : start + 9] for zone in engine.zones for start in range(0, len(zone), 9)]
-    answers = OccludedLogits.none(len(grid.positions), 5)
-
-    def end(done: int, _: int) -> None:
-        if done > 20:
-            raise error
-
-    with pytest.raises(error):
-        occluded_logits(engine, grid, answers, progress=end)
-    assert answers.done.sum() == next(done for done in accumulate(map(len, engine.zones)) if done > 20)
-    assert torch.get_num_threads() == 2
-
-
 def test_memory_that_runs_out_while_recording_leaves_whole_passes(monkeypatch):
     def short(*_):
         raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried ...")
@@ -333,13 +163,3 @@ def test_memory_that_runs_out_while_recording_leaves_whole_passes(monkeypatch):
     engine, _ = ask("auto", plain())
     assert engine.name == "plain"
     assert "memory" in engine.reason
-
-
-def test_an_error_that_is_no_lack_of_memory_is_not_hidden():
-    class Broken(Cramped):
-        def __call__(self, boxes):
-            raise RuntimeError("something else")
-
-    engine, grid = ask("plain", plain())
-    with pytest.raises(RuntimeError, match="something else"):
-        occluded_logits(Broken(engine, 1), grid, OccludedLogits.none(len(grid.positions), 5))

@@ -49,7 +49,7 @@ def test_the_peak_of_a_flat_top_is_its_middle():
     values[4:9, 20:31] = 1
     assert peak(values) == (6, 25)
     assert peak(torch.zeros(3, 3)) == (1, 1)
-    with pytest.raises(MethodError, match="no number"):
+    with pytest.raises(MethodError, match="no values but NaN"):
         peak(torch.full((2, 2), torch.nan))
 
 

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from cnnviz.attribution.sanity_check import cascade, sanity_check, spearman
+from cnnviz.control import Control
 from cnnviz.errors import InvalidRequest, MethodError
 from cnnviz.models.network import Network
 
@@ -70,8 +71,9 @@ def test_each_stage_leaves_more_layers_shuffled_and_the_network_as_it_was():
         return of(torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(0)))[:, None]
 
     told: list[tuple[int, int]] = []
+    control = Control(report=lambda done, total, text="": told.append((done, total)))
     for _ in range(2):
-        found = sanity_check(net, make, torch.rand(1, 1, 3), stages=3, progress=lambda *now: told.append(now))
+        found = sanity_check(net, make, torch.rand(1, 1, 3), stages=3, control=control)
     assert [sum(not same for same in stage) for stage in seen[:3]] == [2, 6, 12]
     assert seen[:3] == seen[3:]
     assert told[:3] == [(1, 3), (2, 3), (3, 3)]

@@ -34,15 +34,15 @@ def test_mean_equals_the_loop():
 @pytest.mark.parametrize(
     ("size", "window", "stride"), [((224, 224), 16, 8), ((40, 52), 7, 5), ((9, 9), 9, 4), ((20, 90), 3, 6)]
 )
-def test_levels_and_zones_hold_every_position_once_and_begin_coarse(size, window, stride):
+def test_levels_and_batches_hold_every_position_once_and_begin_coarse(size, window, stride):
     grid = WindowGrid.over(size, window, stride)
     everything = list(range(len(grid.positions)))
     levels = grid.levels()
     assert sorted(itertools.chain(*levels)) == everything
-    zones = grid.zones(10, lambda boxes: [float(box[0]) for box in boxes])
-    assert sorted(itertools.chain(*zones)) == everything
-    assert max(map(len, zones)) <= 10
-    assert set(zones[0]) <= set(levels[0])
+    batches = grid.batches(10, lambda boxes: [float(box[0]) for box in boxes])
+    assert sorted(itertools.chain(*batches)) == everything
+    assert max(map(len, batches)) <= 10
+    assert set(batches[0]) <= set(levels[0])
     sizes = [len(level) for level in levels if level]
     assert sizes == sorted(sizes)
 

@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch import nn
 
-from cnnviz import load_network
 from cnnviz.errors import InvalidRequest, MethodError
 from cnnviz.features.activations import activations
 from cnnviz.models.network import Network
+from tests.support.networks import lite0
 
 
 def small(rectify: bool = True) -> Network:
@@ -24,7 +24,7 @@ def picture() -> torch.Tensor:
 
 
 def test_they_are_what_a_hook_sees():
-    network, x = load_network(device="cpu"), torch.rand(1, 3, 224, 224, generator=torch.Generator().manual_seed(1))
+    network, x = lite0(), torch.rand(1, 3, 224, 224, generator=torch.Generator().manual_seed(1))
     seen = []
     handle = network.module.blocks[4].register_forward_hook(lambda _m, _i, out: seen.append(out.clone()))
     with torch.no_grad():

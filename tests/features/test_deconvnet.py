@@ -9,11 +9,12 @@ import torch.nn.functional as F
 import torchvision
 from torch import Tensor, nn
 
-from cnnviz import Network, fit, load_network, read_photo
+from cnnviz import Network, fit, read_photo
 from cnnviz.errors import InvalidRequest
 from cnnviz.features.deconvnet import Deconvnet, deconvnet
 from cnnviz.graph.receptive_field import layer_table
 from tests.conftest import PHOTOS
+from tests.support.networks import lite0
 
 
 def wrap(module: nn.Module, size: tuple[int, int]) -> Network:
@@ -50,7 +51,7 @@ def test_one_convolution_is_conv_transpose2d_of_the_seeded_map(two: tuple[Networ
         assert found.position == divmod(place, maps.shape[-1])
         seed = torch.zeros_like(maps)
         seed[0, channel].view(-1)[place] = maps[0, channel].max().clamp(min=0)
-        assert found.seed == pytest.approx(float(seed.sum()))
+        assert found.activation == pytest.approx(float(seed.sum()))
         wanted = F.conv_transpose2d(seed, conv.weight, stride=2, output_padding=(0, 0)) / network.std
         assert torch.allclose(found.projection, wanted, rtol=1e-12, atol=1e-15)
 
@@ -81,7 +82,7 @@ def test_the_strongest_maps_come_first_and_a_quiet_one_projects_nothing(two: tup
     place = tuple((seen.maps[0] == seen.maps[0].min()).nonzero()[0].tolist())
     assert seen.maps[0][place] < 0
     quiet = seen.project(0, place)
-    assert quiet.seed == 0
+    assert quiet.activation == 0
     assert quiet.projection.abs().max() == 0
 
 
@@ -113,9 +114,11 @@ def test_a_network_without_a_rule_is_refused_by_name(name: str, kind: str) -> No
     network = wrap(getattr(torchvision.models, name)(weights=None), (224, 224))
     x, last = torch.rand(1, 3, 224, 224), list(network.layers())[-1]
     for method in ("deconvnet", "guided"):
-        with pytest.raises(InvalidRequest, match=rf"{method} has no rule: .*{kind}.* and \d+ more; --rule gradient"):
+        with pytest.raises(
+            InvalidRequest, match=rf"{method} has no rule: .*{kind}.* and \d+ more; --other-activations gradient"
+        ):
             deconvnet(network, x, layer=last, channel=0, method=method)
-    rule = deconvnet(network, x, layer=last, channel=0, rule="gradient")
+    rule = deconvnet(network, x, layer=last, channel=0, other_activations="gradient")
     assert rule.projection.isfinite().all()
 
 
@@ -143,11 +146,11 @@ def test_captum_agrees_where_captum_is_right(name: str, method: str, theirs: typ
 
 def test_it_is_right_where_captum_returns_the_plain_gradient() -> None:
     """ReLU6 and in-place functions: on the bundled network the projection differs from the gradient, as it must."""
-    network = load_network("efficientnet_lite0", device="cpu")
+    network = lite0()
     x, _ = fit(read_photo(PHOTOS / "chelsea.jpg"), network)
     layer = "blocks.2"
     found, plain = (deconvnet(network, x, layer=layer, channel=12, method=m) for m in ("deconvnet", "gradient"))
-    assert found.seed == plain.seed > 0
+    assert found.activation == plain.activation > 0
     assert (found.projection - plain.projection).abs().max() > 0.1 * plain.projection.abs().max()
 
 

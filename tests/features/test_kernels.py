@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from cnnviz import load_network
 from cnnviz.errors import InvalidRequest
 from cnnviz.features.kernels import kernels
 from cnnviz.models.network import Network
+from tests.support.networks import lite0
 
 MEAN, STD = (0.4, 0.5, 0.6), (0.2, 0.25, 0.5)
 
@@ -38,7 +38,7 @@ def test_over_rgb_they_are_the_weights_divided_by_the_deviation():
     assert (found.layer, found.rgb, found.groups) == ("first", True, 1)
     expected = mine.module.first.weight / torch.tensor(STD).view(1, 3, 1, 1)
     torch.testing.assert_close(found.weights, expected)
-    assert not any(module._forward_pre_hooks for module in mine.module.modules())
+    assert not any(module._forward_pre_hooks for module in mine.module.modules())  # noqa: SLF001 - torch tells the number of hooks nowhere else
 
 
 def test_what_the_network_does_to_its_colours_is_undone():
@@ -88,7 +88,7 @@ def test_layers_without_filters_are_told_apart():
 
 
 def test_the_bundled_network():
-    lite = load_network(device="cpu")
+    lite = lite0()
     torch.testing.assert_close(kernels(lite).weights, lite.module.conv_stem.weight / 0.5)
     with pytest.raises(InvalidRequest, match=r"blocks\.2 is a Sequential.*; in it are blocks\.2\.0\.conv_pw, "):
         kernels(lite, layer="blocks.2")

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from cnnviz import Network
+from cnnviz.control import Control
 from cnnviz.errors import InvalidRequest, MethodError
 from cnnviz.features.top_activations import TopActivations, top_activations
 
@@ -77,7 +78,7 @@ def test_it_equals_a_sort_of_everything_in_any_order(network, pictures, brute, o
 
 
 def test_stopped_and_gone_on_with_it_is_the_same(network, pictures, brute) -> None:
-    first = top_activations(network, pictures, layer="twice", top=TOP, stop=lambda: True)
+    first = top_activations(network, pictures, layer="twice", top=TOP, control=Control(stopped=lambda: True))
     assert first.done == 4
     assert found(top_activations(network, pictures[4:], layer="twice", top=TOP, known=first)) == brute
 
@@ -86,7 +87,7 @@ def test_the_network_is_run_as_far_as_the_layer(network, pictures) -> None:
     before = network.module.rest_runs
     top_activations(network, pictures[:40], layer="stem", top=TOP)
     assert network.module.rest_runs == before + 1  # the first pass finds out how often the layer is used
-    assert not network.module.stem._forward_hooks
+    assert not network.module.stem._forward_hooks  # noqa: SLF001 - torch tells the number of hooks nowhere else
 
 
 def test_fewer_pictures_than_places_and_pictures_of_several_sizes(network) -> None:
@@ -107,14 +108,14 @@ def test_no_picture_no_result_and_no_such_layer(network, pictures) -> None:
     assert top_activations(network, [], layer="stem", top=1) is None
     with pytest.raises(InvalidRequest, match="has no layer 'stam'; did you mean"):
         top_activations(network, pictures, layer="stam", top=1)
-    with pytest.raises(InvalidRequest, match="layer unused has no part in the answer"):
+    with pytest.raises(InvalidRequest, match="layer unused does not contribute"):
         top_activations(network, pictures, layer="unused", top=1)
 
 
 def test_a_picture_that_the_network_cannot_take_is_told_and_the_others_go_on(network, pictures) -> None:
     given = [*pictures[:5], (400, torch.rand(1, 3, 2, 2)), *pictures[5:8]]
     told: list[int] = []
-    result = top_activations(network, given, layer="stem", top=TOP, failed=lambda number, _: told.append(number))
+    result = top_activations(network, given, layer="stem", top=TOP, on_failure=lambda number, _: told.append(number))
     assert told == [400]
     assert result.done == 8
     with pytest.raises(MethodError, match="cannot take"):

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from cnnviz.figures.curves import BAND, Axes, Colour, Curve, row, ticks
+from cnnviz.figures.curves import BAND, Axes, Colour, Curve, plot_row, ticks
 
 ENDS = [(0.0, "0"), (1.0, "1")]
 
 
 def drawn(*curves: Curve, width: int = 400, height: int = 400) -> np.ndarray:
     axes = Axes("Title", "below", curves, ENDS, ENDS, "x", "y")
-    return row([axes], width, height, 12).astype(int)
+    return plot_row([axes], width, height, 12).astype(int)
 
 
 def places(picture: np.ndarray, colour: Colour) -> tuple[np.ndarray, np.ndarray]:
@@ -53,7 +53,7 @@ def test_plots_stand_side_by_side_and_long_words_stay_in_their_own():
     curve = Curve([0, 1], [0, 1], "a", "0.1")
     short = Axes("a", "b", [curve], ENDS, ENDS, "x", "y")
     long = Axes("a" * 300, "b" * 300, [Curve([0, 1], [0, 1], "c" * 300, "0.1")], ENDS, ENDS, "x", "y")
-    plain, full = (row([first, short], 801, 400, 12) for first in (short, long))
+    plain, full = (plot_row([first, short], 801, 400, 12) for first in (short, long))
     assert plain.shape == (400, 801, 3)
     assert np.array_equal(plain[:, 401:], full[:, 401:])
     assert not np.array_equal(plain[:, :400], full[:, :400])

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from cnnviz.figures import grid, overlay
+from cnnviz.figures import grid
+from cnnviz.figures.colormap import color_table
+from cnnviz.figures.palette import BAR
 
 
 def flat(*colour: int, high: int = 3, wide: int = 3) -> np.ndarray:
@@ -26,7 +28,7 @@ def test_columns_leave_no_gaps_where_that_can_be(count, across):
 @pytest.mark.parametrize("across", [1, 8, 24, 40])
 def test_enlarging_repeats_pixels_as_they_are(across):
     picture = np.random.default_rng(0).integers(0, 256, (3, 5, 3), dtype=np.uint8)
-    large = grid.enlarge(picture, across)
+    large = grid.enlarge_tile(picture, across)
     factor = large.shape[1] // 5
     assert large.shape == (3 * factor, 5 * factor, 3)
     assert np.array_equal(large[::factor, ::factor], picture)
@@ -62,7 +64,7 @@ def test_a_bar_and_rows_stand_beside_the_tiles():
     top, left, bottom, right = area(picture, (200, 0, 0))
     plain = grid.draw_grid(made, 1, "", "")
     assert left > area(plain, (200, 0, 0))[1]
-    viridis = overlay.colour_table("viridis")
+    viridis = color_table("viridis")
     column = picture[top:bottom, right + 16]
     assert np.array_equal(column[[0, -1]], viridis[[255, 0]])
 
@@ -71,13 +73,13 @@ def test_a_bar_and_rows_stand_beside_the_tiles():
 def test_a_matrix_lies_with_its_longer_side_across_and_every_cell_is_square(shape):
     values = np.zeros(shape, np.float32)
     values[(1, 7) if shape == (4, 9) else (7, 1)] = 2.0
-    picture = grid.matrix(values, 2.0, "down", "across", range(shape[0]))
-    red = tuple(int(part) for part in overlay.colour_table("signed")[255])
+    picture = grid.draw_matrix(values, 2.0, "down", "across", range(shape[0]))
+    red = tuple(int(part) for part in color_table("signed")[255])
     top, left, bottom, right = area(picture, red)
     assert bottom - top == right - left
-    side, zero = bottom - top, area(picture[:, :left], overlay.BAR)
+    side, zero = bottom - top, area(picture[:, :left], BAR)
     assert (top - zero[0], left - zero[1]) == (side, 7 * side)
 
 
 def test_steps_of_axes():
-    assert [grid._step(least) for least in (0.2, 1, 1.1, 4.2, 42, 900)] == [1, 1, 2, 5, 50, 1000]
+    assert [grid.tick_step(least) for least in (0.2, 1, 1.1, 4.2, 42, 900)] == [1, 1, 2, 5, 50, 1000]

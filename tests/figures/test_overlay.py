@@ -1,10 +1,9 @@
 """Colours mean what they say, panels stand where they should, and strips leave no seams."""
 
 import numpy as np
-import pytest
 
-from cnnviz.errors import InvalidRequest
 from cnnviz.figures import overlay
+from cnnviz.figures.palette import PAPER
 from cnnviz.models.preprocess import Geometry
 
 
@@ -29,17 +28,6 @@ def test_the_unseen_part_is_darker_than_the_seen():
     flat = np.full((1, 2, 3), 200, np.uint8)
     unseen, seen = overlay.draw_overlay(flat, np.array([[np.nan, 0.0]], np.float32), 1.0)[0].astype(int)
     assert unseen.max() < seen.min() - 50
-
-
-def test_colour_tables_have_their_known_ends():
-    signed = overlay.colour_table("signed")
-    assert tuple(signed[0]) == (0x05, 0x30, 0x61)
-    assert tuple(signed[255]) == (0x67, 0x00, 0x1F)
-    viridis = overlay.colour_table("viridis").astype(int)
-    assert np.abs(viridis[0] - (68, 1, 84)).max() <= 2
-    assert np.abs(viridis[255] - (253, 231, 37)).max() <= 2
-    with pytest.raises(InvalidRequest, match="no colour map"):
-        overlay.colour_table("mauve")
 
 
 def test_bare_is_the_overlay_at_the_photos_own_size_and_strips_leave_no_seam():
@@ -111,7 +99,7 @@ def test_marks_are_drawn_on_their_own_panel_at_their_place():
     assert np.ptp(marked[:, 600:]) == 0
     rows, columns = (marked[:, :600].min(2) == 255).nonzero()
     assert (rows.min(), rows.max(), columns.min(), columns.max()) == (100, 399, 200, 499)
-    assert tuple(marked[125, 450]) == overlay.PAPER
+    assert tuple(marked[125, 450]) == PAPER
     assert np.ptp(marked[200:390, 215:485]) == 0  # nothing but the border and the cross
 
 
@@ -123,15 +111,6 @@ def test_a_scale_from_zero_uses_the_whole_colour_map_and_a_veil_makes_the_photo_
         overlay.draw_overlay(flat, one, 1.0, "viridis", 0), overlay.draw_overlay(flat, one, 1.0, "viridis")
     )
     assert overlay.draw_overlay(flat, zero, 1.0, veil=0.5).min() > overlay.draw_overlay(flat, zero, 1.0).max() + 40
-
-
-def test_the_end_of_a_scale_is_set_by_no_lone_pixel():
-    values = np.ones((100, 100), np.float32)
-    values[0, 0], values[0, 1] = -1000, np.nan
-    assert overlay.percentile_scale(values) == 1
-    assert overlay.percentile_scale(np.eye(30, dtype=np.float32)[:, :1] * 5) == pytest.approx(5, rel=0.5)
-    assert overlay.percentile_scale(np.zeros((3, 3), np.float32)) > 0
-    assert overlay.percentile_scale(np.full((3, 3), np.nan, np.float32)) > 0
 
 
 def test_a_slide_has_one_height_and_rows_are_stacked():

@@ -2,9 +2,6 @@
 
 import contextlib
 import random
-import subprocess
-import sys
-import textwrap
 import warnings
 
 import pytest
@@ -468,7 +465,7 @@ def test_what_a_recording_cannot_stand_for_is_refused(inner):
 def test_an_answer_that_is_not_from_the_input_is_refused():
     module, (x, _) = Between(lambda net, y: y).double(), pictures((37, 53))
     for function in (lambda x: torch.ones(1, 5), lambda x: {"logits": module(x)}, lambda x: (module(x), None)):
-        with pytest.raises(UntraceableError, match="answer"):
+        with pytest.raises(UntraceableError, match="output"):
             Incremental(function, x, module)
 
 
@@ -481,14 +478,3 @@ def test_costs_from_one_walk_are_those_of_boxes_alone_until_a_map_is_whole():
     assert evaluate.costs(boxes) == pytest.approx([evaluate.cost([box]) for box in boxes])
     boxes.append((0, 0, 64, 96))
     assert max(evaluate.costs(boxes)) == pytest.approx(evaluate.cost(boxes[-1:]))
-
-
-def test_recording_does_not_import_the_compiler():
-    code = """
-        import sys, torch
-        from cnnviz.graph.incremental import Incremental
-        module = torch.nn.Conv2d(3, 4, 3).requires_grad_(False)
-        Incremental(lambda x: module(x).relu_().mean((2, 3)), torch.rand(1, 3, 9, 9), module)
-        assert "torch._dynamo" not in sys.modules
-        """
-    subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=True)

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from cnnviz import fit, load_network, read_photo
-from cnnviz.errors import printable
+from cnnviz import fit, read_photo
+from cnnviz.text import printable
 from tests.support import corpus
+from tests.support.networks import lite0
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +26,7 @@ def cases(folder):
 
 @pytest.fixture(scope="module")
 def network():
-    return load_network("efficientnet_lite0", device="cpu")
+    return lite0()
 
 
 ONE_THREAD = {"OMP_NUM_THREADS": "1"}  # threads that wait for each other take minutes on a busy machine
@@ -120,7 +121,7 @@ def test_standard_input_is_read_under_each_of_its_names(run, cases, network, nam
 
 @pytest.mark.slow
 def test_a_bad_standard_input_fails_in_one_line(run, cases):
-    for data, said in ((b"", "-: is empty"), (b"text" * 99, "-: is not a picture")):
+    for data, said in ((b"", "-: is empty"), (b"text" * 99, "-: is not an image")):
         ran = run("classify", "-", stdin=data)
         assert (ran.status, ran.stdout, len(ran.errors)) == (1, b"", 1)
         assert ran.errors[0].startswith(f"cnnviz: {said}")

@@ -1,6 +1,5 @@
 """From the bytes of a file to its pixels: every case of the corpus, frames, background, size."""
 
-import re
 import subprocess
 import sys
 import time
@@ -9,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cnnviz.errors import InvalidRequest, PhotoError
+from cnnviz.control import Control
+from cnnviz.errors import PhotoError
 from cnnviz.io.photo import decode_photo, read_photo
 from tests.support import corpus
 
@@ -32,7 +32,7 @@ def test_every_good_picture_is_read_right_and_a_person_is_told_what_is_odd(cases
     wrong = []
     for case in (case for case in cases if case.good):
         notes = []
-        photo = read_photo(case.path, note=notes.append)
+        photo = read_photo(case.path, control=Control(note=notes.append))
         assert photo.dtype == np.uint8
         assert photo.flags.writeable
         same = photo.shape == case.truth.shape
@@ -64,39 +64,6 @@ def test_the_corpus_is_what_it_says(cases):
         assert all(one.shape != other.shape or np.abs(one.astype(int) - other).max() > 20 for other in good[:index])
 
 
-@pytest.mark.parametrize("ending", corpus.whole_files())
-def test_a_file_cut_anywhere_is_refused_unless_no_pixel_is_lost(ending, capfd):
-    data = corpus.whole_files()[ending]
-    whole, lost = decode_photo(data), 0
-    places = {*range(24), *range(24, len(data), max(1, len(data) // 80)), *range(len(data) - 24, len(data))}
-    for place in sorted(places):
-        try:
-            assert np.array_equal(decode_photo(data[:place]), whole), place
-        except PhotoError:
-            lost += 1
-    assert lost >= len(places) - 24
-    assert capfd.readouterr().err == ""
-
-
-@pytest.mark.parametrize("ending", ["jpg", "png", "webp", "gif", "lzw.tif", "bmp", "ppm", "jp2", "avif", "ico"])
-def test_a_damaged_file_gives_a_photograph_or_a_photo_error(ending, capfd):
-    data = corpus.whole_files()[ending]
-    rng = np.random.default_rng(7)
-    refused = 0
-    for _ in range(150):
-        damaged = bytearray(data)
-        for place in rng.integers(0, rng.choice([40, len(data)]), 3):
-            damaged[place] = rng.choice([0, 1, 127, 255])
-        try:
-            photo = decode_photo(bytes(damaged), max_pixels=100_000)
-            assert photo.ndim == 3
-            assert photo.shape[0] * photo.shape[1] <= 100_000
-        except PhotoError as error:
-            refused += str(error).isprintable() or pytest.fail(repr(error))
-    assert refused > 0
-    assert capfd.readouterr().err == ""
-
-
 def test_decoding_does_not_need_what_was_opened_before():
     data = corpus.encode(corpus.smooth("alone"), "WEBP", lossless=True)
     script = "import sys; from cnnviz.io import photo; print(photo.decode_photo(sys.stdin.buffer.read()).shape)"
@@ -121,7 +88,7 @@ def test_any_frame_can_be_chosen_without_a_note(cases, name):
     notes = []
     for number in range(FRAMES[name]):
         truth = corpus.smooth(f"{name} {number}" if number else name)
-        assert np.array_equal(read_photo(path, frame=number, note=notes.append), truth)
+        assert np.array_equal(read_photo(path, frame=number, control=Control(note=notes.append)), truth)
     assert not notes
     with pytest.raises(PhotoError, match=r"has no frame 3 \(they count from 0\)"):
         read_photo(path, frame=3)
@@ -140,52 +107,3 @@ def test_a_picture_of_one_frame_has_frame_0_alone():
     assert np.array_equal(decode(picture, frame=0), picture)
     with pytest.raises(PhotoError, match="has no frame 1"):
         decode(picture, frame=1)
-
-
-@pytest.mark.parametrize(
-    ("name", "colour"),
-    [("white", (255,) * 3), ("black", (0,) * 3), ("#336699", (0x33, 0x66, 0x99)), ("tomato", (255, 99, 71))],
-)
-def test_what_is_clear_shows_the_background(name, colour):
-    clear = np.zeros((4, 6, 4), np.uint8)
-    clear[:2] = (10, 20, 30, 255)
-    clear[2, :] = (200, 100, 0, 128)
-    photo = decode(clear, background=name)
-    assert (photo[:2] == (10, 20, 30)).all()
-    assert (photo[3] == colour).all()
-    mixed = np.array((200, 100, 0)) * 128 / 255 + np.array(colour) * 127 / 255
-    assert np.abs(photo[2] - mixed).max() <= 1
-
-
-def test_a_colour_that_nobody_knows_is_wrong_usage():
-    with pytest.raises(InvalidRequest, match="no colour is named 'blurple'"):
-        decode(corpus.smooth("colour"), background="blurple")
-
-
-@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP", "PPM", "JPEG2000", "AVIF"])
-def test_the_cap_holds_to_the_pixel(kind):
-    picture = corpus.smooth("cap", 20, 30)
-    assert decode(picture, kind, max_pixels=600).shape == (20, 30, 3)
-    with pytest.raises(PhotoError, match="has more than 599 pixels; see --max-pixels"):
-        decode(picture, kind, max_pixels=599)
-
-
-def test_the_cap_holds_for_later_pages():
-    pages = corpus.encode(
-        corpus.smooth("small", 8, 8), "TIFF", save_all=True, append_images=[Image.fromarray(corpus.smooth("large"))]
-    )
-    assert decode_photo(pages, frame=1).shape == (60, 84, 3)
-    with pytest.raises(PhotoError, match="has more than 100 pixels"):
-        decode_photo(pages, frame=1, max_pixels=100)
-
-
-@pytest.mark.parametrize(("scans", "refused"), [(60, False), (120, True)])
-def test_a_jpeg_of_very_many_scans_is_refused(scans, refused):
-    data = corpus.jpeg(corpus.smooth("scans"), progressive=True)
-    last = max(found.start() for found in re.finditer(b"\xff\xda", data))
-    many = data[:-2] + data[last:-2] * scans + data[-2:]
-    if refused:
-        with pytest.raises(PhotoError, match="has more than 100 scans"):
-            decode_photo(many)
-    else:
-        assert decode_photo(many).shape == (60, 84, 3)

@@ -27,7 +27,7 @@ def with_text(path: Path, text: str) -> Path:
 
 @pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.JPEG", "a.webp"])
 def test_every_picture_format_carries_it_unchanged(name: str, tmp_path: Path) -> None:
-    write.write_picture(str(tmp_path / name), np.zeros((4, 5, 3), np.uint8), RECIPE)
+    write.write_image(str(tmp_path / name), np.zeros((4, 5, 3), np.uint8), RECIPE)
     assert recipe.read_recipe(tmp_path / name) == RECIPE
     with Image.open(tmp_path / name) as image:
         assert image.size == (5, 4)
@@ -59,7 +59,7 @@ def test_the_same_recipe_is_the_same_text() -> None:
 )  # fmt: skip
 def test_what_is_no_recipe_is_none(text: str, tmp_path: Path) -> None:
     assert recipe.read_recipe(with_text(tmp_path / "a.png", text)) is None
-    with pytest.raises(CnnvizError, match="holds no recipe"):
+    with pytest.raises(CnnvizError, match="has no recipe"):
         recipe.read_required(tmp_path / "a.png")
 
 
@@ -99,7 +99,7 @@ def test_pictures_without_one_folders_and_pipes_are_none(tmp_path: Path) -> None
 
 
 def test_a_picture_of_any_size_is_ours_without_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write.write_picture(str(tmp_path / "a.png"), np.zeros((30, 30, 3), np.uint8), RECIPE)
+    write.write_image(str(tmp_path / "a.png"), np.zeros((30, 30, 3), np.uint8), RECIPE)
     for limit in (600, 300):  # Pillow warns above its limit, and refuses above twice that
         monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)
         with warnings.catch_warnings():

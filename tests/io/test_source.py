@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from cnnviz.errors import PhotoError
-from cnnviz.io.header import may_be_picture
 from cnnviz.io.source import read_bytes
 from tests.support import corpus
 
@@ -49,7 +48,7 @@ def test_a_pipe_is_read_by_its_descriptor(form):
     [
         ("/dev/fd/99999", "bad file descriptor"), ("/dev/fd/99999999999999999999", "no such file"),
         ("/dev/zero", "is a device"), ("/dev/null", "is a device"), (".", "is a folder"), ("", "no such file"),
-        ("a\0b", "is no file's name"), ("x" * 300, "file name too long"), ("/dev/fd/-1", "no such file"),
+        ("a\0b", "is not a valid file name"), ("x" * 300, "file name too long"), ("/dev/fd/-1", "no such file"),
     ],
 )  # fmt: skip
 def test_what_is_no_file_is_refused(name, said):
@@ -81,9 +80,9 @@ def test_an_endless_stream_ends_at_its_start_or_at_the_limit():
             writer.join(30)
             assert not writer.is_alive()
 
-    with pytest.raises(PhotoError, match="is not a picture"):
+    with pytest.raises(PhotoError, match="is not an image"):
         read(b"")
-    with pytest.raises(PhotoError, match=r"is longer than any picture within --max-pixels \(64 MiB\)"):
+    with pytest.raises(PhotoError, match=r"is longer than any image within --max-pixels \(64 MiB\)"):
         read(b"\xff\xd8\xff")
 
 
@@ -101,25 +100,11 @@ def test_a_huge_file_is_refused_before_it_is_read(tmp_path):
         with (tmp_path / name).open("wb") as file:
             file.write(header)
             file.truncate(size)  # holes: it takes no disk
-    for name, said in (("header.tif", "has more than"), ("length.tif", "is longer than any picture")):
+    for name, said in (("header.tif", "has more than"), ("length.tif", "is longer than any image")):
         seconds, megabytes, text = measure(tmp_path / name)
         assert said in text
         assert seconds < 1
         assert megabytes < 100
-
-
-@pytest.mark.parametrize(
-    ("start", "picture"),
-    [
-        (b"\xff\xd8\xff\xe0", True), (b"\x89PNG\r\n\x1a\n", True), (b"P6\n3 2\n255\n", True), (b"Pf\n3 2\n-1\n", True),
-        (b"RIFF\0\0\0\0WEBPVP8 ", True), (b"\0\0\0\x20ftypheic", True), (b"\0\0\0\x20ftypavif", True),
-        (b"GIF89a", True),
-        (b"BMW is a car and so on, no picture at all", False), (b"Python is a language", False), (b"P-value", False),
-        (b"RIFF\0\0\0\0WAVEfmt ", False), (b"\0\0\0\x20ftypisom", False), (b"", False), (b"%!PS-Adobe-3.0 EPSF", False),
-    ],
-)  # fmt: skip
-def test_a_picture_is_told_from_a_text_by_its_first_bytes(start, picture):
-    assert may_be_picture(start) is picture
 
 
 # Bombs, measured in a process of their own

@@ -84,7 +84,7 @@ def test_sixteen_bits_become_eight_and_are_told(kind):
     notes: list[str] = []
     deep = cv2.imencode(kind, RGB[..., ::-1].astype(np.uint16) * 257)[1].tobytes()
     assert np.array_equal(decode_stored(deep, note=notes.append).values, RGB)
-    assert notes == ["its palette, its depth or its colours cannot be kept: it becomes RGB of 8 bits"]
+    assert notes == ["its palette, depth or colour space cannot be kept: it is converted to 8-bit RGB"]
     decode_stored(cv2.imencode(kind, RGB)[1].tobytes(), note=notes.append)
     assert len(notes) == 1
 

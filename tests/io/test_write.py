@@ -22,7 +22,7 @@ PICTURE = np.random.default_rng(0).integers(0, 256, (40, 30, 3), np.uint8)
 
 
 def make(path: Path) -> bytes:
-    write.write_picture(str(path), PICTURE, RECIPE)
+    write.write_image(str(path), PICTURE, RECIPE)
     return path.read_bytes()
 
 
@@ -138,18 +138,18 @@ def test_a_link_keeps_pointing_where_it_did(tmp_path: Path) -> None:
 def test_sides_too_long_for_a_format_are_told(tmp_path: Path) -> None:
     for name, side in (("a.jpg", 65501), ("a.webp", 16384)):
         tall = np.zeros((side, 1, 3), np.uint8)
-        with pytest.raises(OutputError, match=rf"1x{side} pixels are too many for (JPEG|WEBP), PNG takes them"):
-            write.write_picture(str(tmp_path / name), tall, RECIPE)
-        write.write_picture(str(tmp_path / name), tall[1:], RECIPE)
-        write.write_picture(str(tmp_path / "a.png"), tall, RECIPE)
+        with pytest.raises(OutputError, match=rf"1x{side} pixels are too many for (JPEG|WEBP); use PNG"):
+            write.write_image(str(tmp_path / name), tall, RECIPE)
+        write.write_image(str(tmp_path / name), tall[1:], RECIPE)
+        write.write_image(str(tmp_path / "a.png"), tall, RECIPE)
 
 
 def test_the_ending_chooses_the_format() -> None:
-    assert [write.picture_format(name) for name in ("a.PNG", "a.jpeg", "a.webp", "-", "/dev/stdout")] == [
+    assert [write.image_format(name) for name in ("a.PNG", "a.jpeg", "a.webp", "-", "/dev/stdout")] == [
         "PNG", "JPEG", "WEBP", "PNG", "PNG",
     ]  # fmt: skip
     with pytest.raises(InvalidRequest, match=r"a\.gif: write to a name that ends in \.png, \.jpg, \.jpeg, \.webp"):
-        write.picture_format("a.gif")
+        write.image_format("a.gif")
 
 
 def test_standard_output_is_written_whole_through_a_slow_pipe() -> None:

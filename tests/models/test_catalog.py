@@ -6,7 +6,8 @@ import sys
 import pytest
 from torchvision import models
 
-from cnnviz.models import catalog
+from cnnviz.models.catalog import DEFAULT, LITE, ZFNET, entries, find_entry, imagenet_classes
+from cnnviz.text import did_you_mean
 
 TORCHVISION = models.list_models(module=models)
 
@@ -16,29 +17,29 @@ def weights(name: str):
 
 
 def test_every_classifier_of_torchvision_is_listed_and_no_other():
-    assert [name for name, entry in catalog.entries().items() if entry.source == "torchvision"] == TORCHVISION
+    assert [name for name, entry in entries().items() if entry.source == "torchvision"] == TORCHVISION
 
 
 @pytest.mark.parametrize("name", TORCHVISION)
 def test_a_row_says_what_torchvision_says(name: str):
-    entry, theirs = catalog.entries()[name], weights(name)
+    entry, theirs = entries()[name], weights(name)
     assert entry.url == theirs.url
     assert [entry.size] == theirs.transforms().crop_size
     assert entry.parameters == pytest.approx(theirs.meta["num_params"] / 1e6, abs=0.051)
     assert len(entry.sha256) >= 8
     assert set(entry.sha256) <= set("0123456789abcdef")
     assert entry.file.endswith(f"-{entry.sha256}.pth")
-    assert catalog.imagenet_classes() == tuple(theirs.meta["categories"])
+    assert imagenet_classes() == tuple(theirs.meta["categories"])
 
 
 def test_the_bundled_networks_come_first_and_the_default_is_the_first():
-    names = list(catalog.entries())
+    names = list(entries())
     assert names[:4] == ["efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2", "zfnet"]
-    assert names[0] == catalog.DEFAULT
+    assert names[0] == DEFAULT
 
 
 def test_the_bundled_digests_are_whole_and_agree_with_the_files_names():
-    for entry in catalog.LITE:
+    for entry in LITE:
         assert len(entry.sha256) == 64
         assert entry.file.removesuffix(".pth").rpartition("-")[2] == entry.sha256[:8]
 
@@ -46,21 +47,21 @@ def test_the_bundled_digests_are_whole_and_agree_with_the_files_names():
 def test_parameters_of_the_bundled_networks():
     from cnnviz.models.loader import build_blank
 
-    for entry in (*catalog.LITE, catalog.ZFNET):
+    for entry in (*LITE, ZFNET):
         count = sum(tensor.numel() for tensor in build_blank(entry.name).parameters())
         assert entry.parameters == pytest.approx(count / 1e6, abs=0.051), entry.name
 
 
 def test_find():
-    resnet, other = catalog.find_entry("resnet50"), catalog.find_entry("timm:resnet18.a1_in1k")
+    resnet, other = find_entry("resnet50"), find_entry("timm:resnet18.a1_in1k")
     assert resnet is not None
     assert resnet.file == "resnet50-11ad3fa6.pth"
     assert resnet.sha256 == "11ad3fa6"
     assert other is not None
     assert (other.source, other.url, other.extra) == ("timm", "", "timm")
-    assert catalog.find_entry("timm:") is None
-    assert catalog.find_entry("ResNet50") is None
-    assert catalog.find_entry("") is None
+    assert find_entry("timm:") is None
+    assert find_entry("ResNet50") is None
+    assert find_entry("") is None
 
 
 @pytest.mark.parametrize(
@@ -73,12 +74,12 @@ def test_find():
     ],
 )
 def test_near_names_are_told(word: str, answer: str):
-    assert catalog.did_you_mean(word, list(catalog.entries())).startswith(answer)
+    assert did_you_mean(word, list(entries())).startswith(answer)
 
 
 def test_a_name_near_to_none_gets_the_hint():
-    assert catalog.did_you_mean("qqqqqq", list(catalog.entries()), "; see elsewhere") == "; see elsewhere"
-    assert catalog.did_you_mean("qqqqqq", list(catalog.entries())) == ""
+    assert did_you_mean("qqqqqq", list(entries()), "; see elsewhere") == "; see elsewhere"
+    assert did_you_mean("qqqqqq", list(entries())) == ""
 
 
 def test_table_and_weights_load_neither_torch_nor_numpy_nor_pillow():

@@ -203,6 +203,6 @@ def test_a_tensor_that_no_file_holds_is_told(state: dict[str, Tensor]):
 
 
 def test_the_number_of_classes_does_not_hang_on_the_order_of_the_keys(state: dict[str, Tensor]):
-    assert checkpoint.outputs(net, state) == 4
-    assert checkpoint.outputs(net, dict(sorted(state.items()))) == 4
-    assert checkpoint.outputs(net, {"conv.weight": state["conv.weight"]}) is None
+    assert checkpoint.count_classes(net, state) == 4
+    assert checkpoint.count_classes(net, dict(sorted(state.items()))) == 4
+    assert checkpoint.count_classes(net, {"conv.weight": state["conv.weight"]}) is None

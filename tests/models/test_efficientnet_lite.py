@@ -85,17 +85,17 @@ def test_a_cup_of_coffee_is_an_espresso(name: str, sure: float):
     network = ours(name)
     with torch.inference_mode():
         best = network.top(network(photo(name))[0])[0]
-    assert (best["index"], best["name"]) == (ESPRESSO, "espresso")
-    assert float(str(best["probability"])) > sure
+    assert (best.index, best.name) == (ESPRESSO, "espresso")
+    assert best.probability > sure
 
 
 @pytest.mark.parametrize(("name", "sizes"), [(NAMES[0], (224, 256)), (NAMES[1], (240, 272)), (NAMES[2], (260, 292))])
 def test_the_recipe_is_timms(name: str, sizes: tuple[int, int]):
-    recipe, theirs = ours(name).recipe, oracle(name).pretrained_cfg
-    assert (recipe.size[0], recipe.resize) == sizes
-    assert recipe.size == tuple(theirs["input_size"][1:])
-    assert recipe.resize == int(recipe.size[0] / theirs["crop_pct"])
-    assert (recipe.interpolation, recipe.mean, recipe.std) == (theirs["interpolation"], theirs["mean"], theirs["std"])
+    own, theirs = ours(name).preprocessing, oracle(name).pretrained_cfg
+    assert (own.size[0], own.resize) == sizes
+    assert own.size == tuple(theirs["input_size"][1:])
+    assert own.resize == int(own.size[0] / theirs["crop_pct"])
+    assert (own.interpolation, own.mean, own.std) == (theirs["interpolation"], theirs["mean"], theirs["std"])
 
 
 def test_blocks_4_is_the_stage_of_112_channels():

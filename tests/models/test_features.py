@@ -152,10 +152,10 @@ def test_a_layer_gives_what_it_gave_at_its_last_run_before_changes_in_place(laye
 
 def test_nothing_behind_the_last_layer_is_run():
     trunk, whole = FeatureExtractor(small(), ["last"]), FeatureExtractor(small(), ["last", LOGITS])
-    before = trunk._module.ran, whole._module.ran
+    before = trunk.module.ran, whole.module.ran
     trunk(torch.rand(1, 3, 16, 16))
     whole(torch.rand(1, 3, 16, 16))
-    assert (trunk._module.ran, whole._module.ran) == (before[0], before[1] + 1)
+    assert (trunk.module.ran, whole.module.ran) == (before[0], before[1] + 1)
 
 
 def test_only_the_picture_gets_a_gradient():
@@ -163,7 +163,7 @@ def test_only_the_picture_gets_a_gradient():
     x = torch.rand(1, 3, 16, 16, requires_grad=True)
     trunk(x)["last"].sum().backward()
     assert x.grad is not None
-    assert not any(weight.requires_grad for weight in trunk._module.parameters())
+    assert not any(weight.requires_grad for weight in trunk.module.parameters())
 
 
 def test_the_networks_own_weights_stay():

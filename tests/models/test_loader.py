@@ -14,7 +14,7 @@ from torchvision import models
 from cnnviz import load_network
 from cnnviz.errors import InvalidRequest, WeightsError
 from cnnviz.models import catalog, checkpoint, weights
-from cnnviz.models.loader import AUXILIARY, IMAGENET_MEAN, IMAGENET_STD, _recipe, build_blank
+from cnnviz.models.loader import AUXILIARY, IMAGENET_MEAN, IMAGENET_STD, build_blank, preprocessing_of
 from cnnviz.models.network import Network, Preprocessing
 
 TORCHVISION = models.list_models(module=models)
@@ -88,7 +88,7 @@ def test_a_giants_tensors_are_torchvisions_by_shape(name: str):
 
 @pytest.mark.parametrize("name", TORCHVISION)
 def test_the_recipe_is_that_of_the_weights(name: str):
-    theirs, mine = models.get_model_weights(name).DEFAULT.transforms(), _recipe(catalog.entries()[name], False)
+    theirs, mine = models.get_model_weights(name).DEFAULT.transforms(), preprocessing_of(catalog.entries()[name], False)
     assert [*mine.size] == theirs.crop_size * 2
     assert [mine.resize] == theirs.resize_size
     assert mine.interpolation == theirs.interpolation.value
@@ -161,11 +161,11 @@ def test_a_recipe_of_ones_own(tuned: tuple[Path, nn.Module]):
     def load(**options: Any) -> Network:
         return load_network("resnet18", weights_file=tuned[0], device="cpu", **options)
 
-    given = load(size=96, interpolation="bicubic", mean=(0, 0.5, 1), std=(1, 2, 3)).recipe
+    given = load(size=96, interpolation="bicubic", mean=(0, 0.5, 1), std=(1, 2, 3)).preprocessing
     assert (given.size, given.resize, given.interpolation) == ((96, 96), round(96 * 256 / 224), "bicubic")
     assert (given.mean, given.std) == ((0.0, 0.5, 1.0), (1.0, 2.0, 3.0))
-    assert load(size=96, resize=96).recipe.resize == 96
-    assert load(resize=300).recipe == Preprocessing((224, 224), 300, "bilinear", IMAGENET_MEAN, IMAGENET_STD)
+    assert load(size=96, resize=96).preprocessing.resize == 96
+    assert load(resize=300).preprocessing == Preprocessing((224, 224), 300, "bilinear", IMAGENET_MEAN, IMAGENET_STD)
 
 
 @pytest.mark.parametrize(
@@ -194,7 +194,7 @@ def test_names_that_nobody_knows():
         load_network("resnet19")
     with pytest.raises(InvalidRequest, match="no network is named 'resnet19'"):
         build_blank("resnet19")
-    with pytest.raises(InvalidRequest, match="timm knows no network named 'resnet19'; did you mean resnet1"):
+    with pytest.raises(InvalidRequest, match="timm has no network named 'resnet19'; did you mean resnet1"):
         build_blank("timm:resnet19")
     with pytest.raises(InvalidRequest, match=r"no weights named 'resnet18\.a1_in2k'; did you mean resnet18\.a1_in1k"):
         build_blank("timm:resnet18.a1_in2k")
@@ -214,7 +214,7 @@ def test_a_file_of_weights_that_is_not_there(tmp_path: Path):
         with pytest.raises(WeightsError, match="no such file of weights"):
             load_network("resnet18", weights_file=path)
     (tmp_path / "a.onnx").write_bytes(b"")
-    with pytest.raises(WeightsError, match="ONNX weights are read for zfnet alone"):
+    with pytest.raises(WeightsError, match="ONNX weights are read for zfnet only"):
         load_network("resnet18", weights_file=tmp_path / "a.onnx")
 
 

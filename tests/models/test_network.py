@@ -109,8 +109,8 @@ def test_without_names_an_index_is_all():
 def test_top_is_the_softmax_best_first():
     best = sums(classes=list("abcd")).top(torch.tensor([0.0, 3.0, 1.0, 2.0]), 3)
     shares = torch.tensor([0.0, 3.0, 1.0, 2.0]).softmax(0).tolist()
-    assert [(row["index"], row["name"]) for row in best] == [(1, "b"), (3, "d"), (2, "c")]
-    assert [row["probability"] for row in best] == pytest.approx([shares[1], shares[3], shares[2]], abs=1e-6)
+    assert [(row.index, row.name) for row in best] == [(1, "b"), (3, "d"), (2, "c")]
+    assert [row.probability for row in best] == pytest.approx([shares[1], shares[3], shares[2]], abs=1e-6)
     assert len(sums().top(torch.zeros(4), 9)) == 4
 
 
@@ -137,7 +137,7 @@ def test_what_is_no_classifier_is_told(module: nn.Module, found: str):
     if isinstance(module, nn.LSTM):
         module.forward = lambda x: (x, x)  # type: ignore[assignment,misc]
     network = Network.from_module(module, (2, 2), (0,) * 3, (1,) * 3)
-    with pytest.raises(MethodError, match=f"no classifier: it answers with {found}"):
+    with pytest.raises(MethodError, match=f"no classifier: its output is {found}"):
         network(torch.zeros(1, 3, 2, 2))
 
 

@@ -14,15 +14,15 @@ from torchvision.transforms import InterpolationMode
 from cnnviz import Network
 from cnnviz.errors import MethodError
 from cnnviz.models import preprocess
-from cnnviz.models.preprocess import Geometry, resampling
+from cnnviz.models.preprocess import Geometry, resampling_matrix
 from tests.support import corpus
 
 
 def network(size=(24, 24), resize=28, interpolation="bilinear", mean=(0.2, 0.4, 0.6)):
-    """Return a network that does nothing, with an input recipe."""
+    """Return a network that does nothing, with an input preprocessing."""
     plain = Network.from_module(torch.nn.Identity(), size=size, mean=mean, std=(1, 1, 1))
-    recipe = dataclasses.replace(plain.recipe, resize=resize, interpolation=interpolation)
-    return dataclasses.replace(plain, recipe=recipe)
+    preprocessing = dataclasses.replace(plain.preprocessing, resize=resize, interpolation=interpolation)
+    return dataclasses.replace(plain, preprocessing=preprocessing)
 
 
 # What the network is given
@@ -214,7 +214,7 @@ def test_what_is_unknown_on_the_photograph_weighs_nothing():
 def test_the_matrix_of_a_resize_is_pillows(kind, old, new):
     line = np.random.default_rng(0).random((1, old)).astype(np.float32)
     want = np.asarray(Image.fromarray(line).resize((new, 1), Image.Resampling[kind.upper()]))
-    assert line @ resampling(old, new, kind, 0, new).T == pytest.approx(want, abs=1e-5)
+    assert line @ resampling_matrix(old, new, kind, 0, new).T == pytest.approx(want, abs=1e-5)
 
 
 @pytest.mark.parametrize("way", ["crop", "squash", "pad", "whole"])
@@ -237,13 +237,13 @@ def test_the_way_back_is_the_transpose_of_the_way_there(way):
 )
 def test_a_part_of_a_resize_is_that_part_of_it(kind, old, new, start, size):
     whole = np.zeros((3 + new + 3, old), np.float32)
-    whole[3:-3] = resampling(old, new, kind, 0, new)
-    assert np.array_equal(resampling(old, new, kind, start, size), whole[3 + start : 3 + start + size])
+    whole[3:-3] = resampling_matrix(old, new, kind, 0, new)
+    assert np.array_equal(resampling_matrix(old, new, kind, start, size), whole[3 + start : 3 + start + size])
 
 
 def test_of_a_strip_no_more_is_worked_out_than_is_seen():
     tracemalloc.start()
-    resampling(2200, 14080, "bicubic", 6928, 224)
+    resampling_matrix(2200, 14080, "bicubic", 6928, 224)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 100 << 20  # of all rows it was 1200 MiB

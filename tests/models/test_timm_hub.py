@@ -64,10 +64,10 @@ def test_a_file_of_ones_own(file: Path, module: nn.Module):
     network = load_network(f"timm:{NAME}", weights_file=file, device="cpu")
     check(network, module)
     theirs = timm.data.resolve_data_config({}, model=module)
-    assert network.recipe.size == theirs["input_size"][1:]
-    assert network.recipe.resize == int(theirs["input_size"][1] / theirs["crop_pct"])
-    assert network.recipe.interpolation == theirs["interpolation"]
-    assert (network.recipe.mean, network.recipe.std) == (theirs["mean"], theirs["std"])
+    assert network.preprocessing.size == theirs["input_size"][1:]
+    assert network.preprocessing.resize == int(theirs["input_size"][1] / theirs["crop_pct"])
+    assert network.preprocessing.interpolation == theirs["interpolation"]
+    assert (network.preprocessing.mean, network.preprocessing.std) == (theirs["mean"], theirs["std"])
     assert len(network.classes) == 1000
 
 
@@ -145,14 +145,14 @@ def endpoint(file: Path) -> Iterator[str]:
 @pytest.mark.slow
 def test_weights_are_fetched_with_progress_and_nothing_is_drawn(endpoint: str, tmp_path: Path, file: Path):
     code = (
-        "from cnnviz import load_network\ntold = []\n"
-        f"load_network('timm:{NAME}', device='cpu', progress=lambda *now: told.append(now))\nprint(told[-1])"
+        "from cnnviz import load_network\nfrom cnnviz.control import Control\ntold = []\n"
+        f"load_network('timm:{NAME}', device='cpu', control=Control(lambda *now: told.append(now)))\nprint(told[-1])"
     )
     env = {"HF_ENDPOINT": endpoint, "HF_HOME": str(tmp_path / "home"), "no_proxy": "127.0.0.1", "PATH": ""}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env, check=False)
     assert done.stderr == ""
     size = file.stat().st_size
-    assert done.stdout.strip() == f"('model.safetensors', {size}, {size})"
+    assert done.stdout.strip() == f"({size}, {size}, 'model.safetensors')"
 
 
 @pytest.mark.slow

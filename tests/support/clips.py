@@ -8,9 +8,12 @@ from typing import Any
 import av
 import cv2
 import numpy as np
+import pytest
 
+from cnnviz.errors import PhotoError
 from cnnviz.video import writing
-from cnnviz.video.clip import Frame
+from cnnviz.video.clip import read_clip
+from cnnviz.video.frame import Frame
 
 RECIPE: dict[str, Any] = {"recipe": 1, "command": "dream", "options": {"text": "<&>\"' é 猫 \udcff"}, "numbers": {}}
 RATE = Fraction(30000, 1001)
@@ -66,3 +69,13 @@ def sound_packets(path: Path) -> list[tuple[Fraction, bytes]]:
             for packet in container.demux(audio=0)
             if packet.pts is not None and packet.dts is not None
         ]
+
+
+def refused(path: Path) -> str:
+    """Return the one line with which a clip is refused."""
+    with pytest.raises(PhotoError) as caught:
+        for _ in read_clip(path).frames():
+            pass
+    text = str(caught.value)
+    assert "\n" not in text
+    return text

@@ -1,10 +1,10 @@
-"""The climb: its direction on a linear layer, its views, its end."""
+"""The ascent: its direction on a linear layer, its views, its octaves, stopping."""
 
 import pytest
 import torch
 from torch import nn
-from torch.nn import functional as F
 
+from cnnviz.control import Control
 from cnnviz.synthesis import ascent, objectives, priors
 from cnnviz.synthesis.objectives import Objective
 
@@ -17,12 +17,12 @@ def plain(_picture, slope, _share):
     return 0.01 * priors.unit(slope)
 
 
-def trunk_of(module: nn.Module):
+def extractor_of(module: nn.Module):
     return lambda x: {"a": module(x)}
 
 
 def jitter(most: int) -> ascent.View:
-    """The view that rolls the picture: what ``jittered`` is to give, by autograd."""
+    """The view that rolls the image: what ``jitter_gradient`` computes without autograd."""
 
     def view(picture, _share, generator):
         down, across = torch.randint(-most, most + 1, (2,), generator=generator).tolist()
@@ -34,7 +34,7 @@ def jitter(most: int) -> ascent.View:
 def test_a_linear_layer_is_climbed_along_its_weights():
     torch.manual_seed(0)
     conv = nn.Conv2d(3, 4, 1).requires_grad_(False)
-    gradient = ascent.full_gradient(trunk_of(conv), Objective((objectives.channel("a", 2),)))
+    gradient = ascent.full_gradient(extractor_of(conv), Objective((objectives.channel("a", 2),)))
     grey = torch.full((1, 3, 5, 6), 0.5)
     values, slope = gradient(grey)
     assert torch.allclose(values, conv(grey)[:, 2].mean((1, 2)))
@@ -42,7 +42,7 @@ def test_a_linear_layer_is_climbed_along_its_weights():
     assert torch.allclose(slope, (weights / 30).view(1, 3, 1, 1).expand_as(slope))
     done = ascent.ascend(grey, gradient, plain, steps=3, generator=seeded())
     length = weights.square().mean().sqrt()
-    assert torch.allclose(done.picture - 0.5, (0.03 * weights / length).view(1, 3, 1, 1).expand_as(slope), atol=1e-6)
+    assert torch.allclose(done.tensor - 0.5, (0.03 * weights / length).view(1, 3, 1, 1).expand_as(slope), atol=1e-6)
     assert done.done == 3
 
 
@@ -51,8 +51,8 @@ def test_the_picture_stays_between_black_and_white_and_the_start_is_left_alone()
     kept = start.clone()
     gradient = ascent.full_gradient(lambda x: {"a": x}, Objective((objectives.channel("a", 0),)))
     end = ascent.ascend(start, gradient, lambda _p, slope, _s: 100 * slope, steps=2, generator=seeded())
-    assert torch.equal(end.picture[:, 0], torch.ones(1, 8, 8))
-    assert torch.equal(end.picture[:, 1:], kept[:, 1:])
+    assert torch.equal(end.tensor[:, 0], torch.ones(1, 8, 8))
+    assert torch.equal(end.tensor[:, 1:], kept[:, 1:])
     assert torch.equal(start, kept)
 
 
@@ -86,60 +86,41 @@ def test_the_gradient_comes_back_through_the_jitter():
 
 def test_one_seed_one_picture():
     conv = nn.Conv2d(3, 4, 3, padding=1).requires_grad_(False)
-    gradient = ascent.full_gradient(trunk_of(conv), Objective((objectives.layer("a"),)))
+    gradient = ascent.full_gradient(extractor_of(conv), Objective((objectives.layer("a"),)))
     start = torch.rand(1, 3, 16, 16, generator=seeded())
 
     def end(seed):
-        return ascent.ascend(start, gradient, plain, steps=4, generator=seeded(seed), view=jitter(5)).picture
+        return ascent.ascend(start, gradient, plain, steps=4, generator=seeded(seed), view=jitter(5)).tensor
 
     assert torch.equal(end(0), end(0))
     assert not torch.equal(end(0), end(1))
 
 
 @pytest.mark.parametrize("after", [0, 2])
-def test_it_stops_when_asked_and_keeps_what_it_has(after):
-    told = []
+def test_stopped_it_keeps_the_steps_that_are_done(after):
+    steps, reports = [], []
+    control = Control(lambda *report: reports.append(report), lambda: len(steps) == after)
     gradient = ascent.full_gradient(lambda x: {"a": x}, Objective((objectives.channel("a", 0),)))
     end = ascent.ascend(
         torch.full((1, 3, 4, 4), 0.5), gradient, lambda _p, _g, _s: torch.full((1, 3, 4, 4), 0.1), steps=5,
-        generator=seeded(), progress=lambda step, values, picture: told.append((step, float(values), picture)),
-        stop=lambda: len(told) == after,
+        generator=seeded(), observer=ascent.StepObserver(control, steps.append, before=10, of=20),
     )  # fmt: skip
     assert end.done == after
-    assert [step for step, _, _ in told] == list(range(1, after + 1))
-    assert torch.allclose(end.picture, torch.tensor(0.5 + 0.1 * after))
+    assert [(at.step, at.of) for at in steps] == [(11 + number, 20) for number in range(after)]
+    assert reports == [(at.step, 20, f"objective {at.value:.4g}") for at in steps]
+    assert torch.allclose(end.tensor, torch.tensor(0.5 + 0.1 * after))
     assert (end.values is None) == (after == 0)
 
 
-@pytest.mark.parametrize("copied", [0, 1 << 20])
-def test_jittered_in_place_or_not_is_the_view_and_leaves_the_picture(copied, monkeypatch):
-    monkeypatch.setattr(ascent, "COPIED", copied)
-    picture = torch.rand(1, 3, 20, 24, generator=seeded())
-    weights = torch.rand(20, 24, generator=seeded(1))
-
-    def gradient(x):
-        return (x * weights).sum((1, 2, 3)), weights.expand_as(x).clone()
-
-    before = picture.clone()
-    plain = [ascent.ascend(picture, gradient, lambda _p, s, _d: 0.01 * s, steps=3, generator=seeded(2),
-                          view=jitter(4)).picture]  # fmt: skip
-    assert torch.equal(picture, before)
-    rolled = ascent.jitter_view(gradient, 4, generator := seeded(2))
-    rolled(picture)
-    assert torch.equal(picture, before)
-    generator.manual_seed(2)
-    end = ascent.ascend(picture, rolled, lambda _p, s, _d: 0.01 * s, steps=3, generator=generator, inplace=True)
-    assert end.picture is picture
-    assert torch.equal(end.picture, plain[0])
+def test_noise_is_grey_and_of_the_seed():
+    start = ascent.grey_noise((40, 50), seeded(3), 2)
+    assert start.shape == (2, 3, 40, 50)
+    assert torch.equal(start, ascent.grey_noise((40, 50), seeded(3), 2))
+    assert abs(float(start.mean()) - 0.5) < 0.002
+    assert 0.025 < float(start.std()) < 0.035
 
 
-@pytest.mark.parametrize("deviation", [0.3, 1.0, 6.0])
-def test_a_blur_is_a_gaussian_over_the_mirrored_picture(deviation):
-    picture = torch.rand(2, 3, 23, 40, generator=seeded(), dtype=torch.float64)
-    seen = ascent.blur_view(picture, deviation)
-    reach = min(-int(-3 * deviation // 1), 22)
-    y, x = (torch.arange(-reach, reach + 1, dtype=torch.float64),) * 2
-    kernel = torch.exp(-(y[:, None] ** 2 + x**2) / (2 * deviation**2))
-    wide = F.pad(picture, (reach,) * 4, mode="reflect")
-    wanted = F.conv2d(wide, (kernel / kernel.sum()).expand(3, 1, -1, -1), groups=3)
-    assert torch.allclose(seen, wanted, atol=1e-6)
+def test_steps_shrink_to_a_fifth_and_pull_to_grey():
+    assert ascent.shrinking_step_size(0.5, 0) == 0.5
+    assert ascent.shrinking_step_size(0.5, 1) == pytest.approx(0.1)
+    assert torch.allclose(ascent.pull_to_grey(torch.full((1, 3, 4, 5), 0.75)), torch.tensor(-0.005))

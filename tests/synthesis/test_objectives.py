@@ -105,5 +105,15 @@ def test_parts_of_a_map_add_up_to_the_whole():
 def test_what_has_no_cells_has_no_parts():
     objective = Objective((objectives.logit(1),))
     assert not objective.cellwise
-    with pytest.raises(ValueError, match="no parts"):
+    with pytest.raises(ValueError, match="cannot be tiled"):
         objective({LOGITS: maps(1, 3)}, {LOGITS: MapWindow(0, 0, 1, 1)})
+
+
+def test_terms_and_objectives_add_and_scale():
+    activations = {"a": torch.rand(1, 3, 4, 5), "b": torch.rand(1, 2, 2, 2)}
+    one, two = objectives.channel("a", 1), objectives.layer("b", 0.5)
+    sum_ = 2 * (0.5 * one + two) + one
+    assert [term.weight for term in sum_.terms] == [1.0, 1.0, 1.0]
+    assert sum_.layers == ("a", "b")
+    expected = sum(Objective((term,))(activations) for term in sum_.terms)
+    assert torch.allclose(sum_(activations), expected)

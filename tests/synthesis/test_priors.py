@@ -80,7 +80,7 @@ def test_pictures_of_a_batch_do_not_touch_each_other():
 
 
 def test_the_colour_root_squared_is_the_covariance_and_grey_is_its_strongest():
-    published = torch.tensor(priors.COLOUR_ROOT)
+    published = torch.tensor(priors.COLOR_ROOT)
     covariance = published @ published.T
     root = priors.color_correlation_root()
     assert torch.allclose(root, root.T)
@@ -110,5 +110,5 @@ def test_in_place_the_steps_are_the_same(size):
     values = torch.randn(2, 3, *size, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
     wanted = priors.unit(priors.correlate_colors(priors.laplacian_normalize(values, 4, 1.4, 0.5)))
     given = values.clone()
-    assert priors.unit_(priors.natural_colours_(priors.even_(given, 4, 1.4, 0.5))) is given
+    assert priors.unit_(priors.correlate_colors_(priors.laplacian_normalize_(given, 4, 1.4, 0.5))) is given
     assert torch.allclose(given, wanted, atol=1e-12)

@@ -7,14 +7,18 @@ import pytest
 import torch
 import torchvision
 
-from cnnviz import load_network, read_photo
+from cnnviz import read_photo
+from cnnviz.control import Control
 from cnnviz.errors import InvalidRequest
 from cnnviz.models.features import FeatureExtractor
 from cnnviz.models.network import Network
 from cnnviz.synthesis import priors
-from cnnviz.synthesis.ascent import ascend, full_gradient, jitter_view
+from cnnviz.synthesis.ascent import ascend, full_gradient
 from cnnviz.synthesis.objectives import Objective, channel, diversity, layer, logit
-from cnnviz.synthesis.tiled_gradient import plan_tiles, tiled_gradient, tiled_maps
+from cnnviz.synthesis.tile_plan import plan_tiles
+from cnnviz.synthesis.tiled_gradient import tiled_gradient, tiled_maps
+from cnnviz.synthesis.transforms import jitter_gradient
+from tests.support.networks import lite0
 
 HALF = (0.5, 0.5, 0.5)
 
@@ -25,7 +29,7 @@ def random_network(name: str) -> Network:
 
 
 def lite() -> Network:
-    return load_network("efficientnet_lite0", device="cpu")
+    return lite0()
 
 
 def error(network: Network, layers: list[str], size: tuple[int, int], tile: int, dtype: torch.dtype) -> float:
@@ -33,9 +37,10 @@ def error(network: Network, layers: list[str], size: tuple[int, int], tile: int,
     if dtype == torch.float64:
         network = Network.from_module(deepcopy(network.module).double(), network.size, HALF, HALF)
     objective = Objective(tuple(layer(name) for name in layers))
-    trunk, x, counts = FeatureExtractor(network, layers), torch.rand(1, 3, *size, dtype=dtype), []
-    values, slope = full_gradient(trunk, objective)(x)
-    parts, sum_ = tiled_gradient(trunk, objective, tile, lambda done, of: counts.append((done, of)))(x)
+    extractor, x, counts = FeatureExtractor(network, layers), torch.rand(1, 3, *size, dtype=dtype), []
+    values, slope = full_gradient(extractor, objective)(x)
+    control = Control(lambda done, of: counts.append((done, of)))
+    parts, sum_ = tiled_gradient(extractor, objective, tile, control=control)(x)
     assert counts[-1][0] == counts[-1][1] == len(counts) > 1
     torch.testing.assert_close(parts, values, rtol=1e-5, atol=0)
     return float((slope - sum_).abs().max() / slope.abs().max())
@@ -73,55 +78,21 @@ def test_tiles_in_single_precision_on_a_large_odd_picture():
 
 
 def test_maps_by_tiles_are_those_of_the_whole():
-    trunk, x = FeatureExtractor(lite(), ["blocks.1", "blocks.2"]), torch.rand(1, 3, 211, 182)
+    extractor, x = FeatureExtractor(lite(), ["blocks.1", "blocks.2"]), torch.rand(1, 3, 211, 182)
     with torch.no_grad():
-        wanted = trunk(x)
-    for name, found in tiled_maps(trunk, x, 100).items():
+        wanted = extractor(x)
+    for name, found in tiled_maps(extractor, x, 100).items():
         torch.testing.assert_close(found, wanted[name], rtol=1e-4, atol=1e-4)
-
-
-class Thirds(torch.nn.Module):
-    """Strides that no power of two divides, a map made larger again, and one of a size of its own."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.one, self.two = torch.nn.Conv2d(3, 4, 5, 3, 1), torch.nn.MaxPool2d(3, 5, ceil_mode=True)
-        self.up, self.fixed = torch.nn.ConvTranspose2d(4, 4, 2, 2), torch.nn.AdaptiveAvgPool2d(7)
-
-    def forward(self, x):
-        return self.fixed(self.up(self.two(self.one(x))))
-
-
-def thirds() -> Network:
-    return Network.from_module(Thirds(), (64, 64), HALF, HALF)
-
-
-SMALL = [(lite, ["blocks.4"]), (lite, ["blocks.1", "blocks.3"]), (thirds, ["one"]), (thirds, ["two", "up"])]
-
-
-@pytest.mark.parametrize(("network", "layers"), SMALL)
-@pytest.mark.parametrize("size", [(997, 1311), (1000, 700), (90, 1024)])
-def test_small_pictures_tell_the_tiles_of_a_large_one(network, layers, size, monkeypatch):
-    told = plan_tiles(network(), layers, size, 300)
-    asked = []
-    monkeypatch.setattr("cnnviz.synthesis.tiled_gradient._grown", lambda *_: asked.append(1))
-    assert told == plan_tiles(network(), layers, size, 300)
-    assert asked
-
-
-def test_where_small_pictures_do_not_tell_the_whole_is_asked():
-    with pytest.raises(InvalidRequest, match="layer fixed sees the whole picture"):
-        plan_tiles(thirds(), ["fixed"], (997, 1311), 300)
 
 
 def test_approximate_tiles_are_for_layers_that_see_everything():
     network = random_network("mobilenet_v3_small")
     objective = Objective((layer("features.8"),))
-    trunk, x = FeatureExtractor(network, ["features.8"]), torch.rand(1, 3, 700, 250)
+    extractor, x = FeatureExtractor(network, ["features.8"]), torch.rand(1, 3, 700, 250)
     with pytest.raises(InvalidRequest, match="no exact tiles"):
-        tiled_gradient(trunk, objective, 320)(x)
-    values, slope = tiled_gradient(trunk, objective, 320, approx=True)(x)
-    wanted, whole_slope = full_gradient(trunk, objective)(x)
+        tiled_gradient(extractor, objective, 320)(x)
+    values, slope = tiled_gradient(extractor, objective, 320, approximate=True)(x)
+    wanted, whole_slope = full_gradient(extractor, objective)(x)
     torch.testing.assert_close(values, wanted, rtol=0.1, atol=0)
     assert torch.nn.functional.cosine_similarity(*(s.flatten() / s.abs().max() for s in (slope, whole_slope)), 0) > 0.9
 
@@ -136,7 +107,7 @@ def climbed(photo: torch.Tensor, gradient, jitter: int) -> torch.Tensor:
         return 0.015 * priors.unit(priors.correlate_colors(priors.laplacian_normalize(slope, 4, 1.4, 0.0)))
 
     generator = torch.Generator().manual_seed(0)
-    return ascend(photo, jitter_view(gradient, jitter, generator), rule, steps=20, generator=generator).picture
+    return ascend(photo, jitter_gradient(gradient, jitter, generator), rule, steps=20, generator=generator).tensor
 
 
 def borders(lines: list[set[int]], size: tuple[int, int]) -> torch.Tensor:
@@ -165,10 +136,11 @@ def test_twenty_steps_by_tiles_are_those_of_the_whole():
     """In float64: in float32 rounding grows from step to step until the pictures differ, tiles or not."""
     photo = part_of_a_photo(144, 176).double()
     network = Network.from_module(deepcopy(lite().module).double(), (224, 224), HALF, HALF)
-    trunk, objective = FeatureExtractor(network, ["blocks.4"]), Objective((layer("blocks.4"),))
+    extractor, objective = FeatureExtractor(network, ["blocks.4"]), Objective((layer("blocks.4"),))
     assert all(len(along) > 1 for along in plan_tiles(network, ["blocks.4"], (144, 176), 140))
     one, other = (
-        climbed(photo, slope, 16) for slope in (tiled_gradient(trunk, objective, 140), full_gradient(trunk, objective))
+        climbed(photo, slope, 16)
+        for slope in (tiled_gradient(extractor, objective, 140), full_gradient(extractor, objective))
     )
     assert (one - photo).square().mean().sqrt() > 0.02
     assert (one - other).abs().max() < 1e-6
@@ -178,10 +150,10 @@ def test_twenty_steps_by_tiles_are_those_of_the_whole():
 @pytest.mark.parametrize("jitter", [0, 16])
 def test_twenty_steps_over_a_photo_leave_no_seams(jitter):
     photo, network, tile = part_of_a_photo(256, 336), lite(), 160
-    trunk, objective = FeatureExtractor(network, ["blocks.4"]), Objective((layer("blocks.4"),))
+    extractor, objective = FeatureExtractor(network, ["blocks.4"]), Objective((layer("blocks.4"),))
     one, other = (
         climbed(photo, slope, jitter)
-        for slope in (tiled_gradient(trunk, objective, tile), full_gradient(trunk, objective))
+        for slope in (tiled_gradient(extractor, objective, tile), full_gradient(extractor, objective))
     )
     spans = plan_tiles(network, ["blocks.4"], (256, 336), tile)
     owned = [{16 * span.cells["blocks.4"].first for span in along} for along in spans]
@@ -193,10 +165,10 @@ def test_twenty_steps_over_a_photo_leave_no_seams(jitter):
 
 
 def test_what_has_no_tiles_is_refused():
-    trunk = FeatureExtractor(lite(), ["blocks.0"])
-    with pytest.raises(InvalidRequest, match="a class needs the whole picture"):
-        tiled_gradient(trunk, Objective((logit(3),)))
-    with pytest.raises(InvalidRequest, match="no sum over a layer's cells"):
-        tiled_gradient(trunk, Objective((diversity("blocks.0"),)))
-    with pytest.raises(InvalidRequest, match=r"layer global_pool\.pool sees the whole picture"):
-        tiled_gradient(trunk, Objective((channel("global_pool.pool", 1),)))(torch.rand(1, 3, 64, 64))
+    extractor = FeatureExtractor(lite(), ["blocks.0"])
+    with pytest.raises(InvalidRequest, match="a class needs the whole image"):
+        tiled_gradient(extractor, Objective((logit(3),)))
+    with pytest.raises(InvalidRequest, match="not a sum over a layer's cells"):
+        tiled_gradient(extractor, Objective((diversity("blocks.0"),)))
+    with pytest.raises(InvalidRequest, match=r"layer global_pool\.pool sees the whole image"):
+        tiled_gradient(extractor, Objective((channel("global_pool.pool", 1),)))(torch.rand(1, 3, 64, 64))

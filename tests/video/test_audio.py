@@ -53,7 +53,7 @@ def test_the_same_bytes_with_sound(tmp_path: Path) -> None:
 def test_sound_that_a_container_does_not_take_is_encoded_anew(tmp_path: Path) -> None:
     source = clips.with_sound(tmp_path / "clip.mp4")
     notes = filmed(source, tmp_path / "a.webm")
-    assert notes == ["its sound (aac) does not go into webm: encoded anew as libopus"]
+    assert notes == ["its sound (aac) is not supported in webm: encoded as libopus"]
     with av.open(str(tmp_path / "a.webm")) as container:
         samples = np.concatenate([frame.to_ndarray()[0].ravel() for frame in container.decode(audio=0)])
     assert abs(len(samples) / 48000 - 1) < 0.08
@@ -64,7 +64,7 @@ def test_sound_that_a_container_does_not_take_is_encoded_anew(tmp_path: Path) ->
 
 def test_pictures_hold_no_sound_and_say_so(tmp_path: Path) -> None:
     source = clips.with_sound(tmp_path / "clip.mp4")
-    assert filmed(source, tmp_path / "a.gif") == ["GIF holds no sound: it is left out"]
+    assert filmed(source, tmp_path / "a.gif") == ["GIF files have no sound: it is left out"]
 
 
 def test_sound_and_pictures_lie_beside_each_other(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ def pictures():
 
 
 def same(reel, pictures):
-    return [np.array_equal(a, b) for a, b in zip(reel.pictures(), pictures, strict=True)] == [True] * len(pictures)
+    return [np.array_equal(a, b) for a, b in zip(reel.frames(), pictures, strict=True)] == [True] * len(pictures)
 
 
 def test_frames_come_back_bit_for_bit_and_the_file_goes(tmp_path, pictures):
@@ -47,7 +47,7 @@ def test_a_reel_with_too_few_frames_and_a_file_of_another_are_refused(tmp_path, 
     reel = FrameStore(tmp_path / "a", 0)
     reel.add(pictures[0])
     reel.close()
-    with pytest.raises(MethodError, match="a: is not whole; remove it to start anew"):
+    with pytest.raises(MethodError, match="a: is incomplete; remove it to start anew"):
         FrameStore(tmp_path / "a", 2)
     (tmp_path / "b").write_bytes(b"somebody else's")
     with pytest.raises(OutputError, match="b: exists and was not written by cnnviz"):

@@ -70,7 +70,7 @@ def test_whole_pixels_are_moved_exactly_and_the_edge_goes_on():
         moved = optical_flow.warp(values, back, sharp=sharp)
         assert np.abs(moved[2:, :-3] - values[:-2, 3:]).max() < 1e-6
         assert np.abs(moved[2:, -1] - values[:-2, -1]).max() < 1e-6
-    assert optical_flow.inside(back).sum() == 18 * 21
+    assert optical_flow.inside_frame(back).sum() == 18 * 21
 
 
 def test_thirty_warps_keep_fine_detail_where_bilinear_ones_lose_it():

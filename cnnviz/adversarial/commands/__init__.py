@@ -1,1 +1,3 @@
-"""What a user types: one module for each command."""
+"""Attack and measure robustness."""
+
+ORDER = ("adversarial", "universal", "sticker", "robustness")

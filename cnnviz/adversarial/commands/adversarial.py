@@ -1,58 +1,81 @@
-"""``cnnviz adversarial``: the smallest change of a photograph whose file a network takes for something else."""
+"""``cnnviz adversarial``: the smallest change of a photo whose file fools a network."""
 
-from typing import Any
+from dataclasses import dataclass
 
 import click
+from click import Choice, IntRange
 
-from cnnviz.adversarial import diagnostics, file_attack
-from cnnviz.adversarial.commands import external_methods, messages, universal
-from cnnviz.app import options
-from cnnviz.app.jobs import Job, Line, add_second_file, plan_jobs
-from cnnviz.app.param_types import Finite, ModelName, Survive, joined
-from cnnviz.app.session import Session, sheet_recipe
-
-_own = options.together(
-    options.goal("any but the network's own first"),
-    options.true_class,
-    external_methods.method,
-    click.option("--norm", type=click.Choice(["linf", "l2", "l1", "l0"]), default="linf", show_default=True,
-                 help="What is kept smallest: the largest change of one value, the sum of squares, the sum, or the "
-                      "count of changed values."),
-    options.eps(16),
-    options.steps(40, "for each level"),
-    click.option("--thorough", is_flag=True, default=False,
-                 help="Take 95 gradients more for a smaller change in --norm l2, l1 or l0."),
-    click.option("--margin", type=Finite(0), default=0.0, show_default=True, metavar="LOGITS",
-                 help="By how much the new class must lead, in logits: more survives other programs' resize."),
-    click.option("--survive", type=Survive(), multiple=True, callback=joined, metavar="NAMES",
-                 help="What the change must survive besides, with commas: jpeg90, jpeg75, webp80, resize, bilinear, "
-                      "blur."),
-    click.option("--transfer", type=ModelName(), multiple=True, metavar="MODEL",
-                 help="Fool this network too; give it several times for several."),
-    options.judges,
-    click.option("--report", type=click.Path(), metavar="FILE.png|FOLDER/",
-                 help="Also draw the photo, the change made visible, and the result, each with what it is taken for."),
-    options.keep_failed,
-)  # fmt: skip
+from cnnviz.adversarial.catalog import METHODS, MINIMAL, NORMS, Norm, require_support, resolve_method
+from cnnviz.adversarial.commands import messages
+from cnnviz.adversarial.commands.param_types import TransformNames
+from cnnviz.adversarial.commands.records import AttackOptions, AttackRecord, draw_report, file_fields
+from cnnviz.app.declare import option
+from cnnviz.app.options import check_with_option, class_option, eps_option
+from cnnviz.app.param_types import Finite, ModelName, joined
+from cnnviz.app.photo_command import photo_command
+from cnnviz.app.records import Result, field
+from cnnviz.app.session import Session, StoredInput
+from cnnviz.control import Control
 
 
-@click.command()
-@options.inputs
-@options.output
-@_own
-@options.photo
-@options.network
-@options.seed
-@options.json_lines
-@options.talk
-def adversarial(
-    inputs: tuple[str, ...], output: str | None, report: str | None, keep_failed: bool, fit: str, **o: Any
-) -> None:
-    """Change a photo as little as it takes for a network to see something else in its file.
+@dataclass(frozen=True, kw_only=True)
+class Options(AttackOptions):
+    """Options of ``cnnviz adversarial``."""
 
-    The photo keeps its size and its kind, its values change by whole levels, and the written file is what is judged:
-    where it does not do what was asked for, nothing is written and the exit status is 4. INPUTS are photos, folders
-    of photos, or -.
+    goal: str | None = class_option("Target class. [default: any but the network's top class]", "--target-class",
+                                    panel="Input")  # fmt: skip
+    method: str = option("Attack method. All but minimal need pip install 'cnnviz[attacks]'; deepfool, cw, ddn, fmn "
+                         "and one-pixel are not bounded by --eps.", default=MINIMAL,
+                         type=Choice(list(METHODS)))  # fmt: skip
+    norm: Norm | None = option("What is minimised: linf = largest change of one value, l2 = root of the sum of "
+                               "squares, l1 = sum of the changes, l0 = number of values changed. [default: linf, or "
+                               "the method's own]", default=None, type=Choice(NORMS))  # fmt: skip
+    eps: int = eps_option(16)
+    steps: int | None = option("Gradient steps per level; for other methods, their iterations. [default: 40, or the "
+                               "method's own]", default=None, type=IntRange(1), metavar="N")  # fmt: skip
+    thorough: bool = option("Use 95 more gradient steps for a smaller change with --norm l2, l1 or l0.", default=False)
+    margin: float = option("Required logit margin (kappa of Carlini & Wagner): a larger one is more robust to "
+                           "other programs' resizing.", default=0.0, type=Finite(0), metavar="LOGITS")  # fmt: skip
+    robust_to: tuple[str, ...] = option(
+        "Transforms that the attack must be robust to, comma-separated: jpeg90, jpeg75, webp80, resize, bilinear, "
+        "blur.",
+        default=(), type=TransformNames(), multiple=True, callback=joined, metavar="NAMES",
+    )  # fmt: skip
+    ensemble: tuple[str, ...] = option("Attack this network jointly; can be repeated.", default=(),
+                                       type=ModelName(), multiple=True, metavar="MODEL")  # fmt: skip
+    check_with: tuple[str, ...] = check_with_option()
+    report: str | None = option("Also draw the photo, the change made visible, and the result, each with its classes.",
+                                default=None, type=click.Path(), metavar="FILE.png|FOLDER/", panel="Output",
+                                recorded=False, beside="-report.png")  # fmt: skip
+
+    def __post_init__(self) -> None:
+        """Put the method's own norm and steps where none are given; refuse what it does not support."""
+        extras = [name for name in ("robust_to", "ensemble", "thorough") if getattr(self, name)]
+        flags = [f"--{name.replace('_', '-')}" for name in extras]
+        require_support(self.method, goal=self.goal is not None, extras=flags)
+        norm, steps = resolve_method(self.method, self.norm, self.steps)
+        if self.thorough and norm == "linf":
+            raise click.UsageError("--thorough requires --norm l2, l1 or l0")
+        object.__setattr__(self, "norm", norm)
+        object.__setattr__(self, "steps", steps or None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record(AttackRecord):
+    """JSON fields of ``cnnviz adversarial``."""
+
+    method: str = field("Attack method.", enum=list(METHODS))
+    finish: str | None = field("How an external method's change became whole levels that fool; null for minimal, and "
+                               "where nothing fooled.", enum=["rounded", "scaled", MINIMAL, None])  # fmt: skip
+
+
+@photo_command(Options, Record, suffix="-adversarial.png", stored=True, progress=("attacking", "passes"))
+def adversarial(session: Session, photo: StoredInput, options: Options, control: Control) -> Result[Record]:
+    """Find a minimal change of a photo whose saved file is misclassified.
+
+    The photo keeps its size, colour profile and transparency; palettes, CMYK, 16-bit and 1-bit become 8-bit RGB. Values
+    change by whole levels of 1/255, and the written file is verified: if it does not meet the requirements, nothing is
+    written and the exit status is 4. INPUTS are photos, folders of photos, or -.
 
     \b
     Examples:
@@ -60,47 +83,27 @@ def adversarial(
       cnnviz adversarial cat.jpg --target-class toaster --report report.png
       cnnviz adversarial cat.jpg --norm l2 --json | jq .psnr
       cnnviz adversarial cat.jpg --method ddn
-      cnnviz adversarial photos/ --method universal -o fooled/
-      cnnviz adversarial cat.jpg --survive jpeg90,jpeg75 --eps 2 -o toast.jpg
+      cnnviz adversarial cat.jpg --robust-to jpeg90,jpeg75 --eps 2 -o toast.jpg
     """
-    jobs = plan_jobs(inputs, output, "-adversarial.png")
-    if report:
-        jobs = add_second_file(jobs, report, "-adversarial-report.png", "--report")
-    if o["method"] == external_methods.UNIVERSAL:
-        universal.settled(o, jobs, fit)
-        universal.Universal(jobs, fit, keep_failed).over()  # which leaves
-    o |= external_methods.method_defaults(o)
-    if o["thorough"] and o["norm"] == "linf":
-        raise click.UsageError("--thorough goes with --norm l2, l1 or l0")
-    run = Session(jobs)
+    from cnnviz.adversarial.file_attack import AttackSettings, attack_photo
 
-    def one(job: Job) -> Line:
-        from cnnviz.io import write
-
-        original, source = run.original(job)
-        networks = file_attack.attacked_networks(run, o["transfer"], o["judges"])
-        subjects = [file_attack.attacked_photo(original, network, fit, str(job.output)) for network in networks]
-        clean = subjects[0].logits(original.photo(original.values))
-        wanted = {key: o[key] for key in ("goal", "true", "margin", "survive")}
-        aim, attacked = (
-            file_attack.criterion_for(run.network, clean, **wanted),
-            file_attack.target_model(run, subjects, o["survive"]),
-        )
-        with run.console.progress("attacking", "passes") as tick:
-            found, told = file_attack.search(attacked, original, aim, o, tick)
-        warned = diagnostics.diagnose(subjects[0], clean, attacked.passes, aim.target)
-        diagnostics.say(run.console, job, warned)
-        numbers = {"network": run.network.name, "clean_top": run.network.top(clean), **told, "warnings": warned}
-        made = file_attack.WrittenAttack(subjects[0], aim, found)
-        numbers |= made.judge(run)
-        recipe = run.recipe(source, numbers)
-        missed = messages.unmet_requirements(numbers, o)
-        if not missed or keep_failed:
-            made.write(recipe)
-        if job.extra:
-            write.write_picture(
-                job.extra, made.report(numbers, missed), sheet_recipe(recipe, "report", str(job.output))
-            )
-        return messages.missed(run, job, numbers, missed, keep_failed) if missed else numbers
-
-    run.over(one, tell=lambda _, line: messages.say(run.console, line))
+    network = session.network
+    settings = AttackSettings(
+        steps=options.steps, thorough=options.thorough, margin=options.margin, fit=options.fit, seed=options.seed,
+        ensemble=[session.load_network(name) for name in options.ensemble],
+        check_with=[session.load_network(name) for name in options.check_with], path=str(photo.job.output),
+    )  # fmt: skip
+    attack = attack_photo(
+        network, photo.image, goal=options.goal, ground_truth=options.ground_truth, method=options.method,
+        norm=options.norm, eps=options.eps, robust_to=options.robust_to, settings=settings, control=control,
+    )  # fmt: skip
+    messages.note_diagnostics(session, photo.job, attack.warnings)
+    record = Record(
+        network=network.name, clean_top=network.top(attack.clean_logits), method=attack.method, finish=attack.finish,
+        warnings=attack.warnings, **file_fields(attack.verification, attack.queries),
+    )  # fmt: skip
+    unmet = messages.unmet_requirements(attack.verification, options.margin, options.robust_to)
+    sheet = draw_report(attack.written, record, attack.verification, unmet) if photo.job.second else None
+    missed = messages.missed(record, attack.method, unmet) if unmet else ""
+    return Result(record, encode=attack.written.encode, sheet=sheet, missed=missed,
+                  notes=() if missed else messages.attack_notes(record, attack.method, attack.finish))  # fmt: skip

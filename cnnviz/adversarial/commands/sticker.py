@@ -1,90 +1,128 @@
-"""``cnnviz sticker``: a printable patch in a region of a photo, seen as another class from many sides."""
+"""``cnnviz sticker``: a printable patch in a region of a photo, classified as another class from many sides."""
 
-from typing import Any
+from dataclasses import MISSING, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from cnnviz.adversarial import patch_report
-from cnnviz.adversarial.patch_scene import PatchScene, Region, read_region
-from cnnviz.app import options
-from cnnviz.app.jobs import Job, Line, add_second_file, plan_jobs
+from cnnviz.adversarial.commands.param_types import PatchRegion
+from cnnviz.adversarial.commands.records import QueryRecord, share
+from cnnviz.adversarial.results import PatchRates, Top
+from cnnviz.app.declare import option
+from cnnviz.app.options import KeepFailedOptions, OutputOptions, PhotoOptions, SeedOptions, class_option, steps_option
 from cnnviz.app.param_types import Finite
-from cnnviz.app.session import Session, sheet_recipe
+from cnnviz.app.photo_command import photo_command
+from cnnviz.app.records import PhotoRecord, Result, field
+from cnnviz.app.session import PhotoInput, Session
+from cnnviz.control import Control
 
-_own = options.together(
-    click.option("--region", type=Region(), required=True, metavar="POLYGON|MASK",
-                 help="Where the sticker goes: corners of a polygon in pixels of the photo, such as '40,60 200,60 "
-                      "200,180 40,180' (four, clockwise from the upper left, are a rectangle in perspective), or a "
-                      "picture of the photo's size that is white there."),
-    options.goal(None),
-    options.steps(600, "of one pose each"),
-    click.option("--print-size", type=Finite(10, 500), default=100.0, show_default=True, metavar="MM",
-                 help="Longer side of the sticker as printed, in millimetres; the file has 300 dots an inch."),
-    click.option("--renders", type=click.Path(), metavar="FILE.png|FOLDER/",
-                 help="Also draw what the network sees and says of sticker, controls and bare photo, in some of the "
-                      "poses."),
-    click.option("--least", type=Finite(0, 1), default=0.5, show_default=True, metavar="SHARE",
-                 help="Share of the held-out poses that must be taken for the class; below it the exit status is 4."),
-    options.keep_failed,
-)  # fmt: skip
+if TYPE_CHECKING:
+    from cnnviz.adversarial.patch import PatchResult
+
+UNSTABLE = 0.2  # share of the poses in which the bare photo loses its own class, from which on a note says so
+SIMULATED = "simulated: rendered and classified on this computer, neither printed nor photographed"
 
 
-@click.command()
-@options.inputs
-@options.output
-@_own
-@options.photo
-@options.network
-@options.seed
-@options.json_lines
-@options.talk
-def sticker(
-    inputs: tuple[str, ...], output: str | None, renders: str | None, keep_failed: bool, fit: str, **o: Any
-) -> None:
-    """Make a sticker that turns what is in a photo into another class, from many sides: a simulation.
+@dataclass(frozen=True, kw_only=True)
+class Options(PhotoOptions, SeedOptions, KeepFailedOptions, OutputOptions):
+    """Options of ``cnnviz sticker``."""
 
-    The result is the sticker alone, in print size. It is made for random turns, tilts, distances, light, noise and
-    backgrounds, and judged in 200 others, beside a grey and a noise sticker in its place. All of them are computed from
-    the one photo: nothing is said of a printed sticker before a camera. INPUTS are photos, folders of photos, or -.
+    region: str | Path = option(
+        "Where the sticker goes: corners of a polygon in pixels of the photo, such as '40,60 200,60 200,180 40,180' "
+        "(four, clockwise from the upper left, are a rectangle in perspective), or a mask, an image of the photo's "
+        "size that is white there.", type=PatchRegion(), metavar="POLYGON|MASK", panel="Input",
+    )  # fmt: skip
+    goal: str = class_option("Target class.", "--target-class", default=MISSING, panel="Input")
+    steps: int = steps_option(600, "of one pose each")
+    print_size: float = option("Longer side of the printed sticker, in millimetres; the file has 300 dots an inch.",
+                               default=100.0, type=Finite(10, 500), metavar="MM", panel="Figure")  # fmt: skip
+    min_success: float = option("Required success rate in the held-out poses; below it the exit status is 4.",
+                                default=0.5, type=Finite(0, 1), metavar="SHARE")  # fmt: skip
+    preview: str | None = option("Also draw the network's inputs with sticker, controls and bare photo in some poses, "
+                                 "each with its class.", default=None, type=click.Path(), panel="Output",
+                                 metavar="FILE.png|FOLDER/", recorded=False, beside="-preview.png")  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record(PhotoRecord, QueryRecord):
+    """JSON fields of ``cnnviz sticker``; ``top`` are the classes of the fixed view with the sticker."""
+
+    clean_top: Top = field("The most probable classes of the bare photo.", minItems=1)
+    target: int = field("Index of the bare photo's own class.", minimum=0)
+    goal: int = field("Index of the class to be fooled into.", minimum=0)
+    success_rate: float = share("Share of the held-out poses classified as the goal.")
+    misclassified_rate: float = share("Share of the held-out poses not classified as the target.")
+    poses: int = field("Number of held-out poses.", minimum=1)
+    controls: dict[str, PatchRates] = field("The same of a grey and a noise sticker, and of the bare photo.",
+                                            required=["grey", "noise", "clean"])  # fmt: skip
+    area: float = share("Share of the network's input that the sticker covers in the fixed view.")
+    size: list[int] = field("Height and width of the sticker's file, in pixels.", minItems=2, maxItems=2)
+    print_size: list[float] = field("Width and height of the printed sticker, in millimetres.", minItems=2,
+                                    maxItems=2)  # fmt: skip
+
+
+@photo_command(Options, Record, suffix="-sticker.png", formats=(".png",), progress=("optimising", "steps"))
+def sticker(session: Session, photo: PhotoInput, options: Options, control: Control) -> Result[Record]:
+    """Make an adversarial patch that works from many viewpoints (simulated).
+
+    The result is the sticker alone, in print size. It is optimised over random rotations, tilts, distances, light,
+    noise and backgrounds, and evaluated in 200 held-out poses, beside a grey and a noise sticker in its place. All of
+    them are rendered from the one photo: a printed sticker before a camera may do less. INPUTS are photos, folders of
+    photos, or -.
 
     \b
     Examples:
       cnnviz sticker sign.jpg --region '40,60 200,60 200,180 40,180' --target-class toaster
-      cnnviz sticker sign.jpg --region mask.png --target-class banana --renders renders.png
-      cnnviz sticker sign.jpg --region mask.png --target-class 954 --json | jq .share
+      cnnviz sticker sign.jpg --region mask.png --target-class banana --preview preview.png
+      cnnviz sticker sign.jpg --region mask.png --target-class 954 --json | jq .success_rate
     """
-    jobs = plan_jobs(inputs, output, "-sticker.png", (".png",))
-    if renders:
-        jobs = add_second_file(jobs, renders, "-sticker-renders.png", "--renders")
-    run = Session(jobs)
+    network = session.network
 
-    def one(job: Job) -> Line:
-        photo, source = run.read(job)
-        place = read_region(o["region"], photo, o)
+    from cnnviz.adversarial.patch import patch
 
-        from cnnviz.adversarial.patch import patch
-        from cnnviz.io import write
-        from cnnviz.models.preprocess import geometry_for
+    result = patch(
+        network, photo.image, options.region, options.goal, steps=options.steps, print_size=options.print_size,
+        fit=options.fit, seed=options.seed, max_pixels=options.max_pixels, control=control,
+    )  # fmt: skip
+    record = sticker_record(result)
+    sheet = None
+    if photo.job.second:
+        from cnnviz.adversarial.figures.patch import draw_preview
 
-        geometry = geometry_for(photo.shape[:2], run.network, fit)
-        subject = PatchScene(photo, place, geometry, run.network, run.network.class_index(o["goal"]))
-        clean = subject.check()
-        with run.console.progress("painting", "steps") as tick:
-            found = patch(
-                run.network, subject.scene(), subject.texels(), subject.goal, steps=o["steps"], seed=o["seed"],
-                progress=lambda step, of, loss: tick(step, of, f"loss {loss:.3g}"),
-            )  # fmt: skip
-        prints = patch_report.prints(subject, found.texture, o["print_size"], o["seed"])
-        with run.console.progress("judging", "looks") as tick:
-            numbers = patch_report.judged(subject, prints, clean, o["seed"], tick)
-        numbers["passes"] = {"forward": found.passes, "backward": found.passes}
-        recipe = run.recipe(source, numbers)
-        reached = numbers["share"] >= o["least"]
-        if reached or keep_failed:
-            write.write_bytes(str(job.output), patch_report.encoded(str(job.output), prints["sticker"], recipe))
-        if job.extra:
-            drawn = patch_report.sheet(subject, prints, numbers, o["seed"])
-            write.write_picture(job.extra, drawn, sheet_recipe(recipe, "renders", str(job.output)))
-        return numbers if reached else patch_report.missed(run, job, numbers, keep_failed)
+        sheet = draw_preview(result, options.seed)
+    goal = network.class_name(result.scene.goal)
+    missed = "" if record.success_rate >= options.min_success else missed_text(record, goal)
+    return Result(record, encode=result.encode, sheet=sheet, missed=missed, notes=sticker_notes(record, goal, missed))
 
-    run.over(one, tell=lambda _, line: patch_report.say(run.console, line, o["goal"]))
+
+def sticker_record(result: "PatchResult") -> Record:
+    """Return the JSON fields of a sticker."""
+    own, height_width = result.rates["sticker"], result.image.shape[:2]
+    return Record(
+        network=result.scene.network.name, target=result.target, goal=result.scene.goal, area=result.area,
+        poses=result.poses, success_rate=own.success_rate, misclassified_rate=own.misclassified_rate, top=own.top,
+        clean_top=result.rates["clean"].top, controls=result.controls, size=list(height_width),
+        print_size=list(result.print_size), passes=result.queries.as_dict(),
+    )  # fmt: skip
+
+
+def missed_text(record: Record, goal: str) -> str:
+    """Return why a sticker is a failure."""
+    rate = f"classified as {goal} in {record.success_rate:.0%} of {record.poses} held-out poses"
+    return f"{rate}, less than --min-success; a larger --region or more --steps may help"
+
+
+def sticker_notes(record: Record, goal: str, missed: str) -> tuple[str, ...]:
+    """Return what a person wants to know of a sticker, its controls and the photo."""
+    notes = []
+    if not missed:
+        rates = ", ".join(f"{name} {rates.success_rate:.0%}" for name, rates in record.controls.items())
+        notes.append(f"{goal} in {record.success_rate:.0%} of {record.poses} held-out poses ({rates})")
+    own, clean = record.clean_top[0].name, record.controls["clean"].misclassified_rate
+    lost = ", ".join(f"{name} {rates.misclassified_rate:.0%}" for name, rates in record.controls.items())
+    notes.append(f"not classified as {own}: sticker {record.misclassified_rate:.0%}, {lost}")
+    if clean >= UNSTABLE:
+        notes.append(f"the bare photo is not {own} in {clean:.0%} of the poses: its own class is unstable")
+    first = record.top[0]
+    return (*notes, f"fixed view: {first.name} {first.probability:.0%}; {SIMULATED}")

@@ -1,29 +1,47 @@
 """``cnnviz classes``: the class names that ``--class`` takes."""
 
 import json
+from dataclasses import asdict, dataclass
 
 import click
 
-from cnnviz.models import catalog
+from cnnviz.app.declare import argument, option
+from cnnviz.app.photo_command import plain_command
+from cnnviz.models.catalog import imagenet_classes
+from cnnviz.text import did_you_mean
 
 
-@click.command()
-@click.argument("word", default="")
-@click.option("--json", "lines", is_flag=True, help="Print one JSON object a line for every class.")
-def classes(word: str, lines: bool) -> None:
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Options of ``cnnviz classes``."""
+
+    word: str = argument(default="")
+    json: bool = option("Print one JSON object per class, one per line.", default=False, panel="Output")
+
+
+@dataclass(frozen=True)
+class ClassRow:
+    """One class: its index in the logits, and its name."""
+
+    index: int
+    name: str
+
+
+@plain_command(Options)
+def classes(options: Options) -> None:
     """List the ImageNet classes: index and name.
 
-    With WORD, those whose name holds it, in any case.
+    With WORD, only classes whose name contains it, in any case.
 
     \b
     Examples:
       cnnviz classes cat
       cnnviz classes --json | jq -r .name
     """
-    names = catalog.imagenet_classes()
-    found = [(index, name) for index, name in enumerate(names) if word.lower() in name.lower()]
-    for index, name in found:
-        click.echo(json.dumps({"index": index, "name": name}) if lines else f"{index:>4}  {name}")
-    if not found:
-        near = catalog.did_you_mean(word, [name.lower() for name in names])
-        raise click.UsageError(f"no class's name holds {word!r}{near}")
+    names, word = imagenet_classes(), options.word.lower()
+    rows = [ClassRow(index, name) for index, name in enumerate(names) if word in name.lower()]
+    for row in rows:
+        click.echo(json.dumps(asdict(row)) if options.json else f"{row.index:>4}  {row.name}")
+    if not rows:
+        near = did_you_mean(word, [name.lower() for name in names])
+        raise click.UsageError(f"no class name contains {options.word!r}{near}")

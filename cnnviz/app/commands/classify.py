@@ -1,59 +1,48 @@
-"""``cnnviz classify``: what a network takes a photograph for."""
+"""``cnnviz classify``: the most probable classes of a photo."""
 
-from typing import Any
+from dataclasses import dataclass
 
-import click
+from click import IntRange
 
-from cnnviz.app import jobs, options
-from cnnviz.app.jobs import Job, Line
-from cnnviz.app.session import Session
-from cnnviz.errors import printable
+from cnnviz.app.declare import option
+from cnnviz.app.options import PhotoOptions
+from cnnviz.app.photo_command import photo_command
+from cnnviz.app.records import PhotoRecord, Result
+from cnnviz.app.session import PhotoInput, Session
+from cnnviz.control import Control
+from cnnviz.models.catalog import ClassProbability
+from cnnviz.text import printable
 
 
-@click.command()
-@options.inputs
-@click.option(
-    "--top",
-    type=click.IntRange(1),
-    default=5,
-    show_default=True,
-    metavar="K",
-    help="How many classes to print, the most probable first.",
-)
-@options.photo
-@options.network
-@options.json_lines
-@options.talk
-def classify(inputs: tuple[str, ...], top: int, fit: str, **_: Any) -> None:
-    """Print what a network takes a photograph for.
+@dataclass(frozen=True, kw_only=True)
+class Options(PhotoOptions):
+    """Options of ``cnnviz classify``."""
 
-    One table for each input: class, index and probability. INPUTS are photos, folders of photos, or - for
-    standard input.
+    top: int = option("Number of classes to print.", default=5, type=IntRange(1), metavar="K")
+
+
+@photo_command(Options, PhotoRecord, suffix=None)
+def classify(session: Session, photo: PhotoInput, options: Options, control: Control) -> Result[PhotoRecord]:
+    """Print the most probable classes of a photo.
+
+    One table for each input: class, index and probability. INPUTS are photos, folders of photos, or - for standard
+    input.
 
     \b
     Examples:
       cnnviz classify cat.jpg
       cnnviz classify photos/ --json | jq -r '[.input, .top[0].name] | @tsv'
     """
-    run = Session(jobs.find_inputs(inputs))
+    inputs, _ = session.fit(photo.image)
+    import torch  # seconds, which a photo or weights that are not there need not cost
 
-    def one(job: Job) -> Line:
-        from cnnviz.models import preprocess
-
-        photo, _ = run.read(job)
-        x, _ = preprocess.fit(photo, run.network, fit)
-        import torch  # seconds, which a photo or weights that are not there need not cost
-
-        with torch.inference_mode():
-            best = run.network.top(run.network(x)[0].cpu(), top)
-        return {"network": run.network.name, "top": best}
-
-    run.over(one, _print_table)
+    with torch.inference_mode():
+        top = session.network.top(session.network(inputs)[0].cpu(), options.top)
+    return Result(PhotoRecord(network=session.network.name, top=top), text=_table(photo.job.source, top))
 
 
-def _print_table(job: Job, line: Line) -> None:
-    names = [printable(row["name"]) for row in line["top"]]
+def _table(source: str, top: list[ClassProbability]) -> str:
+    names = [printable(row.name) for row in top]
     width = max(map(len, names))
-    click.echo(printable(job.source))
-    for name, row in zip(names, line["top"], strict=True):
-        click.echo(f"  {name:<{width}}  {row['index']:>4}  {row['probability']:>7.2%}")
+    rows = [f"  {name:<{width}}  {row.index:>4}  {row.probability:>7.2%}" for name, row in zip(names, top, strict=True)]
+    return "\n".join([printable(source), *rows])

@@ -1,33 +1,39 @@
 """``cnnviz completion``: a shell's completion script."""
 
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
 import click
-from click.shell_completion import BashComplete, CompletionItem, add_completion_class, get_completion_class
+from click.shell_completion import get_completion_class
+
+from cnnviz.app.declare import argument
+from cnnviz.app.photo_command import plain_command
+
+SHELLS = ("bash", "zsh", "fish")
 
 
-class Bash(BashComplete):
-    """Bash puts what it is given into the line as it is, so names with blanks need their backslashes."""
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Options of ``cnnviz completion``."""
 
-    def format_completion(self, item: CompletionItem) -> str:
-        """Return an item with a backslash before each blank and quote, doubled because click's script reads them."""
-        value = "".join(f"\\\\{c}" if c in " '\"&()" else c for c in item.value)
-        return f"{item.type},{value}"
+    shell: str | None = argument(type=click.Choice(SHELLS), required=False)
 
 
-add_completion_class(Bash)
+@plain_command(Options)
+def completion(options: Options) -> None:
+    """Print the script that completes commands, options, networks, layers and classes in SHELL.
 
-
-@click.command()
-@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
-@click.pass_context
-def completion(context: click.Context, shell: str) -> None:
-    """Print the script that completes commands, options, networks and classes in SHELL.
+    SHELL is bash, zsh or fish; by default your shell, from the environment variable SHELL.
 
     \b
     Examples:
-      cnnviz completion bash >> ~/.bashrc
+      cnnviz completion >> ~/.bashrc
       cnnviz completion fish > ~/.config/fish/completions/cnnviz.fish
     """
-    kind = get_completion_class(shell)
-    assert kind is not None  # the choices are those that click knows
-    root = context.find_root()
+    shell = options.shell or Path(os.environ.get("SHELL", "")).name
+    kind = get_completion_class(shell) if shell in SHELLS else None
+    if kind is None:
+        raise click.UsageError(f"name a shell, {', '.join(SHELLS)}: the environment variable SHELL names none of them")
+    root = click.get_current_context().find_root()
     click.echo(kind(root.command, {}, "cnnviz", "_CNNVIZ_COMPLETE").source())

@@ -1,45 +1,64 @@
-"""``cnnviz doctor``: what is installed, which devices there are, which weights are here."""
+"""``cnnviz doctor``: installed versions, devices, and weights on this machine."""
 
 import importlib.metadata
 import json
 import platform
+from dataclasses import asdict, dataclass
 
 import click
 
+from cnnviz.app.declare import option
+from cnnviz.app.photo_command import plain_command
+from cnnviz.models import catalog, weights
+
 PACKAGES = ("cnnviz", "torch", "torchvision", "captum", "opencv-python", "Pillow", "numpy", "click", "rich",
-            "safetensors", "timm", "onnx")  # fmt: skip
+            "rich-click", "safetensors", "timm", "onnx")  # fmt: skip
 
 
-@click.command()
-@click.option("--json", "lines", is_flag=True, help="Print one JSON object instead.")
-def doctor(lines: bool) -> None:
-    """Print versions, devices and the weights that are here: what a bug report needs.
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Options of ``cnnviz doctor``."""
+
+    json: bool = option("Print one JSON object instead.", default=False, panel="Output")
+
+
+@dataclass(frozen=True)
+class Environment:
+    """What ``cnnviz doctor`` reports: versions (None: not installed), devices, networks whose weights are here."""
+
+    python: str
+    platform: str
+    packages: dict[str, str | None]
+    devices: list[str]
+    weights: list[str]
+    checkpoints: str
+
+
+@plain_command(Options)
+def doctor(options: Options) -> None:
+    """Print versions, devices and the weights on this machine, for bug reports.
 
     \b
     Examples:
       cnnviz doctor
       cnnviz doctor --json | jq .devices
     """
-    from cnnviz.models import catalog, weights
-
     here = [name for name, entry in catalog.entries().items() if (p := weights.weights_path(entry)) and p.is_file()]
-    facts = {
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "packages": {name: _version(name) for name in PACKAGES},
-        "devices": _devices(),
-        "weights": here,
-        "checkpoints": str(weights.checkpoints()),
-    }
-    if lines:
-        click.echo(json.dumps(facts))
-        return
-    click.echo(f"python {facts['python']} on {facts['platform']}")
-    for name, version in facts["packages"].items():  # type: ignore[attr-defined]
-        click.echo(f"{name:<14} {version or 'not installed'}")
-    click.echo("devices        " + "; ".join(facts["devices"]))
-    click.echo("weights here   " + (", ".join(here) or "none"))
-    click.echo(f"fetched to     {facts['checkpoints']}")
+    packages = {name: _version(name) for name in PACKAGES}
+    found = Environment(platform.python_version(), platform.platform(), packages, _devices(), here,
+                        str(weights.checkpoints()))  # fmt: skip
+    click.echo(json.dumps(asdict(found)) if options.json else _text(found))
+
+
+def _text(found: Environment) -> str:
+    versions = [f"{name:<14} {version or 'not installed'}" for name, version in found.packages.items()]
+    return "\n".join([
+        f"python {found.python} on {found.platform}",
+        *versions,
+        f"devices        {'; '.join(found.devices)}",
+        f"weights here   {', '.join(found.weights) or 'none'}",
+        f"downloads to   {found.checkpoints}",
+    ])  # fmt: skip
 
 
 def _version(name: str) -> str | None:
@@ -52,6 +71,6 @@ def _version(name: str) -> str | None:
 def _devices() -> list[str]:
     import torch
 
-    found = [f"cpu ({torch.get_num_threads()} threads)"]
-    found += [f"cuda:{n} ({torch.cuda.get_device_name(n)})" for n in range(torch.cuda.device_count())]
-    return found + (["mps"] if torch.backends.mps.is_available() else [])
+    gpus = [f"cuda:{n} ({torch.cuda.get_device_name(n)})" for n in range(torch.cuda.device_count())]
+    mps = ["mps"] if torch.backends.mps.is_available() else []
+    return [f"cpu ({torch.get_num_threads()} threads)", *gpus, *mps]

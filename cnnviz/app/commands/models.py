@@ -1,41 +1,65 @@
 """``cnnviz models``: the networks by name."""
 
 import json
+from dataclasses import asdict, dataclass
 
 import click
 
-from cnnviz.models import catalog, weights
+from cnnviz.app.declare import argument, option
+from cnnviz.app.photo_command import plain_command
+from cnnviz.models import weights
+from cnnviz.models.catalog import NetworkEntry, entries
+from cnnviz.text import did_you_mean
 
 
-@click.command()
-@click.argument("word", default="")
-@click.option("--json", "lines", is_flag=True, help="Print one JSON object a line for every network.")
-def models(word: str, lines: bool) -> None:
-    """List the networks that cnnviz knows by name.
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Options of ``cnnviz models``."""
 
-    With WORD, those that hold it. Weights are "here", "to fetch" (from the network, once), "in cnnviz[EXTRA]"
-    (a package to install) or "--weights" (a file of yours). A thousand more come as timm:NAME.
+    word: str = argument(default="")
+    json: bool = option("Print one JSON object per network, one per line.", default=False, panel="Output")
+
+
+@dataclass(frozen=True)
+class ModelRow:
+    """One network: where its ``weights`` are, their ``file`` and ``sha256``, the input's ``size``, ``parameters``."""
+
+    name: str
+    source: str
+    weights: str
+    file: str
+    sha256: str
+    size: int
+    parameters: int
+
+
+@plain_command(Options)
+def models(options: Options) -> None:
+    """List the networks that are available by name.
+
+    With WORD, only names that contain it. Weights are "here", "to fetch" (once), "in cnnviz[EXTRA]" (a package to
+    install) or "--weights" (a file of yours). A thousand more networks are available as timm:NAME.
 
     \b
     Examples:
       cnnviz models
       cnnviz models resnet --json
     """
-    found = [entry for entry in catalog.entries().values() if word.lower() in entry.name]
-    for entry in found:
-        state = _state(entry)
-        if lines:
-            row = {"name": entry.name, "source": entry.source, "weights": state, "file": entry.file,
-                   "sha256": entry.sha256, "size": entry.size, "parameters": round(entry.parameters * 1e6)}  # fmt: skip
-            click.echo(json.dumps(row))
-        else:
-            click.echo(f"{entry.name:<20}  {state:<15}  {entry.size:>3} px  {entry.parameters:>6.1f} M parameters")
-    if not found:
-        near = catalog.did_you_mean(word, list(catalog.entries()), "; timm's are named timm:NAME")
-        raise click.UsageError(f"no network's name holds {word!r}{near}")
+    rows = [_row(entry) for entry in entries().values() if options.word.lower() in entry.name]
+    for row in rows:
+        text = f"{row.name:<20}  {row.weights:<15}  {row.size:>3} px  {row.parameters / 1e6:>6.1f} M parameters"
+        click.echo(json.dumps(asdict(row)) if options.json else text)
+    if not rows:
+        near = did_you_mean(options.word, list(entries()), "; timm's are named timm:NAME")
+        raise click.UsageError(f"no network name contains {options.word!r}{near}")
 
 
-def _state(entry: catalog.NetworkEntry) -> str:
+def _row(entry: NetworkEntry) -> ModelRow:
+    parameters = round(entry.parameters * 1e6)
+    return ModelRow(entry.name, entry.source, _weights(entry), entry.file, entry.sha256, entry.size, parameters)
+
+
+def _weights(entry: NetworkEntry) -> str:
     path = weights.weights_path(entry)
     if path is not None and path.is_file():
         return "here"

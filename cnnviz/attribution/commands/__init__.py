@@ -1,1 +1,1 @@
-"""What a user types: one module for each command."""
+"""Explain a prediction."""

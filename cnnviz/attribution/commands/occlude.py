@@ -1,71 +1,90 @@
-"""``cnnviz occlude``: which parts of a photograph a network's answer rests on."""
+"""``cnnviz occlude``: which parts of a photo the class score depends on."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
-import click
+from click import IntRange
 
-from cnnviz.app import options as shared_options
-from cnnviz.app import resume
-from cnnviz.app.jobs import INTERRUPTED, Job, Line, add_second_file, plan_jobs
+from cnnviz.app.declare import option
+from cnnviz.app.options import (
+    BareOptions,
+    ColormapOptions,
+    Fill,
+    OutputOptions,
+    PhotoOptions,
+    RawOptions,
+    ResumeOptions,
+    Score,
+    SeedOptions,
+    TargetOptions,
+    layer_option,
+    redeclare,
+    score_option,
+)
 from cnnviz.app.param_types import Finite
-from cnnviz.app.session import Session, class_indices
-from cnnviz.attribution.figures import strongest_map
+from cnnviz.app.photo_command import photo_command
+from cnnviz.app.records import PhotoRecord, RawRecord, Result, field
+from cnnviz.app.session import PhotoInput, Session
+from cnnviz.control import Control
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
     from torch import Tensor
 
     from cnnviz.attribution.occlusion import Occlusion
-    from cnnviz.attribution.occlusion_engines import OccludedLogits
-    from cnnviz.io.color import Photo
-    from cnnviz.models.network import Network
+    from cnnviz.attribution.occlusion_run import OccludedLogits
     from cnnviz.models.preprocess import Geometry
 
-SETTINGS = ("window", "stride", "fill", "score", "border", "engine", "seed")
 
-_own = shared_options.together(
-    click.option("--window", type=click.IntRange(1), default=48, show_default=True, metavar="PIXELS",
-                  help="Side of the square that covers a part, in pixels of the network's input."),
-    click.option("--stride", type=click.IntRange(1), default=16, show_default=True, metavar="PIXELS",
-                  help="Step between two places of the window, in pixels of the network's input."),
-    click.option("--fill", type=shared_options.FILLS, default="blur",
-                  show_default=True, help="What the window shows."),
-    shared_options.score("probability"),
-    click.option("--border", type=click.Choice(["inside", "overhang"]), default="overhang", show_default=True,
-                  help="Windows start inside the input, or overhang it so that border pixels count like the others."),
-    click.option("--engine", type=click.Choice(["auto", "incremental", "plain"]), default="auto", show_default=True,
-                 help="Compute only what a window changes, or a whole pass a place; auto takes the faster."),
-    click.option("--time-limit", type=Finite(0, min_open=True), metavar="SECONDS",
-                 help="Stop each photo after this long and draw the coarser map of the places done. [default: none]"),
-    shared_options.resume,
-    click.option("--panels", is_flag=True,
-                 help="All panels of the paper's figure 7: window, the layer's strongest feature map, probability, "
-                      "most probable class."),
-    shared_options.layer("[default: the last layer with maps]"),
-    shared_options.raw,
-)  # fmt: skip
+@dataclass(frozen=True, kw_only=True)
+class Options(PhotoOptions, TargetOptions, ColormapOptions, BareOptions, RawOptions, ResumeOptions, SeedOptions,
+              OutputOptions):  # fmt: skip
+    """Options of ``cnnviz occlude``."""
+
+    window: int = option("Side of the occluding square, in pixels of the network's input.", default=48,
+                         type=IntRange(1), metavar="PIXELS")  # fmt: skip
+    stride: int = option("Step between two window positions, in pixels of the network's input.", default=16,
+                         type=IntRange(1), metavar="PIXELS")  # fmt: skip
+    fill: Fill = option("Content of the window.", default="blur")
+    score: Score = score_option("probability")
+    border: Literal["inside", "overhang"] = option(
+        "Windows start inside the input, or overhang it so that border pixels are covered as often as the others.",
+        default="overhang",
+    )
+    engine: Literal["auto", "incremental", "plain"] = option(
+        "Compute only what a window changes, or a full pass for each position; auto takes the faster.", default="auto"
+    )
+    time_limit: float | None = option("Stop each photo after this time and draw the coarser map of the positions done; "
+                                      "status \"partial\", exit status 0. [default: none]", default=None,
+                                      type=Finite(0, min_open=True), metavar="SECONDS", recorded=False)  # fmt: skip
+    panels: bool = option("All panels of the paper's figure 7: window, the layer's strongest feature map, its "
+                          "projection, probability, most probable class.", default=False, panel="Figure",
+                          excludes=("bare",))  # fmt: skip
+    layer: str | None = redeclare(layer_option("Layer of --panels, by its name in 'cnnviz layers'. "
+                                               "[default: the last layer with maps]"), requires="panels")  # fmt: skip
 
 
-@click.command()
-@shared_options.inputs
-@shared_options.output
-@shared_options.targets
-@_own
-@shared_options.figure
-@shared_options.photo
-@shared_options.network
-@shared_options.seed
-@shared_options.json_lines
-@shared_options.talk
-def occlude(
-    inputs: tuple[str, ...], output: str | None, targets: tuple[str, ...], raw: str | None, fit: str, **options: Any
-) -> None:
-    """Draw which parts of a photograph a network's answer rests on.
+@dataclass(frozen=True, kw_only=True)
+class Record(PhotoRecord, RawRecord):
+    """JSON fields of ``cnnviz occlude``."""
 
-    A window slides over the network's input and covers one part after the other; the picture shows how much
-    the score of the class drops (red) or rises (blue) with each part covered. INPUTS are photos, folders of
-    photos, or - for standard input.
+    targets: list[int] = field("Indices of the classes of interest.", minItems=1)
+    positions: int = field("Window positions.", minimum=1)
+    positions_done: int | None = field("Positions evaluated when the run was stopped.", default=None,
+                                       progress_of="positions", minimum=1)  # fmt: skip
+    batch: int = field("Positions evaluated at a time.", recorded=False, minimum=1)
+    engine: str = field("How the logits were computed.")
+    engine_reason: str = field("Why this engine was chosen.")
+
+
+@photo_command(Options, Record, suffix="-occlude.png", progress=("occluding", "positions"), stoppable=True)
+def occlude(session: Session, photo: PhotoInput, options: Options, control: Control) -> Result[Record]:
+    """Draw which parts of a photo the class score depends on.
+
+    A window slides over the network's input and covers one part after the other; the map shows how much the score of
+    the class drops (red) or rises (blue) when each part is covered. INPUTS are photos, folders of photos, or - for
+    standard input.
 
     \b
     Examples:
@@ -73,117 +92,78 @@ def occlude(
       cnnviz occlude cat.jpg --class tabby --class lynx -o cat.png
       cat cat.jpg | cnnviz occlude - -o - > map.png
     """
-    if options["layer"] and not options["panels"]:
-        raise click.UsageError("--layer goes with --panels")
-    if options["panels"] and options["bare"]:
-        raise click.UsageError("--panels are a figure, which --bare would leave nothing of")
-    jobs = plan_jobs(inputs, output, "-occlude.png")
-    if raw:
-        jobs = add_second_file(jobs, raw, "-occlude.npz", "--raw")
-    run = Session(jobs)
+    inputs, geometry = session.fit(photo.image)
 
-    def one(job: Job) -> Line:
-        from cnnviz.models import preprocess
+    from cnnviz.attribution.fills import occluder
+    from cnnviz.attribution.occlusion import EngineOptions, occlusion
 
-        photo, source = run.read(job)
-        x, geometry = preprocess.fit(photo, run.network, fit)
-
-        from cnnviz.attribution.occlusion import occlusion
-        from cnnviz.io import write  # what needs torch comes after what can fail without it
-
-        chosen = class_indices(run.network, targets)
-        unfinished = resume.partial_path(job.output)
-        recipe = run.recipe(source, {})
-        if options["resume"] and (numbers := resume.finished_numbers(job.output, recipe)) and not job.extra:
-            return {"raw": None, **numbers}
-        known = resume.find_partial(unfinished, recipe, run.console) if options["resume"] else None
-        settings = {key: options[key] for key in SETTINGS}
-        with (
-            resume.stop_on_interrupt(options["time_limit"]) as stop,
-            run.console.progress("occluding", "positions") as tick,
-        ):
-            result = occlusion(
-                run.network, x, targets=chosen, layer=_layer(run.network, x, options), known=_answers(known), stop=stop,
-                progress=tick, note=run.console.note, **settings,
-            )  # fmt: skip
-        numbers = _numbers(run.network, result)
-        recipe["numbers"] = numbers
-        picture = _picture(run.network, photo, geometry, x, result, options)
-        del photo  # a large one and its picture need not be held together while writing
-        write.write_picture(str(job.output), picture, recipe)
-        if job.extra:
-            write.write_arrays(job.extra, _arrays(result, geometry), recipe)
-        line = {"raw": job.extra, "batch": result.batch, **numbers, INTERRUPTED: stop.interrupted}
-        if result.done.all():
-            resume.remove_partial(unfinished)
-            return line
-        resume.keep_partial(
-            unfinished, {"logits": result.logits.numpy(), "totals": result.answers.totals.numpy()}, recipe
-        )
-        again = "; --resume goes on" if unfinished else ""
-        run.console.note(f"stopped after {int(result.done.sum())} of {len(result.positions)} places{again}")
-        return line | {"status": "partial"}
-
-    run.over(one)
+    layer, kept = _panel_layer(session, inputs, options), _kept_logits(session, photo)
+    result = occlusion(
+        session.network, inputs, window=options.window, stride=options.stride, score=options.score,
+        fill=occluder(inputs, options.fill, session.network, options.seed), border=options.border,
+        targets=session.class_indices(options.targets), options=EngineOptions(options.engine, layer, kept),
+        control=control,
+    )  # fmt: skip
+    done = int(result.done.sum())
+    stopped = done < len(result.positions)
+    record = Record(
+        network=session.network.name, top=session.network.top(result.clean_logits), targets=list(result.targets),
+        positions=len(result.positions), positions_done=done if stopped else None, batch=result.batch,
+        engine=result.engine, engine_reason=result.engine_reason,
+    )  # fmt: skip
+    if stopped:
+        again = "; --resume continues" if session.keeps_partial(photo.job) else ""
+        control.note(f"stopped after {done} of {len(result.positions)} positions{again}")
+    return Result(
+        record, _draw(session, photo, geometry, inputs, result, options),
+        _arrays(result, geometry) if options.raw else None,
+        partial=stopped,
+        kept={"logits": result.logits.numpy(), "totals": result.answers.totals.numpy()} if stopped else None,
+    )  # fmt: skip
 
 
-def _layer(network: "Network", x: "Tensor", options: Mapping[str, Any]) -> str | None:
-    """Return the layer whose strongest feature map is wanted: by default the last that gives maps."""
-    if not options["panels"] or options["layer"]:
-        return options["layer"]  # type: ignore[no-any-return]
-    return network.map_layers((x.shape[-2], x.shape[-1]))[-1]
+def _panel_layer(session: Session, inputs: "Tensor", options: Options) -> str | None:
+    """Return the layer whose strongest feature map is drawn: by default the last that gives maps."""
+    if not options.panels or options.layer:
+        return options.layer
+    return session.network.map_layers((inputs.shape[-2], inputs.shape[-1]))[-1]
 
 
-def _answers(known: "dict[str, NDArray[Any]] | None") -> "OccludedLogits | None":
+def _kept_logits(session: Session, photo: PhotoInput) -> "OccludedLogits | None":
+    """Return the logits of an interrupted run of the same settings, with --resume."""
+    kept = session.kept_arrays(photo, ("logits", "totals"))
+    if kept is None:
+        return None
     import torch
 
-    from cnnviz.attribution.occlusion_engines import OccludedLogits
+    from cnnviz.attribution.occlusion_run import OccludedLogits
 
-    return OccludedLogits(*(torch.from_numpy(known[key]) for key in ("logits", "totals"))) if known else None
-
-
-def _numbers(network: "Network", result: "Occlusion") -> Line:
-    numbers = {
-        "network": network.name,
-        "top": network.top(result.clean_logits),
-        "targets": list(result.targets),
-        "positions": len(result.positions),
-        "engine": result.engine,
-        "engine_reason": result.engine_reason,
-    }
-    return numbers if result.done.all() else numbers | {"positions_done": int(result.done.sum())}
+    return OccludedLogits(*(torch.from_numpy(kept[name]) for name in ("logits", "totals")))
 
 
-def _picture(
-    network: "Network", photo: "Photo", geometry: "Geometry", x: "Tensor", result: "Occlusion",
-    options: Mapping[str, Any],
-) -> "Photo":  # fmt: skip
-    from cnnviz.attribution.figures import occlusion_panels
-    from cnnviz.figures import overlay
+def _draw(
+    session: Session, photo: PhotoInput, geometry: "Geometry", inputs: "Tensor", result: "Occlusion", options: Options
+) -> "NDArray[np.uint8]":
+    from cnnviz.attribution.figures.occlusion_panels import draw_maps, draw_panels, figure_panels
 
-    fill = options["fill"]
-    if options["panels"]:
-        return occlusion_panels.draw(photo, geometry, strongest_map.tiles(network, x, result, fill, options["seed"]))
-    shares = result.clean_logits.double().softmax(0)
-    below = f"{network.name}, {fill} window of {result.window} px, stride {result.stride} px"
-    titles = [f"{network.class_name(index)}  {shares[index]:.1%}" for index in result.targets]
-    panels = [
-        overlay.MapPanel(values, title, resume.partial_caption(result.done) + below)
-        for values, title in zip(result.maps.numpy(), titles, strict=True)
-    ]
-    label = f"drop of the {options['score']}"
-    return overlay.draw_figure(photo, geometry, panels, label=label, colormap=options["colormap"], bare=options["bare"])
+    network, done = session.network, float(result.done.float().mean())
+    note = "" if done == 1 else f"partial, {done:.0%} of the positions; "
+    if options.panels:
+        panels = figure_panels(network, inputs, result, options.fill, seed=options.seed, note=note)
+        return draw_panels(photo.image, geometry, panels)
+    return draw_maps(photo.image, geometry, network, result, fill=options.fill, score=options.score,
+                     colormap=options.colormap, bare=options.bare, note=note)  # fmt: skip
 
 
 def _arrays(result: "Occlusion", geometry: "Geometry") -> "dict[str, NDArray[Any]]":
     import numpy as np
 
-    maps = result.maps.numpy()
-    seen = result.activation
-    watched = {} if seen is None else {
-        "activations": seen.totals.numpy(), "layer": np.array(seen.layer), "channel": np.array(seen.channel)
+    maps, strongest = result.maps.numpy(), result.activation
+    panel = {} if strongest is None else {
+        "activations": strongest.totals.numpy(), "layer": np.array(strongest.layer),
+        "channel": np.array(strongest.channel),
     }  # fmt: skip
-    return watched | {
+    return panel | {
         "logits": result.logits.numpy(),
         "clean_logits": result.clean_logits.numpy(),
         "positions": result.positions.numpy(),

@@ -1,45 +1,62 @@
-"""``cnnviz activations``: a layer's feature maps for a photograph."""
+"""``cnnviz activations``: a layer's feature maps for a photo."""
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import click
+from click import IntRange
 
-from cnnviz.app import options as shared
-from cnnviz.app.jobs import Job, Line, add_second_file, plan_jobs
-from cnnviz.app.session import Session
-from cnnviz.features.figures.activations import chosen_channels, draw, tell
+from cnnviz.app.declare import option
+from cnnviz.app.options import (
+    ChannelOptions,
+    OutputOptions,
+    PhotoOptions,
+    RawOptions,
+    layer_option,
+    require_layer,
+)
+from cnnviz.app.param_types import expand_channels
+from cnnviz.app.photo_command import photo_command
+from cnnviz.app.records import PhotoRecord, RawRecord, Result, field
+from cnnviz.app.session import PhotoInput, Session
+from cnnviz.control import Control
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from cnnviz.features.activations import Activations
 
-_own = shared.together(
-    shared.layer("[required]"),
-    click.option("--top", type=click.IntRange(1), default=16, show_default=True, metavar="N",
-                 help="How many maps to show, the strongest first, where --channel names none."),
-    shared.channels,
-    click.option("--overlay", is_flag=True, help="Lay each map over the photo."),
-    click.option("--raw", type=click.Path(), metavar="FILE.npz|FOLDER/",
-                 help="Also store all maps of the layer as NumPy arrays."),
-)  # fmt: skip
+
+@dataclass(frozen=True, kw_only=True)
+class Options(PhotoOptions, ChannelOptions, RawOptions, OutputOptions):
+    """Options of ``cnnviz activations``."""
+
+    layer: str | None = layer_option("Layer to show, by its name in 'cnnviz layers'. [required]")
+    top: int = option("Number of maps to show, the strongest first, if --channel names none.", default=16,
+                      type=IntRange(1), metavar="N")  # fmt: skip
+    overlay: bool = option("Draw each map over the photo.", default=False, panel="Figure")
+
+    def __post_init__(self) -> None:
+        """Refuse to run without a layer."""
+        require_layer(self.layer, self.model)
 
 
-@click.command()
-@shared.inputs
-@shared.output
-@_own
-@shared.photo
-@shared.network
-@shared.json_lines
-@shared.talk
-def activations(
-    inputs: tuple[str, ...], output: str | None, layer: str | None, raw: str | None, fit: str, **options: Any
-) -> None:
-    """Draw a layer's feature maps for a photograph, the strongest first.
+@dataclass(frozen=True, kw_only=True)
+class Record(PhotoRecord, RawRecord):
+    """JSON fields of ``cnnviz activations``."""
 
-    The strength of a map is the sum of what is positive in it. All maps have one scale. INPUTS are photos, folders
-    of photos, or - for standard input.
+    layer: str = field("Name of the layer.")
+    shape: list[int] = field("Channels, height and width of its output.", minItems=3, maxItems=3)
+    channels: list[int] = field("The channels shown, in order.", minItems=1)
+    strengths: list[float] = field("Sum of the positive values of each channel shown.")
+    maxima: list[float] = field("Largest value of each channel shown.")
+
+
+@photo_command(Options, Record, suffix="-activations.png")
+def activations(session: Session, photo: PhotoInput, options: Options, control: Control) -> Result[Record]:
+    """Draw a layer's feature maps for a photo, the strongest first.
+
+    The strength of a map is the sum of its positive values. All maps have one scale. INPUTS are photos, folders of
+    photos, or - for standard input.
 
     \b
     Examples:
@@ -47,32 +64,21 @@ def activations(
       cnnviz activations cat.jpg --layer blocks.4 --top 4 --overlay -o cat.png
       cnnviz activations photos/ --layer conv_head --channel 7 --raw maps/ -o maps/
     """
-    named = shared.require_layer(layer, options["model"])
-    jobs = plan_jobs(inputs, output, "-activations.png")
-    if raw:
-        jobs = add_second_file(jobs, raw, "-activations.npz", "--raw")
-    run = Session(jobs)
+    inputs, geometry = session.fit(photo.image)
 
-    def one(job: Job) -> Line:
-        from cnnviz.models import preprocess
+    from cnnviz.features import activations as method
+    from cnnviz.features.figures.activations import draw
 
-        photo, source = run.read(job)
-        x, geometry = preprocess.fit(photo, run.network, fit)
-
-        from cnnviz.features.activations import activations
-        from cnnviz.io import write  # what needs torch comes after what can fail without it
-
-        found = activations(run.network, x, layer=named)
-        shown = chosen_channels(found, options["channels"], options["top"])
-        numbers = {"network": run.network.name, "top": run.network.top(found.logits), **tell(found, shown)}
-        recipe = run.recipe(source, numbers)
-        over = (photo, geometry) if options["overlay"] else None
-        write.write_picture(str(job.output), draw(run.network.name, found, shown, over), recipe)
-        if job.extra:
-            write.write_arrays(job.extra, _arrays(found), recipe)
-        return {"raw": job.extra, **numbers}
-
-    run.over(one)
+    network = session.network
+    found = method.activations(network, inputs, layer=str(options.layer))
+    shown = expand_channels(options.channel, len(found.maps), found.layer) or found.order[: options.top].tolist()
+    record = Record(
+        network=network.name, top=network.top(found.logits), layer=found.layer, shape=list(found.maps.shape),
+        channels=shown, strengths=[round(float(value), 6) for value in found.strengths[shown]],
+        maxima=[round(float(value), 6) for value in found.maps[shown].amax((1, 2))],
+    )  # fmt: skip
+    over = (photo.image, geometry) if options.overlay else None
+    return Result(record, draw(network.name, found, shown, over), _arrays(found))
 
 
 def _arrays(found: "Activations") -> "dict[str, NDArray[Any]]":

@@ -1,132 +1,110 @@
-"""``cnnviz deconv``: what in a photograph, or in a folder of them, excites a layer's feature maps."""
+"""``cnnviz deconv``: a layer's strongest units projected back onto a photo."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import click
+from click import IntRange
 
-from cnnviz.app import options as shared
-from cnnviz.app.jobs import Job, Line, add_second_file, plan_jobs
-from cnnviz.app.session import Session, channel_numbers
-from cnnviz.features.commands import deconv_folder
+from cnnviz.app.declare import option
+from cnnviz.app.options import BareOptions, ChannelOptions, OutputOptions, PhotoOptions, RawOptions
+from cnnviz.app.param_types import expand_channels
+from cnnviz.app.photo_command import photo_command
+from cnnviz.app.records import PhotoRecord, RawRecord, Result, field
+from cnnviz.app.session import PhotoInput, Session
+from cnnviz.control import Control
+from cnnviz.features.commands.projection_options import ProjectionMethod, ProjectionOptions
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from cnnviz.features.deconvnet import Projection
-    from cnnviz.features.projections import UnitRegion
+    from cnnviz.features.projections import ProjectedUnit
 
-TOP_PHOTO, TOP_FOLDER = 6, 9
-
-_own = shared.together(
-    shared.layer("[required]"),
-    shared.channels,
-    click.option("--top", type=click.IntRange(1, 100), default=None, metavar="N",
-                 help="How many: a photo's strongest maps, or each map's strongest photos in a folder. "
-                      "[default: 6 maps, 9 photos]"),
-    click.option("--channels", "span", type=deconv_folder.Channels(), default=None, metavar="0-15|3,7|all",
-                 help="Feature maps to search a folder for. [default: 0-15]"),
-    click.option("--method", type=click.Choice(["deconvnet", "guided", "gradient"]), default="deconvnet",
-                 show_default=True, help="How the signal passes rectifiers on its way back."),
-    click.option("--rule", type=click.Choice(["gradient", "rectify"]), default=None,
-                 help="How it passes what the method has no rule for, such as SiLU: by its derivative, or as if it "
-                      "were a rectifier. [default: refuse]"),
-    click.option("--field", type=click.Choice(["exact", "effective"]), default="exact", show_default=True,
-                 help="The part of the input shown: a unit's receptive field (the effective one where that is most "
-                      "of the input), or the box that holds 95 % of its projection."),
-    shared.resume,
-    click.option("--raw", type=click.Path(), metavar="FILE.npz|FOLDER/",
-                 help="Also store a photo's projections as NumPy arrays."),
-    shared.bare,
-)  # fmt: skip
+TOP = 6  # feature maps without --top and --channel
 
 
-@click.command()
-@shared.inputs
-@shared.output
-@_own
-@shared.photo
-@shared.network
-@shared.json_lines
-@shared.talk
-def deconv(inputs: tuple[str, ...], output: str | None, raw: str | None, fit: str, **options: Any) -> None:
-    """Project a layer's strongest units back onto the pixels that excited them.
+@dataclass(frozen=True, kw_only=True)
+class Options(PhotoOptions, ProjectionOptions, ChannelOptions, BareOptions, RawOptions, OutputOptions):
+    """Options of ``cnnviz deconv``."""
 
-    A photo gives its strongest feature maps, each with the part of the photo that its strongest unit sees and
-    what of it excited the unit. A folder gives figure 2 of the deconvnet's paper: for each feature map the photos
-    that excite it most, in a folder of pictures (-o FOLDER/, by default NAME-deconv/).
+    top: int | None = option("Number of feature maps, the strongest first. [default: 6]", default=None,
+                             type=IntRange(1, 100), metavar="N", excludes=("channel",))  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnitRecord:
+    """JSON fields of one unit."""
+
+    channel: int = field("Number of the feature map.", minimum=0)
+    position: list[int] = field("Position of the unit on its map: y, x.", minItems=2, maxItems=2)
+    activation: float = field("Its activation, after rectification.", minimum=0)
+    box: list[int] = field("The part shown: top, left, bottom, right on the input.", minItems=4, maxItems=4)
+    effective: bool = field("Whether that is the effective receptive field.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record(PhotoRecord, RawRecord):
+    """JSON fields of ``cnnviz deconv``."""
+
+    layer: str = field("Name of the layer.")
+    method: ProjectionMethod = field("How the signal passed rectifiers.")
+    units: list[UnitRecord] = field("The units shown, in order.", minItems=1)
+
+
+@photo_command(Options, Record, suffix="-deconv.png")
+def deconv(session: Session, photo: PhotoInput, options: Options, control: Control) -> Result[Record]:
+    """Project a layer's strongest units back onto the pixels of a photo.
+
+    Of each of the strongest feature maps the figure shows the part of the photo that the strongest unit sees, and
+    below it the projection of the unit. For the photos of a folder that maximise each feature map see top-images.
+    INPUTS are photos, folders of photos, or - for standard input.
 
     \b
     Examples:
       cnnviz deconv cat.jpg --layer blocks.2
       cnnviz deconv cat.jpg --layer blocks.4 --channel 44 --method guided -o cat.png
-      cnnviz deconv photos/ --layer blocks.3 --top 9 --channels all -o figure-2/
     """
-    shared.require_layer(options["layer"], options["model"])
-    if deconv_folder.are_folders(inputs):
-        deconv_folder.refuse({"--channel": options["channels"], "--raw": raw, "--bare": options["bare"]}, "one photo")
-        return deconv_folder.search(inputs, output, fit, options | {"top": options["top"] or TOP_FOLDER})
-    deconv_folder.refuse({"--channels": options["span"], "--resume": options["resume"]}, "a folder")
-    if options["channels"] and options["top"]:
-        raise click.UsageError("--channel and --top do not go together")
-    jobs = plan_jobs(inputs, output, "-deconv.png")
-    if raw:
-        jobs = add_second_file(jobs, raw, "-deconv.npz", "--raw")
-    run = Session(jobs)
-    told: set[str] = set()
+    inputs, _ = session.fit(photo.image)
 
-    def one(job: Job) -> Line:
-        from cnnviz.models import preprocess
+    from cnnviz.features.projections import Projector
 
-        photo, source = run.read(job)
-        x, _ = preprocess.fit(photo, run.network, fit)
-
-        from cnnviz.features import projections as units
-        from cnnviz.features.deconvnet import Deconvnet
-        from cnnviz.features.figures import projections
-        from cnnviz.io import write
-
-        ready = Deconvnet(run.network, x, options["layer"], options["method"], options["rule"])
-        remarks = units.remarks(run.network, ready, options["method"])
-        for remark in (text for text in remarks if text not in told):
-            run.console.note(remark)
-        told.update(remarks)
-        asked = channel_numbers(options["channels"], len(ready.maps), options["layer"])
-        chosen = asked or ready.strongest(options["top"] or TOP_PHOTO)
-        found = [ready.project(channel) for channel in chosen]
-        layer = units.receptive_layer(run.network, options["layer"], (x.shape[-2], x.shape[-1]))
-        parts = [units.unit_region(layer, projection, options["field"]) for projection in found]
-        pairs = [units.pair(x, f, part, f"map {f.channel}") for f, part in zip(found, parts, strict=True)]
-        numbers = {"network": run.network.name, "top": run.network.top(ready.logits),
-                   "layer": options["layer"], "method": options["method"],
-                   "units": [_unit(f, part) for f, part in zip(found, parts, strict=True)]}  # fmt: skip
-        recipe = run.recipe(source, numbers)
-        if options["bare"]:
-            picture = projections.draw_bare([f.projection[0].float().cpu().numpy() for f in found])
-        else:
-            words = f"{options['method']} projections of {options['layer']}, {run.network.name}"
-            picture = projections.draw_projections(x[0].numpy(), [part.box for part in parts], pairs, words)
-        write.write_picture(str(job.output), picture, recipe)
-        if job.extra:
-            write.write_arrays(job.extra, _arrays(found), recipe)
-        return {"raw": job.extra, **numbers}
-
-    run.over(one)
-    return None
+    network, layer = session.network, str(options.layer)
+    projector = Projector(network, options.settings())
+    recorded = projector.record(inputs)
+    for remark in projector.remarks(recorded):
+        session.console.once(remark)
+    channels = expand_channels(options.channel, len(recorded.maps), layer) or recorded.strongest(options.top or TOP)
+    units = [projector.project(recorded, inputs, channel) for channel in channels]
+    record = Record(
+        network=network.name, top=network.top(recorded.logits), layer=layer, method=options.method,
+        units=[_unit_record(unit) for unit in units],
+    )  # fmt: skip
+    title = f"{options.method} projections of {layer}, {network.name}"
+    return Result(record, _draw(inputs[0].numpy(), units, title, options.bare), _arrays(units))
 
 
-def _unit(found: "Projection", part: "UnitRegion") -> Line:
-    y, x = found.position
-    return {"channel": found.channel, "position": [y, x], "activation": round(found.seed, 6),
-            "box": list(part.box), "effective": part.effective}  # fmt: skip
+def _draw(image: "NDArray[Any]", units: "Sequence[ProjectedUnit]", title: str, bare: bool) -> "NDArray[Any]":
+    from cnnviz.features.figures.projections import draw_bare, draw_projections, unit_pair
+
+    if bare:
+        return draw_bare([unit.projection.projection[0].float().cpu().numpy() for unit in units])
+    return draw_projections(image, [unit.region.box for unit in units], [unit_pair(unit) for unit in units], title)
 
 
-def _arrays(found: "list[Projection]") -> "dict[str, NDArray[Any]]":
+def _unit_record(unit: "ProjectedUnit") -> UnitRecord:
+    found = unit.projection
+    return UnitRecord(channel=found.channel, position=list(found.position), activation=round(found.activation, 6),
+                      box=list(unit.region.box), effective=unit.region.effective)  # fmt: skip
+
+
+def _arrays(units: "Sequence[ProjectedUnit]") -> "dict[str, NDArray[Any]]":
     import numpy as np
 
+    found = [unit.projection for unit in units]
     return {
-        "projections": np.concatenate([f.projection.float().cpu().numpy() for f in found]),
-        "channels": np.array([f.channel for f in found]),
-        "positions": np.array([f.position for f in found]),
-        "activations": np.array([f.seed for f in found], np.float32),
+        "projections": np.concatenate([one.projection.float().cpu().numpy() for one in found]),
+        "channels": np.array([one.channel for one in found]),
+        "positions": np.array([one.position for one in found]),
+        "activations": np.array([one.activation for one in found], np.float32),
         "layer": np.array(found[0].layer),
     }

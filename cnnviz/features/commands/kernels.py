@@ -1,26 +1,38 @@
-"""``cnnviz kernels``: a convolution's filters as pictures."""
+"""``cnnviz kernels``: a convolution's filters as images."""
 
-import click
+from dataclasses import dataclass
 
-from cnnviz.app import jobs, options
-from cnnviz.app.jobs import Job, Line
-from cnnviz.app.param_types import ModelName
+from cnnviz.app.options import ChannelOptions, NetworkOptions, OutputOptions, layer_option
+from cnnviz.app.param_types import expand_channels
+from cnnviz.app.photo_command import network_command
+from cnnviz.app.records import Record as NetworkRecord
+from cnnviz.app.records import Result, field
 from cnnviz.app.session import Session
-from cnnviz.features.figures.kernels import draw
+from cnnviz.control import Control
 
 
-@click.command()
-@click.argument("model", type=ModelName())
-@options.output_to("MODEL-kernels.png")
-@options.layer("[default: the first convolution]")
-@options.channels
-@options.weights
-@options.std
-@options.offline
-@options.json_lines
-@options.talk
-def kernels(model: str, output: str | None, layer: str | None, channels: tuple[int, ...], **_: object) -> None:
-    """Draw the filters of MODEL's first convolution, or of another layer.
+@dataclass(frozen=True, kw_only=True)
+class Options(NetworkOptions, ChannelOptions, OutputOptions):
+    """Options of ``cnnviz kernels``."""
+
+    layer: str | None = layer_option("Convolution to show, by its name in 'cnnviz layers'. "
+                                     "[default: the first convolution]")  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record(NetworkRecord):
+    """JSON fields of ``cnnviz kernels``."""
+
+    layer: str = field("Name of the layer.")
+    shape: list[int] = field("Output channels, input channels of one filter, height, width.", minItems=4, maxItems=4)
+    groups: int = field("Groups of the convolution.", minimum=1)
+    channels: list[int] = field("The output channels shown, in order.", minItems=1)
+    input_channels: int = field("Input channels shown of each filter.", minimum=1)
+
+
+@network_command(Options, Record, suffix="-kernels.png")
+def kernels(session: Session, options: Options, control: Control) -> Result[Record]:
+    """Draw the filters of a network's first convolution, or of another layer.
 
     Filters over red, green and blue are shown in those colours, each on its own scale, mid-grey for zero. Deeper
     layers show one tile for each pair of an output and an input channel, layers of 1x1 one matrix: red for positive
@@ -28,20 +40,18 @@ def kernels(model: str, output: str | None, layer: str | None, channels: tuple[i
 
     \b
     Examples:
-      cnnviz kernels efficientnet_lite0
-      cnnviz kernels alexnet --layer features.3 --channel 5 --channel 7 -o two.png
+      cnnviz kernels
+      cnnviz kernels -m alexnet --layer features.3 --channel 5 --channel 7 -o two.png
     """
-    run = Session(jobs.plan_network_job(model, output, "-kernels.png"))
+    network = session.network
 
-    def one(job: Job) -> Line:
-        network = run.network
+    from cnnviz.features import kernels as method
+    from cnnviz.features.figures.kernels import draw
 
-        from cnnviz.features.kernels import kernels
-        from cnnviz.io import write
-
-        found = kernels(network, layer=layer)
-        numbers, picture = draw(network.name, found, channels)
-        write.write_picture(str(job.output), picture, run.recipe(None, numbers))
-        return {"network": network.name, **numbers}
-
-    run.over(one)
+    found = method.kernels(network, layer=options.layer)
+    channels = expand_channels(options.channel, len(found.weights), found.layer) or found.default_channels()
+    record = Record(
+        network=network.name, layer=found.layer, shape=list(found.weights.shape), groups=found.groups,
+        channels=channels, input_channels=found.shown_inputs,
+    )  # fmt: skip
+    return Result(record, draw(network.name, found, channels))

@@ -1,197 +1,160 @@
-"""What ``cnnviz dream`` and ``visualize`` share: what to climb, the pictures they begin with, the steps on the way."""
+"""Options and JSON fields of ``cnnviz dream``, over photos and over clips."""
 
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import click
+from click import IntRange
 
-from cnnviz.app.jobs import Job, Line
-from cnnviz.app.options import require_layer
-from cnnviz.app.param_types import weighted
-from cnnviz.app.session import Session
-from cnnviz.errors import InvalidRequest, MethodError, PhotoError, printable
-from cnnviz.io import write
-from cnnviz.models import catalog
+from cnnviz.app.clip_plan import ClipRecord
+from cnnviz.app.declare import argument, option
+from cnnviz.app.options import (
+    EXISTING,
+    NetworkOptions,
+    OutputOptions,
+    ReadingOptions,
+    ResumeOptions,
+    SaveEveryOptions,
+    SeedOptions,
+    jitter_option,
+    step_size_option,
+    steps_option,
+    tv_weight_option,
+)
+from cnnviz.app.param_types import Finite, Weighted, weighted
+from cnnviz.app.records import field
+from cnnviz.app.snapshots import check_snapshots
+from cnnviz.errors import InvalidRequest
+from cnnviz.synthesis.spec import ObjectiveSpec, parse_objective
+from cnnviz.text import printable
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-    from torch import Tensor
-
-    from cnnviz.app.console import ReportProgress
-    from cnnviz.io.color import Photo
     from cnnviz.models.network import Network
-    from cnnviz.synthesis.dream import DreamResult, Progress
-    from cnnviz.synthesis.spec import ObjectiveSpec
 
-NOISE_SIDE = 512  # pixels of a picture from noise where --size says nothing
-Channels = dict[tuple[str, int], float]
+NOISE = "noise"  # the input that stands for no photo; a file of that name is ./noise
+OBJECTIVE = ("layer", "channel", "targets")
 
 
-def wanted(options: Mapping[str, Any]) -> tuple[dict[str, float], Channels]:
-    """Return the layers and the channels that --layer and --channel ask for, with their weights.
+class LayerNames(click.ParamType):  # type: ignore[type-arg,unused-ignore]
+    """Names of layers with commas between them."""
 
-    A channel without a layer is one of the layer that is named, which is then not taken whole. Raises UsageMistake
-    where that is not clear, and where no layer is named and the network has none of its own.
-    """
-    layers = dict(map(weighted, options["layer"]))
-    channels: Channels = {}
-    for text in options["channels"]:
-        name, weight = weighted(text)
-        layer, colon, number = name.rpartition(":")
-        if not number.isdecimal():
-            raise InvalidRequest(f"--channel {text}: is no number, or LAYER:NUMBER")
-        channels[layer if colon else _only(layers, text, options["model"]), int(number)] = weight
-    for text in options["channels"]:
-        if ":" not in text:
-            layers.pop(_only(dict(map(weighted, options["layer"])), text, options["model"]), None)
-    if not (layers or channels or options["targets"]):
-        layers = {_default(options["model"]): 1.0}
-    return layers, channels
+    name = "layers"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        """Return two names or more."""
+        names = value if isinstance(value, tuple) else tuple(part.strip() for part in str(value).split(","))
+        if len(names) < 2 or not all(names) or any("=" in name for name in names):
+            self.fail(f"{value!r} is not two or more layers separated by commas, without weights", param, ctx)
+        return names
 
 
-def _default(model: str) -> str:
-    return require_layer(catalog.dream_layer(model), model)
+@dataclass(frozen=True, kw_only=True)
+class Options(ReadingOptions, NetworkOptions, SaveEveryOptions, ResumeOptions, SeedOptions, OutputOptions):
+    """Options of ``cnnviz dream``."""
+
+    inputs: tuple[str, ...] = argument(word=NOISE, nargs=-1, required=True, type=click.Path(allow_dash=True))
+    layer: tuple[str, ...] = option(
+        "Layer whose activation is increased, by its name in 'cnnviz layers'; can be repeated. "
+        "Weights are relative. [default: see docs/dream.md; required for networks not listed there]",
+        default=(), type=Weighted(), multiple=True, metavar="NAME[=WEIGHT]")  # fmt: skip
+    channel: tuple[str, ...] = option(
+        "Channel to maximise in place of its whole layer; can be repeated.", default=(), type=Weighted(), multiple=True,
+        metavar="[LAYER:]N[=WEIGHT]",
+    )  # fmt: skip
+    targets: tuple[str, ...] = option("Class whose logit is increased; can be repeated.", "--class",
+                                      default=(), type=Weighted(), multiple=True,
+                                      metavar="NAME|INDEX[=WEIGHT]")  # fmt: skip
+    guide: tuple[str, ...] = option("Image whose features the layer is to take on; can be repeated.",
+                                    default=(), type=EXISTING, multiple=True, metavar="FILE", file=True)  # fmt: skip
+    caricature: bool = option("Exaggerate the features that the photo itself has.", default=False)
+    layer_sequence: tuple[str, ...] | None = option(
+        "Layers of a clip that follow one another, each fading into the next.", default=None, type=LayerNames(),
+        metavar="NAME,NAME...", excludes=OBJECTIVE)  # fmt: skip
+    long_side: int | None = option("Longer side of the result. [default: the photo's own; 512 for noise]", default=None,
+                                   type=IntRange(16), metavar="PIXELS", panel="Input")  # fmt: skip
+    mask: str | None = option("Image of the photo's size: white where the photo may change, black where it may not.",
+                              default=None, type=EXISTING, metavar="FILE", panel="Input", file=True)  # fmt: skip
+    original_colors: bool = option("Keep the photo's colours: change the brightness alone.", default=False)
+    strength: float = option("Factor of the change that is added to the photo.", default=1.0, type=Finite(0),
+                             metavar="FACTOR")  # fmt: skip
+    approximate_tiles: bool = option(
+        "Tile large photos even for layers that see the whole image: each tile then sees only its surroundings.",
+        default=False)  # fmt: skip
+    steps: int = steps_option(10, "in each octave")
+    octaves: int = option("Sizes of the image, from small to large.", default=4, type=IntRange(1, 32), metavar="N")
+    octave_scale: float = option("Size of an octave relative to the one before.", default=1.4,
+                                 type=Finite(1, 8, min_open=True), metavar="FACTOR")  # fmt: skip
+    jitter: int = jitter_option(16)
+    step_size: float = step_size_option(0.015)
+    tv_weight: float = tv_weight_option(0.0, "0")
+    zoom: int | None = option("Make a clip of so many frames that zooms into the photo.", default=None,
+                              type=IntRange(2), metavar="FRAMES")  # fmt: skip
+    rate: float | None = option("Frames per second of --zoom. [default: 25]", default=None, type=Finite(1, 240),
+                                metavar="FRAMES", requires="zoom")  # fmt: skip
+
+    def __post_init__(self) -> None:
+        check_snapshots(self.save_every, self.output)
+        spec = self.objective  # refuses what is malformed before anything is loaded
+        if (self.guide or self.caricature) and not spec.layers:
+            raise InvalidRequest("--guide and --caricature go with a --layer that is not reduced to a --channel")
+
+    @cached_property
+    def objective(self) -> ObjectiveSpec:
+        """What is maximised, as far as it is known without the network and without the guides' files."""
+        if self.layer_sequence:
+            return ObjectiveSpec(dict.fromkeys(self.layer_sequence, 1.0))
+        channels = list(map(weighted, self.channel))
+        spec = parse_objective(dict(map(weighted, self.layer)), channels, dict(map(weighted, self.targets)), self.model)
+        return replace(spec, caricature=self.caricature)
 
 
-def _only(layers: Mapping[str, float], text: str, model: str) -> str:
-    if len(layers) > 1:
-        raise InvalidRequest(f"--channel {text}: say of which layer, such as {next(iter(layers))}:{text}")
-    return next(iter(layers), None) or _default(model)
+@dataclass(frozen=True, kw_only=True)
+class ObjectiveTerm:
+    """A term of the objective: a layer, a channel of it, or a class."""
+
+    weight: float = field("Weight: a share of a step.")
+    layer: str | None = field("Name of the layer.", default=None, optional=True)
+    channel: int | None = field("Number of the channel.", default=None, optional=True)
+    target: int | None = field("Index of the class.", default=None, optional=True)
+    class_name: str | None = field("Name of the class.", default=None, optional=True)
 
 
-def aim(network: "Network", options: Mapping[str, Any], guides: "Sequence[Photo]") -> "ObjectiveSpec":
-    """Return what to dream of."""
-    import torch
+@dataclass(frozen=True, kw_only=True)
+class Record(ClipRecord):
+    """JSON fields of ``cnnviz dream``."""
 
-    from cnnviz.synthesis.spec import ObjectiveSpec
-
-    layers, channels = wanted(options)
-    if not layers and (guides or options["caricature"]):
-        raise InvalidRequest("--guide and --caricature go with a --layer that is taken whole")
-    classes = {network.class_index(name): weight for name, weight in map(weighted, options["targets"])}
-    small = [resize(guide, max(network.size)) for guide in guides]
-    tensors = [torch.from_numpy(guide.copy()).permute(2, 0, 1)[None].float() / 255 for guide in small]
-    return ObjectiveSpec(layers, channels, classes, tensors, options["caricature"])
+    objective: list[ObjectiveTerm] = field("What was maximised.", minItems=1)
+    octaves: list[list[int]] | None = field("Height and width of each octave; not of clips.", default=None,
+                                            optional=True)  # fmt: skip
+    values: list[float] | None = field("The objective before the last step of each octave; not of clips.", default=None,
+                                       optional=True)  # fmt: skip
+    steps_done: int | None = field("Steps done when the run was stopped.", default=None, progress_of="octaves",
+                                   minimum=0)  # fmt: skip
 
 
-def tell(found: "DreamResult", aim: "ObjectiveSpec", network: "Network") -> Line:
-    """Return the numbers of a dream, for the recipe and --json."""
-    numbers: Line = {
-        "network": network.name,
-        "aim": terms(aim, network),
-        "size": list(found.picture.shape[-2:]),
-        "octaves": [list(size) for size in found.sizes],
-        "values": [round(value, 6) for value in found.values],
-    }
-    return numbers if found.done == found.of else numbers | {"steps_done": found.done}
+def objective_terms(spec: ObjectiveSpec, network: "Network") -> list[ObjectiveTerm]:
+    """Return the terms of a spec for the record."""
+    terms = [ObjectiveTerm(layer=name, weight=weight) for name, weight in spec.layers.items()]
+    terms += [ObjectiveTerm(layer=name, channel=number, weight=weight)
+              for (name, number), weight in spec.channels.items()]  # fmt: skip
+    classes = spec.for_network(network).classes
+    return terms + [ObjectiveTerm(target=int(index), class_name=network.class_name(int(index)), weight=weight)
+                    for index, weight in classes.items()]  # fmt: skip
 
 
-def terms(aim: "ObjectiveSpec", network: "Network") -> list[Line]:
-    """Return what is dreamt of, term by term, for the recipe and --json."""
-    terms: list[Line] = [{"layer": name, "weight": weight} for name, weight in aim.layers.items()]
-    terms += [{"layer": name, "channel": number, "weight": weight} for (name, number), weight in aim.channels.items()]
-    terms += [
-        {"target": target, "class": network.class_name(target), "weight": weight}
-        for target, weight in aim.classes.items()
-    ]
-    return terms
-
-
-def resize(photo: "Photo", longer: int | None) -> "Photo":
-    """Return a photo (H, W, 3) with its longer side at ``longer`` pixels; as it is where that is None."""
-    if longer is None or max(photo.shape[:2]) == longer:
-        return photo
-    import numpy as np
-    from PIL import Image
-
-    scale = longer / max(photo.shape[:2])
-    high, wide = (max(1, round(side * scale)) for side in photo.shape[:2])
-    return np.asarray(Image.fromarray(photo).resize((wide, high), Image.Resampling.LANCZOS))
-
-
-def mask(path: str | None, photo: "Photo", longer: int | None, options: Mapping[str, Any]) -> "NDArray[Any] | None":
-    """Return how far a mask lets a dream through, (H, W) in 0 to 1 at the size of the dream; None without one."""
-    if path is None:
-        return None
-    import numpy as np
-
-    drawn = _read(path, max_pixels=options["max_pixels"], background="black")
-    (h, w), (height, width) = drawn.shape[:2], photo.shape[:2]
-    if (h, w) != (height, width):
-        raise MethodError(f"{printable(path)}: a mask of {w}x{h} pixels does not fit the photo of {width}x{height}")
-    values: NDArray[np.float32] = resize(drawn, longer).max(2).astype(np.float32) / 255
-    return values
-
-
-def read_guide(path: str, options: Mapping[str, Any]) -> "Photo":
-    """Return a guide's picture. Raises MethodError with its name where it cannot be read."""
-    return _read(path, max_pixels=options["max_pixels"], background=options["background"])
-
-
-def _read(path: str, **options: Any) -> "Photo":
-    from cnnviz.io.photo import read_photo
-
-    try:
-        return read_photo(path, **options)
-    except PhotoError as error:
-        raise MethodError(f"{printable(path)}: {error}") from error
-
-
-def tensor(picture: "NDArray[Any]") -> "Tensor":
-    """Return a picture uint8 (H, W, 3) in its bytes, or a mask (H, W) in 0 to 1, as (1, channels, H, W)."""
-    import torch
-
-    if picture.ndim == 2:
-        return torch.from_numpy(picture.copy())[None, None]
-    return torch.from_numpy(picture.copy()).permute(2, 0, 1)[None].contiguous()
-
-
-def pixels(picture: "Tensor") -> "Photo":
-    """Return a picture (3, H, W) in [0, 1] as uint8 (H, W, 3)."""
-    rounded: Photo = (picture * 255).round().byte().permute(1, 2, 0).cpu().numpy()
-    return rounded
-
-
-def step_file(path: str, step: int, of: int) -> str:
-    """Return the file of a picture on the way: cat-dream.png at step 8 of 40 is cat-dream-08.png."""
-    place = Path(path)
-    return str(place.with_name(f"{place.stem}-{step:0{len(str(of))}}{place.suffix}"))
-
-
-def saving(run: Session, job: Job, every: int | None, recipe: Mapping[str, Any]) -> "Callable[[Any], None]":
-    """Return what writes every ``every``-th picture beside the last, with its step in the recipe."""
-
-    def save(at: "Progress") -> None:
-        if every is None or at.step % every or at.step == at.of:
-            return
-        path = step_file(str(job.output), at.step, at.of)
-        write.check_output(path, overwrite=run.options["overwrite"])
-        write.write_picture(path, pixels(at.picture()[0]), {**recipe, "numbers": {"steps_done": at.step}})
-
-    return save
-
-
-def check_saving(every: int | None, target: str | None) -> None:
-    """Refuse pictures on the way where the last one goes to standard output."""
-    if every is not None and target in write.STDOUT:
-        raise click.UsageError("--save-every writes files, which -o - has no place for")
-
-
-def told(tick: "ReportProgress", save: "Callable[[Progress], None] | None" = None) -> "Callable[[Any], None]":
-    """Return what is told of every step: the progress on a terminal, and the pictures on the way to ``save``."""
-
-    def tell(at: "Progress") -> None:
-        tick(at.step, at.of, f"objective {at.value:.4g}")
-        if save:
-            save(at)
-
-    return tell
-
-
-def ended(run: Session, numbers: Line, done: int, of: int) -> Line:
-    """Return what --json says of work that may have been stopped; a person is told where it was."""
-    if done == of:
-        return numbers
-    run.console.note(f"stopped after {done} of {of} steps; the picture is what there was")
-    return numbers | {"status": "partial"}
+def check_clip_options(options: Options, moving: Sequence[str], clips: Sequence[str]) -> None:
+    """Refuse options that do not fit the inputs that become clips, ``clips`` among them, or need one."""
+    for flag, value in (("--layer-sequence", options.layer_sequence), ("--resume", options.resume)):
+        if value and not moving:
+            raise InvalidRequest(f"{flag} goes with a clip or with --zoom")
+    photos_only = {"--mask": options.mask, "--caricature": options.caricature,
+                   "--approximate-tiles": options.approximate_tiles, "--save-every": options.save_every}  # fmt: skip
+    for flag in (flag for flag, value in photos_only.items() if value and moving):
+        raise InvalidRequest(f"{flag} goes with photos only, not with clips or --zoom")
+    if options.zoom and clips:
+        raise InvalidRequest(f"--zoom goes with photos, and {printable(clips[0])} is a clip")
+    for flag, given in (("--frame", options.frame is not None), ("--background", options.background != "white")):
+        if given and clips:
+            raise InvalidRequest(f"{flag} goes with photos, and {printable(clips[0])} is a clip")

@@ -1,76 +1,108 @@
-"""``cnnviz visualize``: pictures that a layer's channels answer to most."""
+"""``cnnviz visualize``: images that maximise a layer's channels."""
 
 import re
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
 import click
+from click import IntRange
 
-from cnnviz.app import jobs, resume
-from cnnviz.app.jobs import Job, Line
+from cnnviz.app.declare import option
 from cnnviz.app.options import (
-    bare,
-    json_lines,
-    network_at_any_size,
-    output_to,
+    BareOptions,
+    ChannelOptions,
+    NetworkOptions,
+    OutputOptions,
+    SeedOptions,
+    layer_option,
+    redeclare,
     require_layer,
-    seed,
-    step_size,
-    steps,
-    talk,
-    together,
-    tv_weight,
+    step_size_option,
+    steps_option,
+    tv_weight_option,
 )
-from cnnviz.app.param_types import Weighted, weighted
+from cnnviz.app.param_types import Weighted, expand_channels, weighted
+from cnnviz.app.photo_command import network_command
+from cnnviz.app.records import Record as NetworkRecord
+from cnnviz.app.records import Result, field
 from cnnviz.app.session import Session
+from cnnviz.control import Control
 from cnnviz.errors import InvalidRequest
-from cnnviz.synthesis.commands.dream_options import ended, pixels, told
+from cnnviz.synthesis.commands.ascent_options import settings_of, stopped_note
 
 if TYPE_CHECKING:
-    from cnnviz.io.color import Photo
-    from cnnviz.models.features import FeatureExtractor
-    from cnnviz.models.network import Network
-    from cnnviz.synthesis.objectives import Term
-    from cnnviz.synthesis.visualize import Visualization
-
-FIRST = tuple(map(str, range(9)))  # channels shown where none is named
-SETTINGS = ("diversity", "size", "steps", "step_size", "tv_weight", "seed")
-
-_own = together(
-    click.option("--layer", default=None, metavar="NAME",
-                 help="Layer to visualize, by its name in 'cnnviz layers'. [required]"),
-    click.option("--channel", "channels", multiple=True, metavar="N|N-N",
-                 help="Channel to visualize, or channels from one to another such as 0-15; give it several times for "
-                      "several. [default: 0-8]"),
-    click.option("--neuron", metavar="middle|Y,X",
-                 help="One unit of each channel and not the mean of its map: that in the middle, or at row Y and "
-                      "column X, counted from 0."),
-    click.option("--direction", type=Weighted(), multiple=True, metavar="N=WEIGHT",
-                 help="Channels that together make one direction, which is visualized in place of channels by "
-                      "themselves; give it several times."),
-    click.option("--diversity", type=click.IntRange(1, 64), default=1, show_default=True, metavar="N",
-                 help="So many pictures of each channel, which keep away from each other."),
-    click.option("--size", type=click.IntRange(32), default=224, show_default=True, metavar="PIXELS",
-                 help="Longer side of the picture."),
-    steps(96, "for each picture"),
-    step_size(0.017),
-    tv_weight,
-    bare,
-)  # fmt: skip
+    from cnnviz.synthesis.visualize import Position
+PLACE = re.compile(r"\d{1,6},\d{1,6}")
 
 
-@click.command()
-@output_to("MODEL-visualize.png")
-@_own
-@network_at_any_size
-@seed
-@json_lines
-@talk
-def visualize(output: str | None, model: str, **options: Any) -> None:
-    """Make the pictures that a layer's channels answer to most: feature visualization.
+class UnitPosition(click.ParamType):  # type: ignore[type-arg,unused-ignore]
+    """A position on a feature map: middle, or row and column such as 3,5."""
 
-    From grey noise, seen from near and far. Several channels make one sheet. Ctrl-C ends it early and keeps what
-    there is.
+    name = "position"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the text if it can be read: see ``parse_position``."""
+        if value != "middle" and not PLACE.fullmatch(value):
+            self.fail(f"{value!r} is neither 'middle' nor two whole numbers such as 3,5", param, ctx)
+        return value
+
+
+def parse_position(text: str | None) -> "Position | None":
+    """Return "middle", (y, x), or None for no text."""
+    if text is None or text == "middle":
+        return text  # type: ignore[return-value]
+    y, x = map(int, text.split(","))
+    return y, x
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options(ChannelOptions, BareOptions, NetworkOptions, SeedOptions, OutputOptions):
+    """Options of ``cnnviz visualize``."""
+
+    layer: str | None = layer_option("Layer to visualize, by its name in 'cnnviz layers'. [required]")
+    channel: tuple[str, ...] = redeclare(
+        ChannelOptions.__dataclass_fields__["channel"],
+        help="Channels to visualize: a number, a range such as 3-7, or all; can be repeated. "
+             "[default: 0-8]")  # fmt: skip
+    neuron: str | None = option("One unit of each channel, not the mean of its map: that in the middle, or at "
+                                "row Y and column X, counted from 0.", default=None, type=UnitPosition(),
+                         metavar="middle|Y,X")  # fmt: skip
+    direction: tuple[str, ...] = option("Channel of the one direction that is visualized, and its weight; give it "
+                                        "several times.", default=(), type=Weighted(), multiple=True,
+                                        metavar="N=WEIGHT", excludes=("channel", "neuron"))  # fmt: skip
+    diversity: int = option("Images of each channel, which repel one another.", default=1, type=IntRange(1, 64),
+                            metavar="N")  # fmt: skip
+    size: int = option("Side of each image.", default=224, type=IntRange(32), metavar="PIXELS")
+    steps: int = steps_option(96, "for each channel")
+    step_size: float = step_size_option(0.017)
+    tv_weight: float = tv_weight_option(0.0, "0")
+
+    def __post_init__(self) -> None:
+        require_layer(self.layer, self.model)
+        for name, _ in map(weighted, self.direction):
+            if not name.isdecimal():
+                raise InvalidRequest(f"--direction {name}: is not a channel's number")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record(NetworkRecord):
+    """JSON fields of ``cnnviz visualize``."""
+
+    layer: str = field("Name of the layer.")
+    unit: Literal["channel", "neuron", "direction"] = field("What each image maximises.")
+    channels: list[int] = field("Channel of each unit; the channels of a direction.", minItems=1)
+    size: list[int] = field("Height and width of each image.", minItems=2, maxItems=2)
+    objectives: list[list[float]] = field("The objective before the last step: a row for each unit, a value for each "
+                                          "image.")  # fmt: skip
+    steps_done: int | None = field("Steps done when the run was stopped.", default=None, progress_of="objectives")
+
+
+@network_command(Options, Record, suffix="-visualize.png", progress=("optimising", "steps"), stoppable=True)
+def visualize(session: Session, options: Options, control: Control) -> Result[Record]:
+    """Make images that maximise a layer's channels: feature visualization.
+
+    Each image is optimised from grey noise, in random views. Several channels make one sheet. Ctrl-C stops early and
+    keeps the result so far.
 
     \b
     Examples:
@@ -79,106 +111,27 @@ def visualize(output: str | None, model: str, **options: Any) -> None:
       cnnviz visualize --layer blocks.4 --channel 20 --diversity 4
       cnnviz visualize --layer blocks.4 --direction 3=1 --direction 20=0.5 --bare -o direction.png
     """
-    layer = require_layer(options["layer"], model)
-    if options["direction"] and (options["channels"] or options["neuron"]):
-        raise click.UsageError("--direction goes without --channel and --neuron")
-    numbers = _numbers(options["channels"])
-    weights = {_number(name, "--direction"): weight for name, weight in map(weighted, options["direction"])}
-    position = _position(options["neuron"])
-    run = Session(jobs.plan_network_job(model, output, "-visualize.png"))
+    from cnnviz.models.features import FeatureExtractor
+    from cnnviz.synthesis.figures import channel_sheet
+    from cnnviz.synthesis.visualize import VisualizeSettings, channel_count
+    from cnnviz.synthesis.visualize import visualize as visualize_layer
 
-    def one(job: Job) -> Line:
-        network = run.network
-
-        from cnnviz.io import write
-        from cnnviz.synthesis.visualize import channel_count, channel_terms, check_channel, direction_term, visualize
-
-        def terms(trunk: "FeatureExtractor") -> "Sequence[Term]":
-            if weights:
-                return [direction_term(trunk, layer, weights)]
-            have = channel_count(trunk, layer)
-            for number in numbers if options["channels"] else ():
-                check_channel(number, have, layer)
-            return channel_terms(layer, [number for number in numbers if number < have], position)
-
-        settings = {key: options[key] for key in SETTINGS}
-        with resume.stop_on_interrupt(None) as stop, run.console.progress("climbing", "steps") as tick:
-            found = visualize(network, layer=layer, terms=terms, progress=told(tick), stop=stop, **settings)
-        shown = [str(number) for number in numbers[: len(found.pictures)]] if not weights else ["direction"]
-        line = _tell(network, found, layer, numbers, weights, options)
-        picture = _draw(network, found, shown, layer, options)
-        write.write_picture(str(job.output), picture, run.recipe(None, line))
-        return ended(run, line, found.done, found.of) | {jobs.INTERRUPTED: stop.interrupted}
-
-    run.over(one)
-
-
-def _numbers(chosen: Sequence[str]) -> list[int]:
-    """Return the channels that --channel asks for, each once. Raises UsageMistake for what is no number or range."""
-    numbers: list[int] = []
-    for text in chosen or FIRST:
-        ends = re.fullmatch(r"(\d{1,6})(?:-(\d{1,6}))?", text)
-        if not ends or int(ends[2] or ends[1]) < int(ends[1]):
-            raise InvalidRequest(f"--channel {text}: is no number, nor two with a dash such as 0-15")
-        numbers += range(int(ends[1]), int(ends[2] or ends[1]) + 1)
-    return list(dict.fromkeys(numbers))
-
-
-def _number(text: str, flag: str) -> int:
-    if not text.isdecimal():
-        raise InvalidRequest(f"{flag} {text}: is no channel's number")
-    return int(text)
-
-
-def _position(text: str | None) -> tuple[int, int] | str | None:
-    """Return the unit's place that --neuron asks for: "middle", (y, x) or None."""
-    if text in (None, "middle"):
-        return text
-    place = re.fullmatch(r"(\d{1,6}),(\d{1,6})", str(text))
-    if not place:
-        raise InvalidRequest(f"--neuron {text}: is neither 'middle' nor two whole numbers such as 3,5")
-    return int(place[1]), int(place[2])
-
-
-def _tell(
-    network: "Network", found: "Visualization", layer: str, numbers: list[int], weights: dict[int, float],
-    options: dict[str, Any],
-) -> Line:  # fmt: skip
-    """Return the numbers of the pictures, for the recipe and --json."""
-    unit = "direction" if weights else "neuron" if options["neuron"] else "channel"
-    line: Line = {
-        "network": network.name,
-        "layer": layer,
-        "unit": unit,
-        "channels": list(weights) or numbers[: len(found.pictures)],
-        "size": list(found.pictures.shape[-2:]),
-        "objectives": [[round(value, 6) for value in row] for row in found.values.tolist()],
-    }
-    return line if found.done == found.of else line | {"steps_done": found.done}
-
-
-def _draw(network: "Network", found: "Visualization", shown: list[str], layer: str, options: dict[str, Any]) -> "Photo":
-    """Return the pictures as one sheet, with captions unless bare: a row for each channel where it has several."""
-    import numpy as np
-
-    from cnnviz.figures import grid
-
-    rows = [[pixels(picture) for picture in row] for row in found.pictures]
-    several = options["diversity"] > 1
-    across = options["diversity"] if several else grid.columns(len(rows), 1.2)
-    flat = [picture for row in rows for picture in row]
-    if options["bare"]:
-        blank = [np.full_like(flat[0], 255)] * (-len(flat) % across)
-        full = [*flat, *blank]
-        lines = [np.concatenate(full[first : first + across], 1) for first in range(0, len(full), across)]
-        return np.concatenate(lines)
-    values = found.values.flatten().tolist()
-    labels = ["" for _ in flat] if several else shown
-    made = [
-        grid.Tile(picture, label, f"{value:.3g}") for picture, label, value in zip(flat, labels, values, strict=True)
-    ]
-    what = {"direction": "a direction of its channels"}.get(shown[0], f"channel{'s' * (len(shown) > 1)}")
-    words = f"{network.name}; what {'each' if len(shown) > 1 else 'it'} answers to most, from noise"
-    if found.done < found.of:
-        words = f"partial, {found.done} of {found.of} steps; {words}"
-    return grid.draw_grid(made, across, f"{layer}   {what}", words, rows=shown if several else ())
+    network, layer = session.network, require_layer(options.layer, options.model)
+    channels = None
+    if options.channel:
+        count = channel_count(FeatureExtractor(network, [layer]), layer)
+        channels = expand_channels(options.channel, count, layer)
+    result = visualize_layer(
+        network, layer, channels, position=parse_position(options.neuron),
+        direction={int(name): weight for name, weight in map(weighted, options.direction)},
+        settings=settings_of(VisualizeSettings, options), seed=options.seed, control=control,
+    )  # fmt: skip
+    stopped = result.done < result.of
+    record = Record(
+        network=network.name, layer=layer, unit=result.unit, channels=list(result.channels),
+        size=list(result.tensor.shape[-2:]),
+        objectives=[[round(value, 6) for value in row] for row in result.values.tolist()],
+        steps_done=result.done if stopped else None,
+    )  # fmt: skip
+    image = channel_sheet.tile_images(result) if options.bare else channel_sheet.draw(result, network.name)
+    return Result(record, image, partial=stopped, notes=stopped_note(result.done, result.of))

@@ -1,25 +1,20 @@
 """``cnnviz adversarial`` from a command line to files that a loader of the test's own judges."""
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from jsonschema import Draft202012Validator
 from PIL import Image, ImageCms, ImageFilter, ImageOps
 from torch import nn
 
-import cnnviz
-from cnnviz import Network, cli, load_network
-from cnnviz.adversarial import file_attack
-from cnnviz.adversarial.target import Criterion
-from cnnviz.io import photo, stored_image, write
+from cnnviz import Network
+from cnnviz.cli import invoke
 from cnnviz.io.recipe import read_recipe
-from cnnviz.models.preprocess import Geometry
 from tests.support.corpus.files import swapped_profile
+from tests.support.lines import json_lines
+from tests.support.networks import linear_network, lite0, random_classifier
 
-SCHEMA = json.loads((Path(cnnviz.__file__).parent / "data" / "schema-1.json").read_text("utf-8"))
 PHOTOS = Path(__file__).parents[3] / "sample_images"
 
 
@@ -31,12 +26,8 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def told(capsys: pytest.CaptureFixture[str], *words: str, status: int = 0) -> list[dict]:
-    assert cli._run(["adversarial", *words, "--json"]) == status
-    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    for line in lines:
-        Draft202012Validator(SCHEMA).validate(line)
-    return lines
+def attacked(capsys: pytest.CaptureFixture[str], *words: str, status: int = 0) -> list[dict]:
+    return json_lines(capsys, "adversarial", *words, status=status)
 
 
 def opened(path: str | Path) -> Image.Image:
@@ -61,7 +52,7 @@ def answers(path: str) -> torch.Tensor:
     small = image.resize((int(image.width * scale), int(image.height * scale)), Image.Resampling.BICUBIC)
     left, top = round((small.width - 224) / 2), round((small.height - 224) / 2)
     crop = np.asarray(small.crop((left, top, left + 224, top + 224)), np.float32)
-    network = cnnviz.load_network("efficientnet_lite0", device="cpu")
+    network = lite0()
     with torch.no_grad():
         return network(torch.from_numpy(crop).permute(2, 0, 1)[None] / 255)[0]
 
@@ -71,7 +62,7 @@ def values(path: str) -> np.ndarray:
 
 
 def test_the_file_fools_and_every_number_is_that_of_the_file(capsys):
-    (line,) = told(capsys, "cup.png", "--report", "report.png")
+    (line,) = attacked(capsys, "cup.png", "--report", "report.png")
     assert line["output"] == "cup-adversarial.png"
     assert line["fooled"]
     change = values(line["output"]) - values("cup.png")
@@ -83,196 +74,95 @@ def test_the_file_fools_and_every_number_is_that_of_the_file(capsys):
     assert seen(line["output"]) == line["top"][0]["index"] != line["clean_top"][0]["index"]
     for name, spoilt in (("jpeg75", {"quality": 75}), ("webp80", {"quality": 80})):
         opened(line["output"]).save(f"spoilt.{name[:4]}", **spoilt)
-        assert line["survival"][name] == (seen(f"spoilt.{name[:4]}") != line["target"]), name
+        assert line["robust_to"][name] == (seen(f"spoilt.{name[:4]}") != line["target"]), name
     opened(line["output"]).filter(ImageFilter.GaussianBlur(1)).save("blurred.png")
-    assert line["survival"]["blur"] == (seen("blurred.png") != line["target"])
+    assert line["robust_to"]["blur"] == (seen("blurred.png") != line["target"])
     assert not line["control"]
     assert line["passes"]["backward"] <= 3
     report = opened("report.png")
     assert report.width > 2 * report.height
     assert read_recipe(Path("report.png"))["numbers"]["levels"] == 1
-    assert cli._run(["show", "--rerun", line["output"], "-o", "again.png"]) == 0
+    assert invoke(["show", "--rerun", line["output"], "-o", "again.png"]) == 0
     assert Path("again.png").read_bytes() == Path(line["output"]).read_bytes()
-    assert cli._run(["show", "--rerun", "report.png", "-o", "sheet.png"]) == 0
+    assert invoke(["show", "--rerun", "report.png", "-o", "sheet.png"]) == 0
     assert Path("sheet.png").read_bytes() == Path("report.png").read_bytes()
 
 
 def test_a_goal_a_smaller_norm_and_a_jpeg(capsys):
-    (aimed,) = told(capsys, "cup.png", "--target-class", "consomme", "--norm", "l2", "-o", "aimed.png")
+    (aimed,) = attacked(capsys, "cup.png", "--target-class", "consomme", "--norm", "l2", "-o", "aimed.png")
     assert seen("aimed.png") == aimed["top"][0]["index"] == aimed["goal"] == 925
-    (jpeg,) = told(capsys, "cup.png", "-o", "cup.jpg")
+    (jpeg,) = attacked(capsys, "cup.png", "-o", "cup.jpg")
     assert jpeg["fooled"]
     assert seen("cup.jpg") == jpeg["top"][0]["index"] != jpeg["target"]
-    told(capsys, "cup.png", "-o", "other.jpg", "--report", "report.webp")
-    assert cli._run(["show", "--rerun", "report.webp", "-o", "sheet.webp"]) == 0
+    attacked(capsys, "cup.png", "-o", "other.jpg", "--report", "report.webp")
+    assert invoke(["show", "--rerun", "report.webp", "-o", "sheet.webp"]) == 0
     assert Path("sheet.webp").read_bytes() == Path("report.webp").read_bytes()
-    assert told(capsys, "aimed.png", "--target-class", "925", "-o", "no.png", status=1)[0]["error"].endswith("already")
+    assert attacked(capsys, "aimed.png", "--target-class", "925", "-o", "no.png", status=1)[0]["error"].endswith(
+        "already"
+    )
 
 
 def test_what_cannot_be_fooled_writes_nothing_and_ends_with_4(capsys):
     words = ("cup.png", "--target-class", "banana", "--eps", "1", "--steps", "1", "-o", "b.png")
-    (line,) = told(capsys, *words, status=4)
+    (line,) = attacked(capsys, *words, status=4)
     assert (line["status"], line["output"], line["fooled"]) == ("missed", None, False)
     assert not Path("b.png").exists()
-    (line,) = told(capsys, *words, "--keep-failed", status=4)
+    (line,) = attacked(capsys, *words, "--keep-failed", status=4)
     assert line["output"] == "b.png"
     assert seen("b.png") == line["top"][0]["index"] != 954
-    assert cli._run(["show", "--rerun", "b.png", "-o", "again.png"]) == 4
+    assert invoke(["show", "--rerun", "b.png", "-o", "again.png"]) == 4
     assert Path("again.png").read_bytes() == Path("b.png").read_bytes()
-
-
-def test_the_file_is_believed_and_not_the_search(capsys, monkeypatch):
-    true = write.encode_picture
-    monkeypatch.setattr(write, "encode_picture", lambda path, _, recipe: true(path, opened("cup.png"), recipe))
-    (line,) = told(capsys, "cup.png", "-o", "x.png", status=4)
-    assert (line["fooled"], line["levels"], line["psnr"]) == (False, 0, None)
-    assert line["top"] == line["clean_top"]
-    assert not Path("x.png").exists()
-
-
-def test_a_recipe_that_would_change_the_picture_leaves_no_file(capsys, monkeypatch):
-    true = write.encode_picture
-    monkeypatch.setattr(
-        write, "encode_picture", lambda path, image, recipe: true(path, opened("cup.png") if recipe else image, recipe)
-    )
-    (line,) = told(capsys, "cup.png", "-o", "x.png", status=1)
-    assert "is not the picture that was judged" in line["error"]
-    assert not Path("x.png").exists()
 
 
 def test_what_was_asked_for_besides_and_is_not_reached_is_a_miss(capsys):
     words = ("cup.png", "--margin", "30", "--eps", "1", "--steps", "6", "-o", "m.png")
-    (line,) = told(capsys, *words, status=4)
+    (line,) = attacked(capsys, *words, status=4)
     assert (line["status"], line["fooled"], line["output"]) == ("missed", True, None)
     assert 0 < line["margin"] < 30
     assert not Path("m.png").exists()
-    assert cli._run(["adversarial", *words]) == 4
-    assert f"the best attempt fools, but by {line['margin']:.3g} logits alone" in capsys.readouterr().err
+    assert invoke(["adversarial", *words]) == 4
+    assert f"the best attempt fools, but by {line['margin']:.3g} logits only" in capsys.readouterr().err
 
 
-def test_sizes_between_those_tried_are_met_by_a_margin():
-    network, logits = load_network("efficientnet_lite0", device="cpu"), torch.tensor([1.0, 3.0, 2.0])
-    margins = [
-        file_attack.criterion_for(network, logits, margin=asked, survive=("blur", "resize")).margin for asked in (0, 4)
-    ]
-    assert margins == [2.5, 4]
-    assert file_attack.criterion_for(network, logits, survive=("blur",)).margin == 0
-
-
-def test_a_search_goes_further_where_passes_are_less_exact():
-    logits = torch.tensor([1.0, 30.0, 20.0])
-    network = load_network("efficientnet_lite0", device="cpu", dtype="bfloat16")
-    assert file_attack.criterion_for(network, logits).sure == 8 * 2**-7 * 30
-
-
-@pytest.mark.parametrize("words", [(), ("--method", "universal", "-o", "made/")])
-def test_a_network_of_one_class_has_nothing_to_be_fooled_to(commanded, capsys, here, words):
+@pytest.mark.parametrize("command", ["adversarial", "universal"])
+def test_a_network_of_one_class_has_nothing_to_be_fooled_to(commanded, capsys, here, command):
     module = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 1))
     commanded(Network.from_module(module, (32, 32), (0.5,) * 3, (0.5,) * 3, name="lonely"))
     opened("cup.png").save("glass.png")
-    for line in told(capsys, "cup.png", "glass.png", *words, status=1):
-        assert line["error"].endswith("lonely knows one class alone: there is nothing else to take a photo for")
-
-
-def test_a_file_fools_by_its_first_class():
-    logits = torch.tensor([1.0, 3.0, 2.0])
-    asked = [Criterion(1), Criterion(0), Criterion(0, goal=1), Criterion(0, goal=2)]
-    assert [file_attack.meets_criterion(aim, logits) for aim in asked] == [False, True, True, False]
-
-
-def test_the_control_has_the_same_sizes_at_other_places_with_other_signs():
-    before = np.full((20, 30, 3), 100, np.uint8)
-    after = before.copy()
-    after[:5] += 3
-    after[5, 0] -= 7
-    made = file_attack.noise_control(before, after).astype(int) - before
-    sizes = [np.sort(np.abs(change), axis=None) for change in (made, after.astype(int) - before)]
-    assert np.array_equal(*sizes)
-    assert set(np.unique(made)) >= {-3, 0, 3}
-    assert np.count_nonzero(made[5:]) > np.count_nonzero(made) / 2
-
-
-def test_the_control_brings_nothing_hidden_into_sight():
-    before, alpha = np.full((20, 30, 3), 100, np.uint8), np.full((20, 30), 255, np.uint8)
-    after = before.copy()
-    alpha[:10], after[:10], after[12] = 0, 200, 103
-    made = file_attack.noise_control(before, after, alpha).astype(int) - before
-    assert np.abs(made[10:]).max() == 3
-    assert np.count_nonzero(made[10:]) == 90
-    assert np.count_nonzero(made[12]) < 45
-
-
-def test_slopes_of_several_ways_are_summed_each_by_its_own_way_back():
-    ways = [Geometry((40, 60), (20, 30), (2, 5), (16, 16), "bicubic"), Geometry((40, 60), (24, 36), (4, 9), (16, 16))]
-    slopes = np.random.default_rng(0).normal(size=(3, 3, 16, 16)).astype(np.float32)
-    found = file_attack.sum_on_photo([ways[0], ways[1], ways[0]], slopes)
-    want = ways[0].back(slopes[0]) + ways[1].back(slopes[1]) + ways[0].back(slopes[2])
-    assert found == pytest.approx(want, abs=1e-5)
-
-
-def test_a_failed_file_is_made_again_too(capsys):
-    words = ("cup.png", "--target-class", "banana", "--eps", "1", "--steps", "1", "--keep-failed", "-o", "b.png")
-    told(capsys, *words, status=4)
-    assert cli._run(["show", "--rerun", "b.png", "-o", "again.png"]) == 4
-    assert Path("again.png").read_bytes() == Path("b.png").read_bytes()
+    for line in json_lines(capsys, command, "cup.png", "glass.png", "-o", "made/", status=1):
+        assert line["error"].endswith("lonely knows a single class: there is no other to be fooled into")
 
 
 def test_a_jpeg_of_another_colour_profile_and_a_clear_webp_are_attacked_as_they_will_be_read(capsys):
     cup = opened("cup.png")
     cup.save("wide.png", icc_profile=swapped_profile(1.8))
-    (line,) = told(capsys, "wide.png", "-o", "wide.jpg", "--survive", "jpeg75", "--eps", "8")
-    assert line["survival"]["jpeg75"]
+    (line,) = attacked(capsys, "wide.png", "-o", "wide.jpg", "--robust-to", "jpeg75", "--eps", "8")
+    assert line["robust_to"]["jpeg75"]
     cup.putalpha(Image.linear_gradient("L").resize(cup.size))
     cup.save("clear.png")
-    (line,) = told(capsys, "clear.png", "-o", "clear.webp", "--target-class", "consomme", "--margin", "1")
+    (line,) = attacked(capsys, "clear.png", "-o", "clear.webp", "--target-class", "consomme", "--margin", "1")
     assert seen("clear.webp") == line["goal"] == 925
 
 
-def test_what_the_loop_sees_is_what_the_file_gives_back():
-    data = Path("cup.png").read_bytes()
-    cup = opened("cup.png")
-    cup.save("wide.png", icc_profile=swapped_profile(1.8))
-    cup.putalpha(Image.linear_gradient("L").resize(cup.size))
-    cup.save("clear.png")
-    network = cnnviz.load_network("efficientnet_lite0", device="cpu")
-    for name, path in (("cup.png", "a.jpg"), ("wide.png", "b.jpg"), ("clear.png", "c.webp"), ("clear.png", "d.png")):
-        original = stored_image.decode_stored(Path(name).read_bytes())
-        subject = file_attack.attacked_photo(original, network, "crop", path)
-        moved = original.values ^ 1
-        Path(path).write_bytes(write.encode_picture(path, original.image(moved), {"a": "recipe"}))
-        assert np.array_equal(subject.photo(moved), photo.read_photo(path)), path
-        views = file_attack.input_pipeline(subject, ("blur",)).see(torch.from_numpy(moved))
-        assert torch.equal(views[:1], cnnviz.fit(photo.read_photo(path), network)[0]), path
-    assert data == Path("cup.png").read_bytes()
-
-
-def test_what_storing_alone_makes_is_that_of_the_untouched_file(capsys):
-    (line,) = told(capsys, "cup.png", "-o", "cup.jpg")
-    Path("plain.jpg").write_bytes(write.encode_picture("plain.jpg", opened("cup.png"), {}))
-    assert line["storing_levels"] == np.abs(values("plain.jpg") - values("cup.png")).max() > 1
-    (line,) = told(capsys, "cup.png")
-    assert line["storing_levels"] == 0
-
-
-def test_survive_is_given_with_commas_or_several_times(capsys):
-    words = ("cup.png", "--survive", "jpeg90,blur", "--survive", "jpeg75, jpeg90", "--eps", "8", "-o", "s.png")
-    (line,) = told(capsys, *words)
-    assert all(line["survival"][name] for name in ("jpeg90", "jpeg75", "blur"))
-    assert read_recipe(Path("s.png"))["options"]["survive"] == ["jpeg90", "blur", "jpeg75"]
-    assert cli._run(["show", "--rerun", "s.png", "-o", "again.png"]) == 0
+def test_transforms_are_given_with_commas_or_several_times(capsys):
+    words = ("cup.png", "--robust-to", "jpeg90,blur", "--robust-to", "jpeg75, jpeg90", "--eps", "8", "-o", "s.png")
+    (line,) = attacked(capsys, *words)
+    assert all(line["robust_to"][name] for name in ("jpeg90", "jpeg75", "blur"))
+    assert read_recipe(Path("s.png"))["options"]["robust_to"] == ["jpeg90", "blur", "jpeg75"]
+    assert invoke(["show", "--rerun", "s.png", "-o", "again.png"]) == 0
     assert Path("again.png").read_bytes() == Path("s.png").read_bytes()
 
 
 def test_grey_in_a_webp_is_counted_on_what_it_stores(capsys):
     opened("cup.png").convert("L").save("grey.png")
-    (line,) = told(capsys, "grey.png", "-o", "grey.webp")
+    (line,) = attacked(capsys, "grey.png", "-o", "grey.webp")
     change = values("grey.webp") - values("grey.png")[..., None]
     assert (line["l0"], line["l1"]) == (np.count_nonzero(change), np.abs(change).sum())
     assert line["psnr"] == pytest.approx(10 * np.log10(255**2 / (change**2).mean()), abs=0.01)
 
 
 def test_the_margin_is_the_lead_of_the_file(capsys):
-    (line,) = told(capsys, "cup.png", "--survive", "resize", "--eps", "8", "-o", "m.png")
+    (line,) = attacked(capsys, "cup.png", "--robust-to", "resize", "--eps", "8", "-o", "m.png")
     logits = answers("m.png")
     lead = logits.max() - logits[line["target"]]
     assert line["margin"] == pytest.approx(float(lead), abs=2e-3)
@@ -281,35 +171,22 @@ def test_the_margin_is_the_lead_of_the_file(capsys):
 @pytest.mark.slow
 def test_a_strip_too_long_for_webp_is_attacked_and_judged_by_what_it_fits(capsys):
     opened("cup.png").resize((17000, 300)).save("long.png")
-    (line,) = told(capsys, "long.png", "--fit", "squash")
+    (line,) = attacked(capsys, "long.png", "--fit", "squash")
     assert line["fooled"]
-    assert "webp80" not in line["survival"]
-    assert "jpeg75" in line["survival"]
+    assert "webp80" not in line["robust_to"]
+    assert "jpeg75" in line["robust_to"]
     words = ("long.png", "--fit", "squash")
-    (line,) = told(capsys, *words, "--survive", "webp80", status=1)
-    assert line["error"] == "long.png: 17000x300 pixels are too many for --survive webp80"
-    (line,) = told(capsys, *words, "-o", "long.webp", status=1)
+    (line,) = attacked(capsys, *words, "--robust-to", "webp80", status=1)
+    assert line["error"] == "long.png: 17000x300 pixels are too many for the transform webp80"
+    (line,) = attacked(capsys, *words, "-o", "long.webp", status=1)
     assert "are too many for WEBP" in line["error"]
 
 
-def test_judges_of_other_classes_are_refused_before_the_attack(capsys):
+def test_networks_of_other_classes_are_refused_before_the_attack(capsys):
     Path("names.txt").write_text("\n".join(f"class {index}" for index in range(1000)))
-    for option in ("--judge", "--transfer"):
-        assert cli._run(["adversarial", "cup.png", "--classes", "names.txt", option, "efficientnet_lite1"]) == 2
-        assert f"{option} efficientnet_lite1: knows other classes" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("option", ["--judge", "--transfer"])
-def test_networks_without_names_are_told_apart_by_how_many_classes_they_know(commanded, capsys, option):
-    def answering(classes):
-        module = nn.Sequential(nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(12, classes))
-        return Network.from_module(module, (32, 32), (0.5,) * 3, (0.5,) * 3, name=f"of {classes}")
-
-    assert file_attack._alike(answering(3), answering(3))
-    assert not file_attack._alike(answering(3), answering(2))
-    commanded(answering(3))
-    assert cli._run(["adversarial", "cup.png", option, "efficientnet_lite1"]) == 2
-    assert "efficientnet_lite1: knows other classes than of 3" in capsys.readouterr().err
+    for option in ("--check-with", "--ensemble"):
+        assert invoke(["adversarial", "cup.png", "--class-names", "names.txt", option, "efficientnet_lite1"]) == 2
+        assert "efficientnet_lite1 has other classes than efficientnet_lite0" in capsys.readouterr().err
 
 
 def test_what_is_hidden_in_a_webp_is_stored_as_nearly_as_what_is_seen(capsys):
@@ -318,7 +195,7 @@ def test_what_is_hidden_in_a_webp_is_stored_as_nearly_as_what_is_seen(capsys):
     alpha.paste(0, (0, 0, 100, 200))
     cup.putalpha(alpha)
     cup.save("cut.png")
-    (line,) = told(capsys, "cut.png", "-o", "cut.webp")
+    (line,) = attacked(capsys, "cut.png", "-o", "cut.webp")
     assert line["psnr"] > 35
     assert not line["control"]
 
@@ -348,7 +225,7 @@ def test_each_kind_of_file_keeps_what_can_be_kept(capsys, here):
     folder = here / "odd"
     folder.mkdir()
     expected = kinds(folder)
-    lines = told(capsys, "odd", "-o", "made/")
+    lines = attacked(capsys, "odd", "-o", "made/")
     assert len(lines) == len(expected)
     for line in lines:
         name = Path(line["input"]).stem
@@ -365,17 +242,17 @@ def test_each_kind_of_file_keeps_what_can_be_kept(capsys, here):
 
 
 @pytest.mark.slow
-def test_what_must_survive_does_and_other_networks_are_told_apart(capsys):
-    (line,) = told(
-        capsys, "cup.png", "--survive", "jpeg90,jpeg75", "--transfer", "efficientnet_lite1",
-        "--judge", "efficientnet_lite2", "-o", "s.png",
+def test_what_must_be_robust_is_and_other_networks_are_told_apart(capsys):
+    (line,) = attacked(
+        capsys, "cup.png", "--robust-to", "jpeg90,jpeg75", "--ensemble", "efficientnet_lite1",
+        "--check-with", "efficientnet_lite2", "-o", "s.png",
     )  # fmt: skip
-    assert line["survival"]["jpeg90"]
-    assert line["survival"]["jpeg75"]
-    assert [(row["network"], row["attacked"]) for row in line["transfer"]] == [
+    assert line["robust_to"]["jpeg90"]
+    assert line["robust_to"]["jpeg75"]
+    assert [(row["network"], row["attacked"]) for row in line["other_networks"]] == [
         ("efficientnet_lite1", True), ("efficientnet_lite2", False)
     ]  # fmt: skip
-    assert line["transfer"][0]["fooled"]
+    assert line["other_networks"][0]["fooled"]
     for quality in (90, 75):
         opened("s.png").save("s.jpg", quality=quality)
         assert seen("s.jpg") != line["target"]
@@ -383,11 +260,11 @@ def test_what_must_survive_does_and_other_networks_are_told_apart(capsys):
 
 def test_wrong_words_are_refused(capsys):
     for words, error in [
-        (("--survive", "rain"), "'rain' is none of"),
-        (("--thorough",), "--thorough goes with --norm"),
+        (("--robust-to", "rain"), "'rain' is none of"),
+        (("--thorough",), "--thorough requires --norm"),
         (("--target-class", "nothing at all"), "no class is named"),
     ]:
-        assert cli._run(["adversarial", "cup.png", *words]) == 2
+        assert invoke(["adversarial", "cup.png", *words]) == 2
         assert error in capsys.readouterr().err
 
 
@@ -420,14 +297,10 @@ ODD = {
 @pytest.mark.parametrize("name", ODD)
 @pytest.mark.parametrize("norm", ["linf", "l2", "l0"])
 def test_strips_and_what_is_black_or_white_already_fool_as_files(commanded, capsys, name, norm):
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        layers = nn.Conv2d(3, 12, 5, 2, 2), nn.ReLU(), nn.Conv2d(12, 24, 3, 2, 1), nn.ReLU(), nn.Flatten()
-        module = nn.Sequential(*layers, nn.Linear(24 * 16, 10))
-    network = Network.from_module(module, (SIDE, SIDE), (0.5,) * 3, (0.5,) * 3)
+    network = random_classifier(SIDE)
     commanded(network)
     Image.fromarray(ODD[name]).save("odd.png")
-    (line,) = told(capsys, "odd.png", "--norm", norm, "--eps", "255", "--steps", "10", "--report", "report.png")
+    (line,) = attacked(capsys, "odd.png", "--norm", norm, "--eps", "255", "--steps", "10", "--report", "report.png")
     made = values(line["output"])
     assert made.shape == ODD[name].shape
     assert line["levels"] == np.abs(made - ODD[name]).max()
@@ -439,18 +312,72 @@ def test_strips_and_what_is_black_or_white_already_fool_as_files(commanded, caps
 
 
 @pytest.mark.parametrize("name", ["black", "white", "half"])
-def test_where_values_can_go_one_way_the_level_is_that_of_the_slopes_that_way(commanded, capsys, name):
+def test_where_values_can_go_one_way_the_level_is_that_of_the_gradients_that_way(commanded, capsys, name):
     """On a linear network at the photo's own size the least level is known."""
     picture = {"black": 0, "white": 255, "half": np.arange(SIDE)[:, None, None] // 8 * 255}[name]
     picture = np.broadcast_to(picture, (SIDE, SIDE, 3)).astype(np.uint8)
     generator = torch.Generator().manual_seed(1)
-    linear = nn.Linear(picture.size, 2)
-    linear.weight.data = torch.stack((torch.randn(picture.size, generator=generator), torch.zeros(picture.size)))
+    slope = torch.randn(picture.size, generator=generator)
     pixels = torch.from_numpy(picture).permute(2, 0, 1).float().flatten() / 255
-    slope = linear.weight.data[0]
     down = slope[((pixels == 0) & (slope < 0)) | ((pixels == 1) & (slope > 0))].abs().sum() / 255  # for each level
-    linear.bias.data = torch.tensor([6.5 * float(down) - float(slope @ pixels), 0.0])
-    commanded(Network.from_module(nn.Sequential(nn.Flatten(), linear), (SIDE, SIDE), (0.0,) * 3, (1.0,) * 3))
+    bias = torch.tensor([6.5 * float(down) - float(slope @ pixels), 0.0])
+    commanded(linear_network(torch.stack((slope, torch.zeros_like(slope))).view(2, 3, SIDE, SIDE), bias))
     Image.fromarray(picture).save("flat.png")
-    (line,) = told(capsys, "flat.png")
+    (line,) = attacked(capsys, "flat.png")
     assert (line["levels"], line["fooled"]) == (7, True)
+
+
+@pytest.mark.parametrize(("words", "message"), [
+    (["--method", "fgsm", "--steps", "3"], "method fgsm has a fixed number of steps: leave out the steps"),
+    (["--method", "fmn", "--norm", "l2"], "method fmn does not support norm l2, only linf, l1, l0"),
+    (["--method", "deepfool", "--target-class", "toaster"], "takes no target class; these do: minimal, pgd"),
+    (["--method", "pgd", "--robust-to", "jpeg90"], "--robust-to needs method minimal"),
+    (["--method", "pgd", "--ensemble", "efficientnet_lite1"], "--ensemble needs method minimal"),
+    (["--target-class", "lynx", "--ground-truth", "lynx"], "the goal and the ground truth are both lynx"),
+])  # fmt: skip
+def test_what_a_method_does_not_support_is_refused_in_a_line(capsys, words, message):
+    pytest.importorskip("foolbox")
+    assert invoke(["adversarial", "cup.png", *words]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+
+
+def test_a_missing_package_is_named_with_how_to_get_it(capsys, monkeypatch):
+    monkeypatch.setattr("cnnviz.adversarial.catalog.find_spec", lambda _: None)
+    assert invoke(["adversarial", "cup.png", "--method", "square"]) == 2
+    assert capsys.readouterr().err == "cnnviz: method square needs torchattacks: pip install 'cnnviz[attacks]'\n"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("words", [["fgsm"], ["pgd", "--target-class", "consomme"], ["deepfool"],
+                                   ["fmn", "--steps", "20"], ["ddn", "--margin", "3", "--steps", "20"]])  # fmt: skip
+def test_the_file_of_every_method_fools_and_is_made_again(capsys, words):
+    pytest.importorskip("foolbox")
+    opened("cup.png").convert("L").save("grey.png")
+    (line,) = attacked(capsys, "grey.png", "--method", *words)
+    assert line["method"] == words[0]
+    assert line["finish"] in ("rounded", "scaled", "minimal")
+    assert opened("grey-adversarial.png").mode == "L"
+    assert seen("grey-adversarial.png") != seen("grey.png")
+    assert line["margin"] >= (3 if "--margin" in words else 0)
+    assert invoke(["show", "--rerun", "grey-adversarial.png", "-o", "again.png"]) == 0
+    assert Path("grey-adversarial.png").read_bytes() == Path("again.png").read_bytes()
+
+
+@pytest.mark.slow
+def test_a_method_that_misses_leaves_no_file_of_another(capsys):
+    pytest.importorskip("foolbox")
+    words = ["--method", "fmn", "--norm", "l0", "--steps", "2"]  # two steps change no more than a few values
+    (line,) = attacked(capsys, "cup.png", *words, status=4)
+    assert (line["status"], line["fooled"], line["finish"], line["output"]) == ("missed", False, None, None)
+
+
+def test_a_photo_that_is_misclassified_already_is_left_as_it_is(capsys):
+    (line,) = attacked(capsys, "cup.png", "--ground-truth", "lynx")
+    assert (line["levels"], line["fooled"], set(line["warnings"])) == (0, True, {"misclassified"})
+    assert np.array_equal(values("cup-adversarial.png"), values("cup.png"))
+    assert invoke(["adversarial", "cup.png", "--ground-truth", "lynx"]) == 0
+    error = capsys.readouterr().err
+    assert "cnnviz: cup.png: the unchanged photo is classified as " in error
+    assert "already: nothing is changed" in error

@@ -1,75 +1,84 @@
-"""What a person is told of an attacked photograph."""
+"""What a person reads of attacked photos, and which requirements a file does not meet."""
+
+from dataclasses import replace
 
 import pytest
 
 from cnnviz.adversarial.commands import messages
-from cnnviz.app.console import Console
+from cnnviz.adversarial.commands.records import AttackRecord, UniversalSummary
+from cnnviz.adversarial.results import OtherNetwork, Verification
+from cnnviz.models.catalog import ClassProbability
+
+CUP, POT = ClassProbability(3, "cup", 0.9), ClassProbability(4, "pot", 0.6)
+OTHER = OtherNetwork("n", False, True, [CUP], [CUP])
+FILE = Verification(
+    levels=1, l0=9, l1=9, l2=3.0, changed=0.1, psnr=50.0, ssim=0.99, fooled=True, target=3, goal=None, margin=1.5,
+    storing_levels=0, top=[POT], robust_to={}, control=False, other_networks=[],
+)  # fmt: skip
 
 
-def test_what_is_lacking_is_told_of_all_that_was_asked_for():
-    numbers = {
-        "fooled": True, "margin": 1.5,
-        "survival": {"jpeg75": False, "blur": False, "resize232": True, "resize240": False, "bilinear": True},
-        "transfer": [{"network": "a", "attacked": True, "fooled": False}, {"network": "b", "attacked": True,
-                     "fooled": True}, {"network": "c", "attacked": False, "fooled": False}],
-    }  # fmt: skip
-    asked = {"margin": 1.0, "survive": ("jpeg75", "resize", "bilinear")}
-    assert messages.unmet_requirements(numbers, asked) == ["not after jpeg75", "not after resize", "not a"]
-    assert messages.unmet_requirements(numbers, {"margin": 2.0, "survive": ()}) == ["by 1.5 logits alone", "not a"]
-    assert messages.unmet_requirements(numbers | {"fooled": False}, asked) == ["not fooled"]
+def record(**other) -> AttackRecord:
+    fields = vars(FILE) | {"passes": {"forward": 2, "backward": 1}, "warnings": {}, "clean_top": [CUP]} | other
+    return AttackRecord(network="net", **fields)
 
 
-def line(**other):
-    top = [{"index": 3, "name": "cup", "probability": 0.9}]
-    row = {"network": "n", "attacked": False, "fooled": True, "clean_top": top, "top": top}
-    return {
-        "status": "ok", "method": "grid", "finish": None, "goal": None, "target": 3, "levels": 1, "psnr": 50.0,
-        "storing_levels": 0,
-        "clean_top": top, "top": [{"index": 4, "name": "pot", "probability": 0.6}], "control": False, "survival": {},
-        "passes": {"forward": 2, "backward": 1}, "transfer": [row],
-    } | other  # fmt: skip
+def notes(method: str = "minimal", finish: str | None = None, **other) -> str:
+    return "\n".join(messages.attack_notes(record(**other), method, finish))
 
 
-def test_a_network_that_never_said_so_is_not_said_to_be_fooled(capsys):
-    messages.say(Console(), line())
-    assert "n (not attacked): fooled, cup" in capsys.readouterr().err
-    other = line()["transfer"][0] | {"clean_top": [{"index": 5, "name": "bowl", "probability": 0.8}]}
-    messages.say(Console(), line(transfer=[other]))
-    assert "n (not attacked): never said so, cup" in capsys.readouterr().err
-    messages.say(Console(), line(transfer=[other], goal=4))
-    assert "n (not attacked): fooled, cup" in capsys.readouterr().err
+def test_every_requirement_that_is_not_met_is_named():
+    robust_to = {"jpeg75": False, "blur": False, "resize232": True, "resize240": False, "bilinear": True}
+    others = [replace(OTHER, network="a", attacked=True, fooled=False), replace(OTHER, network="b", attacked=True),
+              replace(OTHER, network="c", fooled=False)]  # fmt: skip
+    file = replace(FILE, robust_to=robust_to, other_networks=others)
+    unmet = messages.unmet_requirements
+    assert unmet(file, 1.0, ("jpeg75", "resize", "bilinear")) == ("not after jpeg75", "not after resize", "not a")
+    assert unmet(file, 2.0, ()) == ("by 1.5 logits only", "not a")
+    assert unmet(replace(file, fooled=False), 1.0, ()) == ("not fooled",)
+
+
+def test_a_network_that_misclassifies_the_clean_photo_is_not_said_to_be_fooled():
+    assert "n (held out): fooled, cup" in notes(other_networks=[OTHER])
+    other = replace(OTHER, clean_top=[ClassProbability(5, "bowl", 0.8)], attacked=True)
+    assert "n (ensemble): misclassifies the clean photo, cup" in notes(other_networks=[other])
+    assert "n (ensemble): fooled, cup" in notes(other_networks=[other], goal=4)
 
 
 @pytest.mark.parametrize(("method", "warned", "hint"), [
-    ("grid", {}, "; a larger --eps or more --steps may do"),
-    ("fgsm", {}, "; a larger --eps may do"),
-    ("ddn", {}, "; more --steps may do"),
-    ("pgd", {}, "; a larger --eps or more --steps may do"),
-    ("grid", {"zero_gradients": "which helps"}, ""),
+    ("minimal", {}, "; a larger --eps or more --steps may help"),
+    ("fgsm", {}, "; a larger --eps may help"),
+    ("ddn", {}, "; more --steps may help"),
+    ("pgd", {}, "; a larger --eps or more --steps may help"),
+    ("minimal", {"zero_gradients": "which helps"}, ""),
 ])  # fmt: skip
 def test_only_what_a_method_takes_is_said_to_help(method, warned, hint):
-    assert messages._hint({"method": method, "warnings": warned}) == hint
+    assert messages.hint(method, warned) == hint
 
 
-def test_what_storing_makes_and_how_many_sizes_are_lost_is_told(capsys):
-    messages.say(Console(), line())
-    assert "1 level at most, PSNR" in capsys.readouterr().err
-    survival = {
-        "jpeg90": True,
-        "webp80": False,
-        "resize232": False,
-        "resize240": True,
-        "resize288": False,
-        "blur": False,
-    }
-    messages.say(Console(), line(levels=14, storing_levels=15, survival=survival))
-    said = capsys.readouterr().err
-    assert "14 levels at most (storing alone makes 15), PSNR" in said
-    assert "does not survive webp80, resize (2 of 3 sizes), blur\n" in said
+def test_what_undoes_a_file_and_what_storing_makes_is_told():
+    assert "1 level at most, PSNR 50.0 dB" in notes()
+    robust_to = {"jpeg90": True, "webp80": False, "resize232": False, "resize240": True, "resize288": False,
+                 "blur": False}  # fmt: skip
+    text = notes(levels=14, storing_levels=15, robust_to=robust_to)
+    assert "14 levels at most (storing alone makes 15), PSNR" in text
+    lost = "WebP at quality 80, resizing (2 of 3 sizes), blurring"
+    assert f"only this file fools: it is undone by {lost} (see --robust-to)" in text
 
 
-def test_storing_alone_is_told_apart_from_an_attack(capsys):
-    for words, alone in [({}, False), ({"passes": {"forward": 1, "backward": 0}}, True),
-                         ({"passes": {"forward": 900, "backward": 0}, "method": "square"}, False)]:  # fmt: skip
-        messages.say(Console(), line(**words))
-        assert ("storing it in this file is enough" in capsys.readouterr().err) is alone
+@pytest.mark.parametrize(("method", "backward", "alone"), [
+    ("minimal", 1, False), ("minimal", 0, True), ("square", 0, False),
+])  # fmt: skip
+def test_storing_alone_is_told_apart_from_an_attack(method, backward, alone):
+    text = notes(method, passes={"forward": 1, "backward": backward})
+    assert ("storing the photo in this file is enough" in text) is alone
+
+
+@pytest.mark.parametrize(("held_out", "end"), [(0.0, "; it does not generalise"), (1.0, "0%"), (None, "0%")])
+def test_a_change_that_fools_no_held_out_photos_does_not_generalise(held_out, end):
+    summary = UniversalSummary(
+        network="n", photos=3, parts={"search": 2, "held_out": int(held_out is not None)}, levels=10, control_rate=0.0,
+        fooling_rates={"all": 0.7, "search": 1.0, "held_out": held_out}, passes={}, warned={},
+    )  # fmt: skip
+    text = messages.summary_text(summary, 0.5)
+    assert text.startswith("one change of at most 10 levels fools 100% of the 2 photos of the search")
+    assert text.endswith(end)

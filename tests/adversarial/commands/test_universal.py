@@ -1,4 +1,4 @@
-"""``cnnviz adversarial --method universal``: the files of many photos, judged by a loader of the test's own."""
+"""``cnnviz universal``: the files of many photos, judged by a loader of the test's own."""
 
 import json
 from pathlib import Path
@@ -6,33 +6,25 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from jsonschema import Draft202012Validator
 from PIL import Image
-from torch import nn
 
-import cnnviz
-from cnnviz import Network, cli
+from cnnviz.cli import invoke
 from cnnviz.io.recipe import read_recipe
+from tests.support.lines import json_lines
+from tests.support.networks import brightness_network, random_classifier
 
-SCHEMA = json.loads((Path(cnnviz.__file__).parent / "data" / "schema-1.json").read_text("utf-8"))
 SIDE = 16
 SIZES = [(16, 16), (40, 56), (64, 33), (12, 15), (48, 48), (20, 90), (31, 31)]  # height, width
-WORDS = ("adversarial", "photos", "--method", "universal", "-o", "made/")
+WORDS = ("universal", "photos", "-o", "made/")
 
 
-def network() -> Network:
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        layers = nn.Conv2d(3, 12, 5, 2, 2), nn.ReLU(), nn.Conv2d(12, 24, 3, 2, 1), nn.ReLU(), nn.Flatten()
-        module = nn.Sequential(*layers, nn.Linear(24 * 16, 10))
-        module[-1].weight.data *= 300
-    return Network.from_module(module, (SIDE, SIDE), (0.5,) * 3, (0.5,) * 3)
+NETWORK = random_classifier(SIDE, scale=300)
 
 
 @pytest.fixture(autouse=True)
 def photos(tmp_path, monkeypatch, commanded) -> Path:
     monkeypatch.chdir(tmp_path)
-    commanded(network())
+    commanded(NETWORK)
     folder = tmp_path / "photos"
     folder.mkdir()
     generator = np.random.default_rng(0)
@@ -43,11 +35,8 @@ def photos(tmp_path, monkeypatch, commanded) -> Path:
     return folder
 
 
-def told(capsys, *words: str, status: int = 0) -> tuple[list[dict], dict]:
-    assert cli._run([*WORDS, *words, "--json", "-q"]) == status
-    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    for line in lines:
-        Draft202012Validator(SCHEMA).validate(line)
+def run_universal(capsys, *words: str, status: int = 0) -> tuple[list[dict], dict]:
+    lines = json_lines(capsys, *WORDS, *words, "-q", status=status)
     return lines[:-1], lines[-1]
 
 
@@ -64,14 +53,14 @@ def seen(path: str | Path) -> int:
     small = image.resize((int(image.width * scale), int(image.height * scale)), Image.Resampling.BILINEAR)
     left, top = round((small.width - SIDE) / 2), round((small.height - SIDE) / 2)
     crop = np.asarray(small.crop((left, top, left + SIDE, top + SIDE)), np.float32)
-    return int(network()(torch.from_numpy(crop).permute(2, 0, 1)[None] / 255)[0].argmax())
+    return int(NETWORK(torch.from_numpy(crop).permute(2, 0, 1)[None] / 255)[0].argmax())
 
 
 def test_rates_are_those_of_the_files_and_of_both_parts(capsys):
-    lines, whole = told(capsys, "--keep-failed")
+    lines, whole = run_universal(capsys, "--keep-failed")
     fooled = []
     for number, line in enumerate(lines):
-        before, after = opened(line["input"]), opened(f"made/{number}-adversarial.png")
+        before, after = opened(line["input"]), opened(f"made/{number}-universal.png")
         assert (before.size, before.mode) == (after.size, after.mode)
         assert np.abs(np.asarray(before, int) - np.asarray(after, int)).max() == line["levels"] <= 10
         fooled.append(seen(line["output"]) != seen(line["input"]))
@@ -91,35 +80,35 @@ def test_rates_are_those_of_the_files_and_of_both_parts(capsys):
 
 
 def test_the_photo_of_the_inputs_size_and_the_pattern_show_one_change(capsys):
-    _, whole = told(capsys)
-    change = np.asarray(opened("made/0-adversarial.png"), int) - np.asarray(opened("photos/0.png"), int)
+    _, whole = run_universal(capsys)
+    change = np.asarray(opened("made/0-universal.png"), int) - np.asarray(opened("photos/0.png"), int)
     pattern = np.asarray(opened(whole["output"]), int)
     by = len(pattern) // SIDE
     assert pattern.shape == (by * SIDE, by * SIDE, 3)
     assert len(pattern) >= 480
     assert np.array_equal(pattern[::by, ::by] - 128, change * (127 // np.abs(change).max()))
-    assert whole["output"] == "made/photos-universal-adversarial.png"
+    assert whole["output"] == "made/photos-pattern-universal.png"
 
 
 def test_the_same_bytes_again_and_earlier_results_are_no_photos(capsys):
-    told(capsys)
+    run_universal(capsys)
     first = {path.name: path.read_bytes() for path in Path("made").iterdir()}
-    told(capsys)
+    run_universal(capsys)
     assert first == {path.name: path.read_bytes() for path in Path("made").iterdir()}
-    assert cli._run(["adversarial", "photos", "--method", "universal", "-o", "photos/", "-q"]) == 0
+    assert invoke(["universal", "photos", "-o", "photos/", "-q"]) == 0
     lines = []
-    assert cli._run(["adversarial", "photos", "--method", "universal", "-o", "photos/", "-q", "--json"]) == 0
+    assert invoke(["universal", "photos", "-o", "photos/", "-q", "--json"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == len(SIZES) + 1
-    recipe = read_recipe(Path("made/0-adversarial.png"))
+    recipe = read_recipe(Path("made/0-universal.png"))
     assert (recipe["input"]["name"], recipe["input"]["photos"]) == ("photos", 7)
     assert (recipe["options"]["eps"], recipe["options"]["steps"]) == (10, 10)
-    assert cli._run(["show", "--rerun", "made/0-adversarial.png", "-o", "again.png"]) == 1
-    assert "is made of a folder" in capsys.readouterr().err
+    assert invoke(["show", "--rerun", "made/0-universal.png", "-o", "again.png"]) == 1
+    assert "is made of many photos" in capsys.readouterr().err
 
 
 def test_where_most_photos_are_not_fooled_the_status_is_4_and_no_such_file_is_there(capsys):
-    lines, whole = told(capsys, "--eps", "1", status=4)
+    lines, whole = run_universal(capsys, "--eps", "1", status=4)
     assert (whole["status"], whole["output"]) == ("missed", None)
     assert whole["fooling_rates"]["all"] <= 0.5
     assert [line["output"] for line in lines if not line["fooled"]] == [None] * sum(
@@ -130,13 +119,7 @@ def test_where_most_photos_are_not_fooled_the_status_is_4_and_no_such_file_is_th
 
 @pytest.fixture
 def bright(commanded) -> None:
-    """A network that knows whether the mean of all values is above 100."""
-    module = nn.Sequential(nn.Flatten(), nn.Linear(3 * SIDE * SIDE, 2))
-    with torch.no_grad():
-        module[1].weight.zero_()
-        module[1].weight[0] = 1.0
-        module[1].bias.copy_(torch.tensor([-100 / 255 * 3 * SIDE * SIDE, 0.0]))
-    commanded(Network.from_module(module, (SIDE, SIDE), (0.0,) * 3, (1.0,) * 3))
+    commanded(brightness_network(100, SIDE))
 
 
 def greys(*levels: int) -> None:
@@ -147,7 +130,7 @@ def greys(*levels: int) -> None:
 
 def test_half_of_the_photos_is_not_most_of_them(bright, capsys):
     greys(102, 200)
-    assert cli._run(["adversarial", "greys", "--method", "universal", "-o", "made/", "--json", "-q"]) == 4
+    assert invoke(["universal", "greys", "-o", "made/", "--json", "-q"]) == 4
     whole = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert (whole["fooling_rates"]["all"], whole["output"]) == (0.5, None)
 
@@ -157,47 +140,43 @@ def test_photos_whose_files_are_refused_have_no_part_in_the_search(bright, capsy
     greys(102, 103, 104)
     Path("made").mkdir()
     for number in refused:
-        Path(f"made/{number}-adversarial.png").write_text("somebody's")
-    assert cli._run(["adversarial", "greys", "--method", "universal", "-o", "made/"]) == 1
+        Path(f"made/{number}-universal.png").write_text("somebody's")
+    assert invoke(["universal", "greys", "-o", "made/"]) == 1
     rows = capsys.readouterr().err.splitlines()
     count = 3 - len(refused)
-    assert f"fools on 100% of the {count} photo{'s' * (count > 1)} it was sought on; noise" in rows[-2]
-    assert len(list(Path("made").glob("*-adversarial.png"))) == 4
+    assert f"fools 100% of the {count} photo{'s' * (count > 1)} of the search; noise" in rows[-2]
+    assert len(list(Path("made").glob("*-universal.png"))) == 4
 
 
 def test_a_person_is_told_of_each_photo_and_of_all(capsys):
     Path("photos/broken.png").write_bytes(b"no picture")
-    assert cli._run([*WORDS, "--report", "reports/"]) == 1
+    assert invoke([*WORDS, "--report", "reports/"]) == 1
     out, err = capsys.readouterr()
     assert out == ""
     rows = err.splitlines()
     assert len([row for row in rows if "broken.png" in row]) == 1
-    assert len([row for row in rows if ", kept out" in row]) == 2
-    assert "one change of " in rows[-2]
-    assert "of the 5 photos it was sought on, on " in rows[-2]
-    assert rows[-1] == "cnnviz: the change -> made/photos-universal-adversarial.png"
+    assert len([row for row in rows if "held-out photo, " in row]) == 2
+    assert "one change of at most 10 levels fools " in rows[-2]
+    assert "of the 5 photos of the search, " in rows[-2]
+    assert rows[-1] == "cnnviz: photos -> made/photos-pattern-universal.png"
     assert len(list(Path("reports").iterdir())) == len(SIZES)
 
 
 def test_the_changes_own_file_is_no_other(photos, capsys):
-    (photos / "photos-universal.png").write_bytes((photos / "0.png").read_bytes())
-    assert cli._run(WORDS) == 2
+    (photos / "photos-pattern.png").write_bytes((photos / "0.png").read_bytes())
+    assert invoke(WORDS) == 2
     assert "is the change's own file" in capsys.readouterr().err
     assert not Path("made").exists()
 
 
 @pytest.mark.parametrize(("words", "said"), [
-    (["photos", "--target-class", "3"], "knows no --target-class"),
-    (["photos", "--survive", "jpeg90"], "knows no --survive"),
-    (["photos", "--margin", "1"], "knows no --margin"),
-    (["photos", "--norm", "l2"], "knows no --norm l2, only linf"),
-    (["photos", "--fit", "whole"], "needs one size of input"),
+    (["photos", "--fit", "whole"], "needs inputs of one size"),
     (["photos/0.png"], "needs several photos"),
     (["photos/0.png", "-"], "needs several photos"),
     (["photos", "-o", "one.png"], "7 inputs need a folder"),
 ])  # fmt: skip
 def test_what_it_cannot_do_is_refused_in_a_line(capsys, words, said):
-    assert cli._run(["adversarial", *words, "--method", "universal"]) == 2
+    assert invoke(["universal", *words]) == 2
     out, err = capsys.readouterr()
     assert (out, err.count("\n")) == ("", 1)
     assert said in err

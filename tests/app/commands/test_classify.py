@@ -56,7 +56,7 @@ def test_json_lines_keep_to_the_schema_failures_too(run: Run, tmp_path: Path) ->
 def test_occlude_keeps_to_the_schema_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["--window", "112", "--stride", "112", "--seed", "5", "--class", "lynx", "--class", "7", "--json", "-q"]
     out, raw = f"{tmp_path}/out/", f"{tmp_path}/raw/"
-    assert cli._run(["occlude", "no.jpg", CAT, *words, "-o", out, "--raw", raw]) == 1
+    assert cli.invoke(["occlude", "no.jpg", CAT, *words, "-o", out, "--raw", raw]) == 1
     failed, done = lines(capsys.readouterr().out)
     assert (failed["status"], failed["output"], failed["command"]) == ("error", None, "occlude")
     assert (done["output"], done["raw"]) == (f"{out}chelsea-occlude.png", f"{raw}chelsea-occlude.npz")
@@ -89,7 +89,7 @@ def test_weights_that_are_not_here_have_their_line_for_every_input(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    assert cli._run(["classify", CAT, CAT + "/", "x.jpg", "-m", "resnet50", "--offline", "--json"]) == 3
+    assert cli.invoke(["classify", CAT, CAT + "/", "x.jpg", "-m", "resnet50", "--offline", "--json"]) == 3
     out, err = capsys.readouterr()
     found = lines(out)
     assert [line["input"] for line in found] == [CAT, CAT + "/", "x.jpg"]
@@ -101,11 +101,11 @@ def test_a_class_name_of_ones_own_can_do_nothing_to_a_terminal(
 ) -> None:
     names = tmp_path / "names.txt"
     names.write_text("\ufeff" + "\n".join(f"thing\x9b {n}\x1b[31m" for n in range(1000)))
-    assert cli._run(["classify", CAT, "--classes", str(names), "--top", "1"]) == 0
+    assert cli.invoke(["classify", CAT, "--class-names", str(names), "--top", "1"]) == 0
     row = capsys.readouterr().out.splitlines()[1]
     assert row.split()[:3] == [r"thing\x9b", r"282\x1b[31m", "282"]
     names.write_text("\ufeffzero\n\n" + "\n".join(map(str, range(1, 1000))))
-    assert cli._run(["classify", CAT, "--classes", str(names), "--top", "1000", "--json"]) == 0
+    assert cli.invoke(["classify", CAT, "--class-names", str(names), "--top", "1000", "--json"]) == 0
     assert {row["index"]: row["name"] for row in lines(capsys.readouterr().out)[0]["top"]}[0] == "zero"
 
 
@@ -114,9 +114,9 @@ def test_a_class_name_of_ones_own_can_do_nothing_to_a_terminal(
 )
 def test_class_names_that_cannot_be(data: bytes, told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "names.txt").write_bytes(data)
-    assert cli._run(["classify", CAT, "--classes", f"{tmp_path}/names.txt"]) == 2
-    assert capsys.readouterr().err == f"cnnviz: --classes {tmp_path}/names.txt: {told}\n"
-    assert cli._run(["classify", CAT, "--classes", "/dev/null"]) == 2
+    assert cli.invoke(["classify", CAT, "--class-names", f"{tmp_path}/names.txt"]) == 2
+    assert capsys.readouterr().err == f"cnnviz: --class-names {tmp_path}/names.txt: {told}\n"
+    assert cli.invoke(["classify", CAT, "--class-names", "/dev/null"]) == 2
     assert "/dev/null: is not a file" in capsys.readouterr().err
 
 
@@ -125,9 +125,9 @@ def test_what_is_missing_is_told_before_torch_is_loaded(tmp_path: Path) -> None:
     (tmp_path / "bad.jpg").write_bytes(b"\xff\xd8\xff\xe0 cut short")
     code = """
 import os, sys
-from cnnviz.cli import _run
+from cnnviz.cli import invoke
 os.environ["TORCH_HOME"] = "nowhere"
-print([int(_run(["classify", *words])) for words in (
+print([int(invoke(["classify", *words])) for words in (
     ["no.jpg"], ["bad.jpg"], ["a.png", "--weights", "no.pth"], ["a.png", "-m", "resnet50", "--offline"])])
 print("torch" in sys.modules)
 """

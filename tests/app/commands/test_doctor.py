@@ -13,7 +13,7 @@ from cnnviz import cli
 
 def test_facts(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    assert cli._run(["doctor", "--json"]) == 0
+    assert cli.invoke(["doctor", "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
     assert facts["python"] == platform.python_version()
     assert facts["packages"]["torch"] == importlib.metadata.version("torch")
@@ -31,7 +31,7 @@ def test_for_people(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Monk
         return "1.2.3"
 
     monkeypatch.setattr(importlib.metadata, "version", version)
-    assert cli._run(["doctor"]) == 0
+    assert cli.invoke(["doctor"]) == 0
     out = capsys.readouterr().out.splitlines()
     assert out[0].startswith(f"python {platform.python_version()} on ")
     assert [line.split() for line in out if line.startswith(("timm", "torch "))] == [

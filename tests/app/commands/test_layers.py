@@ -27,14 +27,14 @@ SHAPES = {
 
 
 def listed(capsys: pytest.CaptureFixture[str], *words: str) -> dict[str, dict[str, Any]]:
-    assert cli._run(["layers", *words, "--json"]) == 0
+    assert cli.invoke(["layers", *words, "--json"]) == 0
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     return {row["name"]: row for row in rows}
 
 
 @pytest.mark.parametrize("model", FIELDS)
 def test_receptive_fields_and_shapes(capsys: pytest.CaptureFixture[str], model: str):
-    rows = listed(capsys, model)
+    rows = listed(capsys, "-m", model)
     assert {name: rows[name]["receptive_field"] for name in FIELDS[model]} == {
         name: f"{side}x{side}" for name, side in FIELDS[model].items()
     }
@@ -43,25 +43,25 @@ def test_receptive_fields_and_shapes(capsys: pytest.CaptureFixture[str], model: 
 
 
 def test_the_stride_is_that_of_a_step_on_the_input(capsys: pytest.CaptureFixture[str]):
-    rows = listed(capsys, "resnet18")
+    rows = listed(capsys, "-m", "resnet18")
     assert [rows[name]["stride"] for name in ("conv1", "maxpool", "layer2", "layer3", "layer4", "fc")] == [
         [2, 2], [4, 4], [8, 8], [16, 16], [32, 32], None
     ]  # fmt: skip
 
 
 def test_names_kinds_and_order_are_the_modules(capsys: pytest.CaptureFixture[str]):
-    rows = list(listed(capsys, "alexnet").values())
+    rows = list(listed(capsys, "-m", "alexnet").values())
     assert [(row["name"], row["kind"]) for row in rows[:4]] == [
         ("features.0", "Conv2d"), ("features.1", "ReLU"), ("features.2", "MaxPool2d"), ("features.3", "Conv2d")
     ]  # fmt: skip
 
 
 def test_another_size(capsys: pytest.CaptureFixture[str]):
-    assert listed(capsys, "resnet18", "--input-size", "64")["conv1"]["shape"] == [64, 32, 32]
+    assert listed(capsys, "-m", "resnet18", "--input-size", "64")["conv1"]["shape"] == [64, 32, 32]
 
 
 def test_a_table_for_people(capsys: pytest.CaptureFixture[str]):
-    assert cli._run(["layers", "alexnet"]) == 0
+    assert cli.invoke(["layers", "-m", "alexnet"]) == 0
     out = capsys.readouterr().out.splitlines()
     assert out[0].split() == ["features.0", "Conv2d", "64x55x55", "11x11"]
     assert all("\x1b" not in line and len(line) <= 80 for line in out)
@@ -69,10 +69,10 @@ def test_a_table_for_people(capsys: pytest.CaptureFixture[str]):
 
 @pytest.mark.parametrize("model", ["timm:resnet18", "timm:convnext_atto", "timm:tf_efficientnet_lite0", "zfnet"])
 def test_networks_of_other_sources(capsys: pytest.CaptureFixture[str], model: str):
-    rows = listed(capsys, model)
+    rows = listed(capsys, "-m", model)
     assert list(rows.values())[-1]["shape"] == [1000]
     if model.startswith("timm:tf_"):
-        ours = listed(capsys, "efficientnet_lite0")
+        ours = listed(capsys)
         assert {name: rows[name]["receptive_field"] for name in ours} == {
             name: row["receptive_field"] for name, row in ours.items()
         }
@@ -81,16 +81,19 @@ def test_networks_of_other_sources(capsys: pytest.CaptureFixture[str], model: st
 @pytest.mark.parametrize(
     ("words", "start"),
     [
-        (["resnet19"], "cnnviz: Invalid value for 'MODEL': no network is named 'resnet19'; did you mean resnet1"),
-        (["vit_b_16", "--input-size", "100"], "cnnviz: vit_b_16 cannot take an input of 100x100 pixels: "),
-        (["alexnet", "--input-size", "10"], "cnnviz: alexnet cannot take an input of 10x10 pixels: "),
-        (["alexnet", "--input-size", "0"], "cnnviz: Invalid value for '--input-size': 0 is not in"),
-        (["timm:resnet19"], "cnnviz: timm knows no network named 'resnet19'"),
-        ([], "cnnviz: Missing argument 'MODEL'"),
+        (
+            ["-m", "resnet19"],
+            "cnnviz: Invalid value for '-m' / '--model': no network is named 'resnet19'; did you mean resnet1",
+        ),
+        (["-m", "vit_b_16", "--input-size", "100"], "cnnviz: vit_b_16 cannot take an input of 100x100 pixels: "),
+        (["-m", "alexnet", "--input-size", "10"], "cnnviz: alexnet cannot take an input of 10x10 pixels: "),
+        (["-m", "alexnet", "--input-size", "0"], "cnnviz: Invalid value for '--input-size': 0 is not in"),
+        (["-m", "timm:resnet19"], "cnnviz: timm has no network named 'resnet19'"),
+        (["alexnet"], "cnnviz: Got unexpected extra argument (alexnet)"),
     ],
 )
 def test_mistakes_are_one_line(capsys: pytest.CaptureFixture[str], words: list[str], start: str):
-    assert cli._run(["layers", *words]) == 2
+    assert cli.invoke(["layers", *words]) == 2
     told = capsys.readouterr()
     assert told.out == ""
     assert told.err.startswith(start)

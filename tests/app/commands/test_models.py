@@ -12,7 +12,7 @@ from cnnviz.models import catalog, weights
 
 
 def listed(capsys: pytest.CaptureFixture[str], *words: str) -> dict[str, dict[str, Any]]:
-    assert cli._run(["models", *words, "--json"]) == 0
+    assert cli.invoke(["models", *words, "--json"]) == 0
     return {row["name"]: row for row in map(json.loads, capsys.readouterr().out.splitlines())}
 
 
@@ -45,13 +45,13 @@ def test_those_that_hold_a_word(capsys: pytest.CaptureFixture[str]):
 
 
 def test_a_table_for_people(capsys: pytest.CaptureFixture[str]):
-    assert cli._run(["models", "alexnet"]) == 0
+    assert cli.invoke(["models", "alexnet"]) == 0
     assert capsys.readouterr().out.split()[0] == "alexnet"
 
 
 def test_a_word_that_none_holds_is_one_line(capsys: pytest.CaptureFixture[str]):
-    assert cli._run(["models", "resnet19"]) == 2
+    assert cli.invoke(["models", "resnet19"]) == 2
     told = capsys.readouterr()
     assert told.out == ""
-    assert told.err.startswith("cnnviz: no network's name holds 'resnet19'; did you mean resnet1")
+    assert told.err.startswith("cnnviz: no network name contains 'resnet19'; did you mean resnet1")
     assert len(told.err.splitlines()) == 1

@@ -39,8 +39,8 @@ def same(one: str, other: str) -> bool:
 
 
 def test_shows_the_recipe_as_json(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli._run(["occlude", "cat.jpg", *FEW, "--class", "lynx", "--mean", "0.5", "-q"]) == 0
-    assert cli._run(["show", "cat-occlude.png"]) == 0
+    assert cli.invoke(["occlude", "cat.jpg", *FEW, "--class", "lynx", "--mean", "0.5", "-q"]) == 0
+    assert cli.invoke(["show", "cat-occlude.png"]) == 0
     shown = json.loads(capsys.readouterr().out)
     assert shown["command"] == "occlude"
     assert shown["input"] == SOURCE
@@ -65,7 +65,7 @@ def test_the_same_command_in_two_processes_and_a_rerun_give_the_same_bytes(run: 
     done = run("show", "--rerun", "../1.png", "-o", "again.png", cwd=Path("far"))  # the photo lies beside 1.png
     assert (done.status, done.stdout, done.errors) == (0, b"", ["cnnviz: ../cat.jpg -> again.png"])
     assert same("1.png", "far/again.png")
-    assert cli._run(["show", "--rerun", "1.npz", "-o", "again.npz"]) == 0
+    assert cli.invoke(["show", "--rerun", "1.npz", "-o", "again.npz"]) == 0
     assert same("1.npz", "again.npz")
     assert sorted(os.listdir()) == ["1.npz", "1.png", "2.npz", "2.png", "again.npz", "cat.jpg", "far"]
 
@@ -87,8 +87,8 @@ def test_other_formats_and_every_kind_of_option_run_again(ending: str) -> None:
         "-q",
     ]
     for number in (1, 2):
-        assert cli._run(["occlude", "cat.jpg", *FEW, *words, "-o", f"{number}.{ending}"]) == 0
-    assert cli._run(["show", "--rerun", f"1.{ending}", "-o", f"3.{ending}"]) == 0
+        assert cli.invoke(["occlude", "cat.jpg", *FEW, *words, "-o", f"{number}.{ending}"]) == 0
+    assert cli.invoke(["show", "--rerun", f"1.{ending}", "-o", f"3.{ending}"]) == 0
     assert same(f"1.{ending}", f"2.{ending}")
     assert same(f"1.{ending}", f"3.{ending}")
 
@@ -99,33 +99,33 @@ def test_weights_and_classes_of_ones_own_are_found_beside_the_result(monkeypatch
     assert own
     Path("work/own.pth").symlink_to(own)
     Path("work/names.txt").write_text("\n".join(f"thing {n}" for n in range(1000)))
-    files = ["--weights", "work/own.pth", "--classes", "work/names.txt"]
-    assert cli._run(["occlude", "cat.jpg", *FEW, *files, "--class", "thing 5", "-o", "work/a.png"]) == 0
-    assert cli._run(["show", "--rerun", "work/a.png", "-o", "b.png"]) == 0
+    files = ["--weights", "work/own.pth", "--class-names", "work/names.txt"]
+    assert cli.invoke(["occlude", "cat.jpg", *FEW, *files, "--class", "thing 5", "-o", "work/a.png"]) == 0
+    assert cli.invoke(["show", "--rerun", "work/a.png", "-o", "b.png"]) == 0
     assert same("work/a.png", "b.png")
     Path("work/names.txt").write_text("other")
-    assert cli._run(["show", "--rerun", "work/a.png", "-o", "c.png"]) == 1
+    assert cli.invoke(["show", "--rerun", "work/a.png", "-o", "c.png"]) == 1
     assert not Path("c.png").exists()
 
 
 def test_a_result_from_standard_input_needs_its_photo_named(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     photo = Path("cat.jpg").rename("elsewhere.jpg")
     assert run("occlude", "-", *FEW, "-o", "a.png", stdin=photo.read_bytes()).status == 0
-    assert cli._run(["show", "--rerun", "a.png", "-o", "b.png"]) == 1
+    assert cli.invoke(["show", "--rerun", "a.png", "-o", "b.png"]) == 1
     assert (
         capsys.readouterr().err == "cnnviz: a.png: the photo, -, is neither beside it nor here; name it with --input\n"
     )
-    assert cli._run(["show", "--rerun", "a.png", "--input", "elsewhere.jpg", "-o", "b.png"]) == 0
+    assert cli.invoke(["show", "--rerun", "a.png", "--input", "elsewhere.jpg", "-o", "b.png"]) == 0
     assert same("a.png", "b.png")
 
 
 def test_other_versions_are_told(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli._run(["occlude", "cat.jpg", *FEW, "-q"]) == 0
+    assert cli.invoke(["occlude", "cat.jpg", *FEW, "-q"]) == 0
     with Image.open("cat-occlude.png") as image:
         recipe = json.loads(image.info[KEY])
     recipe["versions"]["torch"] = "1.0\x1b[31m" + "x" * 10_000
     made_up(**recipe)
-    assert cli._run(["show", "--rerun", "x.png", "-o", "y.png"]) == 0
+    assert cli.invoke(["show", "--rerun", "x.png", "-o", "y.png"]) == 0
     first, second = capsys.readouterr().err.splitlines()
     assert first == "cnnviz: cat.jpg -> y.png"
     assert second.startswith(r"cnnviz: the bytes may differ: made with torch 1.0\x1b[31mxxx")
@@ -137,8 +137,8 @@ def test_other_versions_are_told(capsys: pytest.CaptureFixture[str]) -> None:
     [
         (["no.png"], 1, "no.png: no such file"),
         (["."], 1, ".: is not a file"),
-        (["cat.jpg"], 1, "cat.jpg: holds no recipe"),
-        (["x.png", "-o", "y.png"], 2, "go with --rerun"),
+        (["cat.jpg"], 1, "cat.jpg: has no recipe"),
+        (["x.png", "-o", "y.png"], 2, "--output requires --rerun"),
         (["--rerun", "x.png"], 2, "needs -o"),
         (["--rerun", "x.png", "-o", "y.png", "--input", "no.jpg"], 1, "no.jpg: no such file"),
         (["--rerun", "x.png", "-o", "y.png", "--input", "x.png"], 1, "another sha256"),
@@ -148,19 +148,19 @@ def test_other_versions_are_told(capsys: pytest.CaptureFixture[str]) -> None:
 )
 def test_mistakes_are_one_line(words: list[str], status: int, told: str, capsys: pytest.CaptureFixture[str]) -> None:
     made_up()
-    assert cli._run(["show", *words]) == status
+    assert cli.invoke(["show", *words]) == status
     out, err = capsys.readouterr()
     assert (out, err.count("\n")) == ("", 1)
     assert told in err
 
 
 HOSTILE: list[tuple[dict[str, Any], str]] = [
-    ({"options": "left out"}, "not whole"),
-    ({"options": []}, "not whole"),
-    ({"input": "cat.jpg"}, "not whole"),
-    ({"input": ["cat.jpg"]}, "not whole"),
-    ({"input": {"name": "cat.jpg"}}, "not whole"),
-    ({"input": {"name": ["cat.jpg"], "sha256": "0"}}, "not whole"),
+    ({"options": "left out"}, "is incomplete"),
+    ({"options": []}, "is incomplete"),
+    ({"input": "cat.jpg"}, "is incomplete"),
+    ({"input": ["cat.jpg"]}, "is incomplete"),
+    ({"input": {"name": "cat.jpg"}}, "is incomplete"),
+    ({"input": {"name": ["cat.jpg"], "sha256": "0"}}, "is incomplete"),
     (
         {"input": SOURCE | {"name": "../../../../../../etc/passwd"}},
         "the photo, ../../../../../../etc/passwd, is neither",
@@ -184,17 +184,17 @@ HOSTILE: list[tuple[dict[str, Any], str]] = [
     ({"options": {"output": "z.png"}}, "no option 'output'"),
     ({"options": {"overwrite": True}}, "no option 'overwrite'"),
     ({"options": {"raw": "z.npz"}}, "no option 'raw'"),
-    ({"sheet": {"option": "overwrite", "picture": ".png"}}, "of a sheet that no cnnviz has drawn"),
-    ({"sheet": {"option": "report", "picture": "/../x.png"}}, "of a sheet that no cnnviz has drawn"),
-    ({"sheet": {"option": ["report"], "picture": [1]}}, "of a sheet that no cnnviz has drawn"),
-    ({"sheet": {"option": "report", "picture": [1]}}, "of a sheet that no cnnviz has drawn"),
-    ({"sheet": "report"}, "of a sheet that no cnnviz has drawn"),
-    ({"sheet": {"option": "report", "picture": ".png"}}, "No such option"),
+    ({"sheet": {"option": "overwrite", "picture": ".png"}}, "of a second image that no command draws"),
+    ({"sheet": {"option": "report", "picture": "/../x.png"}}, "of a second image that no command draws"),
+    ({"sheet": {"option": ["report"], "picture": [1]}}, "of a second image that no command draws"),
+    ({"sheet": {"option": "report", "picture": [1]}}, "of a second image that no command draws"),
+    ({"sheet": "report"}, "of a second image that no command draws"),
+    ({"sheet": {"option": "report", "picture": ".png"}}, "of a second image"),
     ({"options": {"debug": True}}, "no option 'debug'"),
-    ({"options": {"classes_file": "/etc/passwd"}}, "neither"),
-    ({"options": {"weights_file": ["/etc/passwd"]}}, "neither"),
-    ({"options": {"classes_file": {"file": "/etc/passwd", "sha256": "0"}}}, "/etc/passwd, is neither"),
-    ({"options": {"classes_file": {"file": "cat.jpg"}}}, "another sha256"),
+    ({"options": {"class_names": "/etc/passwd"}}, "neither"),
+    ({"options": {"weights": ["/etc/passwd"]}}, "neither"),
+    ({"options": {"class_names": {"file": "/etc/passwd", "sha256": "0"}}}, "/etc/passwd, is neither"),
+    ({"options": {"class_names": {"file": "cat.jpg"}}}, "another sha256"),
     ({"options": {"stride": "many"}}, "--stride"),
     ({"options": {"stride": {"a": 1}}}, "--stride"),
     ({"options": {"stride": True}}, "--stride"),
@@ -211,7 +211,7 @@ def test_a_made_up_recipe_is_refused_in_one_line_and_nothing_done(
     parts: dict[str, Any], told: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     made_up(**parts)
-    assert cli._run(["show", "--rerun", "x.png", "-o", "y.png"]) in (1, 2)
+    assert cli.invoke(["show", "--rerun", "x.png", "-o", "y.png"]) in (1, 2)
     out, err = capsys.readouterr()
     assert out == ""
     assert err.startswith("cnnviz: ")
@@ -239,7 +239,7 @@ def test_a_recipe_nested_too_deep_is_one_line(capsys: pytest.CaptureFixture[str]
         info = PngImagePlugin.PngInfo()
         info.add_itxt(KEY, f'{{"recipe": 1, "command": "occlude", "options": {nested}}}')
         Image.new("RGB", (2, 2)).save("x.png", pnginfo=info)
-        status = cli._run(["show", "x.png"])
+        status = cli.invoke(["show", "x.png"])
         out, err = capsys.readouterr()
         assert (status, err.count("\n")) in ((0, 0), (1, 1)), depth
         assert "internal error" not in err

@@ -8,17 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from jsonschema import Draft202012Validator
 from PIL import Image
 
-import cnnviz
-from cnnviz import cli, fit, load_network, read_photo
+from cnnviz import cli, fit, read_photo
 from cnnviz.attribution.backprop import attribute
+from cnnviz.attribution.commands import attribute as command
 from cnnviz.io import recipe
 from cnnviz.io.photo import decode_photo
 from tests.conftest import PHOTOS
+from tests.support.lines import checked_lines
+from tests.support.networks import lite0
 
-SCHEMA = json.loads((Path(cnnviz.__file__).parent / "data" / "schema-1.json").read_text("utf-8"))
 TWO = ["--class", "282", "--class", "285"]
 
 
@@ -37,14 +37,13 @@ def size(path: str) -> tuple[int, int]:
 
 def test_the_numbers_and_the_arrays_are_those_of_the_method(capsys):
     words = ["cat.jpg", "--method", "grad-cam,deeplift", *TWO, "--raw", "cat.npz", "--json", "-q"]
-    assert cli._run(["attribute", *words]) == 0
-    [line] = [json.loads(text) for text in capsys.readouterr().out.splitlines()]
-    Draft202012Validator(SCHEMA).validate(line)
+    assert cli.invoke(["attribute", *words]) == 0
+    [line] = checked_lines(capsys.readouterr().out, command.attribute)
     assert (line["output"], line["raw"], line["layer"]) == ("cat-attribute.png", "cat.npz", "bn2")
     assert (line["targets"], line["methods"]) == ([282, 285], ["grad-cam", "deeplift"])
     assert max(line["gaps"]["deeplift"]) < 1e-3
 
-    network = load_network(device="cpu")
+    network = lite0()
     x, geometry = fit(read_photo("cat.jpg"), network)
     found = [attribute(network, x, method=name, targets=[282, 285]) for name in ("grad-cam", "deeplift")]
     raw = np.load("cat.npz")
@@ -57,10 +56,10 @@ def test_the_numbers_and_the_arrays_are_those_of_the_method(capsys):
 
 def test_evaluate_judges_every_method_and_class_of_the_arrays(capsys):
     words = ["cat.jpg", "--method", "gradient,guided", *TWO, "--raw", "cat.npz", "-q"]
-    assert cli._run(["attribute", *words]) == 0
-    judge = ["evaluate", "cat.jpg", "--map", "cat.npz", "--steps", "2", "--randoms", "1", "--json", "-q", "--overwrite"]
-    assert cli._run(judge) == 0
-    assert cli._run([*judge, "--class", "285", "--label", "mine"]) == 0
+    assert cli.invoke(["attribute", *words]) == 0
+    judge = ["evaluate", "cat.jpg", "--map", "cat.npz", "--steps", "2", "--shifts", "1", "--json", "-q", "--overwrite"]
+    assert cli.invoke(judge) == 0
+    assert cli.invoke([*judge, "--class", "285", "--label", "mine"]) == 0
     both, one = [json.loads(text)["maps"] for text in capsys.readouterr().out.splitlines()]
     assert [row["label"] for row in both] == [
         "Gradient, tiger cat", "Guided backpropagation, tiger cat", "Gradient, Egyptian cat",
@@ -74,24 +73,24 @@ def test_evaluate_judges_every_method_and_class_of_the_arrays(capsys):
 
 def test_methods_stand_side_by_side_and_classes_in_rows():
     few = ["attribute", "cat.jpg", "--bare", "-q"]
-    assert cli._run([*few, "-o", "one.png"]) == 0
-    assert cli._run([*few, "--method", "gradient,guided", "-o", "two.png"]) == 0
-    assert cli._run([*few, "--method", "gradient,guided", *TWO, "-o", "four.png"]) == 0
-    assert cli._run([*few, *TWO, "-o", "classes.png"]) == 0
+    assert cli.invoke([*few, "-o", "one.png"]) == 0
+    assert cli.invoke([*few, "--method", "gradient,guided", "-o", "two.png"]) == 0
+    assert cli.invoke([*few, "--method", "gradient,guided", *TWO, "-o", "four.png"]) == 0
+    assert cli.invoke([*few, *TWO, "-o", "classes.png"]) == 0
     many = "gradient,guided,deconvnet,gradient-x-input,grad-cam"
-    assert cli._run([*few, "--method", many, "-o", "five.png"]) == 0
+    assert cli.invoke([*few, "--method", many, "-o", "five.png"]) == 0
     assert [size(f"{name}.png") for name in ("one", "two", "four", "classes", "five")] == [
         (451, 300), (902, 300), (902, 600), (902, 300), (3 * 451, 600)
     ]  # fmt: skip
-    assert cli._run(["attribute", "cat.jpg", "-q", "-o", "figure.png"]) == 0
+    assert cli.invoke(["attribute", "cat.jpg", "-q", "-o", "figure.png"]) == 0
     assert size("figure.png") > (722, 480)
 
 
 def test_unsigned_maps_alone_have_a_scale_from_zero_in_any_colours():
     for colours in ("viridis", "signed"):
         words = ["cat.jpg", "--colormap", colours, "-q"]
-        assert cli._run(["attribute", *words, "-o", f"{colours}.png"]) == 0
-        assert cli._run(["attribute", *words, "--method", "grad-cam,guided", "-o", f"{colours}-both.png"]) == 0
+        assert cli.invoke(["attribute", *words, "-o", f"{colours}.png"]) == 0
+        assert cli.invoke(["attribute", *words, "--method", "grad-cam,guided", "-o", f"{colours}-both.png"]) == 0
     alone, both = (decode_photo(Path(f"viridis{end}.png").read_bytes()) for end in ("", "-both"))
     assert not np.array_equal(alone[100:500, :700], both[100:500, :700])
 
@@ -107,14 +106,14 @@ def test_a_stream_goes_in_and_out_and_the_same_seed_gives_the_same_bytes(run, ph
 
 
 def test_methods_come_with_commas_or_one_after_the_other():
-    assert cli._run(["attribute", "cat.jpg", "--method", "guided,gradient", "-o", "a.png"]) == 0
-    assert cli._run(["attribute", "cat.jpg", "--method", "guided", "--method", "gradient", "-o", "b.png"]) == 0
+    assert cli.invoke(["attribute", "cat.jpg", "--method", "guided,gradient", "-o", "a.png"]) == 0
+    assert cli.invoke(["attribute", "cat.jpg", "--method", "guided", "--method", "gradient", "-o", "b.png"]) == 0
     assert Path("a.png").read_bytes() == Path("b.png").read_bytes()
 
 
 def test_a_rerun_makes_the_same_bytes():
-    assert cli._run(["attribute", "cat.jpg", "--method", "guided,grad-cam", "-o", "a.png", "-q"]) == 0
-    assert cli._run(["show", "--rerun", "a.png", "-o", "b.png"]) == 0
+    assert cli.invoke(["attribute", "cat.jpg", "--method", "guided,grad-cam", "-o", "a.png", "-q"]) == 0
+    assert cli.invoke(["show", "--rerun", "a.png", "-o", "b.png"]) == 0
     assert Path("a.png").read_bytes() == Path("b.png").read_bytes()
 
 
@@ -126,14 +125,14 @@ def test_a_rerun_makes_the_same_bytes():
         (["--method", ""], "take some of gradient"),
         (["--layer", "bn3"], "did you mean bn"),
         (["--layer", "classifier"], "gives no feature maps"),
-        (["--layer", "bn2", "--method", "guided"], "--layer goes with grad-cam"),
+        (["--layer", "bn2", "--method", "guided"], "--layer goes with --method grad-cam or guided-grad-cam"),
         (["--class", "1000"], "no class 1000"),
         (["--method", "deeplift", "--score", "probability"], "logit alone"),
         (["--noise", "-1"], "--noise"),
     ],
 )
 def test_wrong_usage_is_one_line(capsys, words, told):
-    assert cli._run(["attribute", "cat.jpg", *words]) == 2
+    assert cli.invoke(["attribute", "cat.jpg", *words]) == 2
     out, err = capsys.readouterr()
     assert (out, err.count("\n")) == ("", 1)
     assert told in err
@@ -144,11 +143,11 @@ def test_a_folder_with_a_bad_photo_gives_the_others_and_status_one(capsys):
     Path("photos").mkdir()
     shutil.copy("cat.jpg", "photos/a.jpg")
     Path("photos/b.jpg").write_bytes(Path("cat.jpg").read_bytes()[:2000])
-    assert cli._run(["attribute", "photos/", "-o", "out/"]) == 1
+    assert cli.invoke(["attribute", "photos/", "-o", "out/"]) == 1
     assert [path.name for path in Path("out").iterdir()] == ["a-attribute.png"]
     assert "photos/b.jpg" in capsys.readouterr().err
 
 
 def test_too_few_steps_are_told(capsys):
-    assert cli._run(["attribute", "cat.jpg", "--method", "integrated-gradients", "--steps", "2"]) == 0
+    assert cli.invoke(["attribute", "cat.jpg", "--method", "integrated-gradients", "--steps", "2"]) == 0
     assert "more --steps" in capsys.readouterr().err

@@ -8,19 +8,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from jsonschema import Draft202012Validator
 from PIL import Image
 
-import cnnviz
-from cnnviz import cli, fit, load_network, read_photo
+from cnnviz import cli, fit, read_photo
+from cnnviz.attribution.commands import evaluate as command
 from cnnviz.attribution.deletion_insertion import auc, deletion_insertion
-from cnnviz.attribution.occlusion import occluder
+from cnnviz.attribution.fills import occluder
 from cnnviz.io import write
 from cnnviz.models import weights
 from tests.conftest import PHOTOS
+from tests.support.lines import checked_lines
+from tests.support.networks import lite0
 
-SCHEMA = json.loads((Path(cnnviz.__file__).parent / "data" / "schema-1.json").read_text("utf-8"))
-FEW = ["--steps", "2", "--randoms", "1"]
+FEW = ["--steps", "2", "--shifts", "1"]
 SPOT = (250, 120)  # x, y on the photo, which has 451x300 pixels
 
 
@@ -35,15 +35,12 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def lines(capsys: pytest.CaptureFixture[str], *words: str, status: int = 0) -> list[dict]:
-    assert cli._run(["evaluate", *words, *FEW, "--json", "-q"]) == status
-    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    for line in found:
-        Draft202012Validator(SCHEMA).validate(line)
-    return found
+    assert cli.invoke(["evaluate", *words, *FEW, "--json", "-q"]) == status
+    return checked_lines(capsys.readouterr().out, command.evaluate)
 
 
 def refused(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:
-    status = cli._run(["evaluate", *words])
+    status = cli.invoke(["evaluate", *words])
     out, err = capsys.readouterr()
     assert (out, err.count("\n")) == ("", 1)
     assert "internal error" not in err
@@ -52,25 +49,27 @@ def refused(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:
 
 
 def test_the_numbers_are_those_of_the_method(capsys):
-    line = lines(capsys, "cat.jpg", "--map", "hill.npy", "--class", "285", "--delete-to", "black", "--seed", "4")[0]
+    line = lines(
+        capsys, "cat.jpg", "--map", "hill.npy", "--class", "285", "--deletion-baseline", "black", "--seed", "4"
+    )[0]
     assert (line["output"], line["command"], line["seed"]) == ("cat-evaluate.png", "evaluate", 4)
     [row] = line["maps"]
-    assert (row["label"], row["target"], row["class"]) == ("map", 285, "Egyptian cat")
+    assert (row["label"], row["target"], row["class_name"]) == ("map", 285, "Egyptian cat")
     assert row["pointing"] is row["randomization"] is None
 
-    network = load_network(device="cpu")
+    network = lite0()
     x, geometry = fit(read_photo("cat.jpg"), network)
     values = torch.from_numpy(geometry.to_input(np.load("hill.npy")))[None]
-    pictures = {"deleted": occluder(x, "black", network), "start": occluder(x, "blur", network)}
-    found = deletion_insertion(network, x, values, targets=[285], steps=2, randoms=1, seed=4, **pictures)
+    pictures = {"deletion_baseline": occluder(x, "black", network), "insertion_baseline": occluder(x, "blur", network)}
+    found = deletion_insertion(network, x, values, targets=[285], steps=2, shifts=1, seed=4, **pictures)
     assert row["deletion"] == pytest.approx(found.deletion[0].tolist(), abs=2e-6)
-    assert row["random_insertion"] == pytest.approx(found.random_insertion[0, 0].tolist(), abs=2e-6)
+    assert row["shifted_insertion"] == pytest.approx(found.shifted_insertion[0, 0].tolist(), abs=2e-6)
     assert row["insertion_auc"] == pytest.approx(float(auc(found.shares, found.insertion)[0]), abs=2e-6)
     assert row["deletion_auc_normalized"] == pytest.approx(row["deletion_auc"] / row["probability"], abs=1e-4)
 
 
 def test_a_map_on_the_photo_and_on_the_input_points_at_the_same_place(capsys):
-    _, geometry = fit(read_photo("cat.jpg"), load_network(device="cpu"))
+    _, geometry = fit(read_photo("cat.jpg"), lite0())
     np.save("input.npy", geometry.to_input(np.load("hill.npy")))
     words = ["--map", "hill.npy", "--map", "input.npy", "--label", "one", "--label", "two"]
     one, two = lines(capsys, "cat.jpg", *words, "--box", "240,110,20,20")[0]["maps"]
@@ -125,7 +124,7 @@ def raw_maps(sha256: str, **options: str) -> None:
 
 def test_raw_maps_of_ours_know_their_class_their_photo_and_their_view(capsys):
     sha256 = weights.sha256(Path("cat.jpg"))
-    view = {"model": "efficientnet_lite0", "fit": "crop", "size": None, "resize": None}
+    view = {"model": "efficientnet_lite0", "fit": "crop", "input_size": None, "resize": None}
     box = ["--box", "0,0,451,300"]
     raw_maps(sha256, **view)
     found = lines(capsys, "cat.jpg", "--map", "raw.npz", *box)[0]["maps"]
@@ -145,11 +144,10 @@ def test_raw_maps_of_ours_know_their_class_their_photo_and_their_view(capsys):
 
 @pytest.mark.slow
 def test_without_a_map_it_is_the_occlusion_map_and_its_network_can_be_randomized(run):
-    words = ["--class", "282", "--class", "285", "--stages", "1", *FEW]
+    words = ["--class", "282", "--class", "285", "--randomize-stages", "1", *FEW]
     done = run("evaluate", "cat.jpg", "--randomize", *words, "--json")
     assert (done.status, done.errors) == (0, ["cnnviz: cat.jpg -> cat-evaluate.png"])
-    line = json.loads(done.stdout)
-    Draft202012Validator(SCHEMA).validate(line)
+    [line] = checked_lines(done.stdout.decode(), command.evaluate)
     assert [row["label"] for row in line["maps"]] == ["occlusion, tiger cat", "occlusion, Egyptian cat"]
     assert [stage["down_to"] for stage in line["maps"][0]["randomization"]] == ["classifier"]
     assert all(row["randomization"][0]["signed"] < 0.9 for row in line["maps"])
@@ -161,10 +159,10 @@ def test_without_a_map_it_is_the_occlusion_map_and_its_network_can_be_randomized
 
 def test_the_table_stands_on_standard_output_unless_the_picture_does(capsysbinary):
     words = ["evaluate", "cat.jpg", "--map", "hill.npy", "--label", "a\x1b[31m", "--box", "0,0,451,300", *FEW]
-    assert cli._run([*words, "-q"]) == 0
+    assert cli.invoke([*words, "-q"]) == 0
     head, columns, row = capsysbinary.readouterr().out.decode().splitlines()
     assert head == "cat.jpg"
-    assert columns.split() == ["deletion", "(moved)", "insertion", "(moved)"]
+    assert columns.split() == ["deletion", "(shifted)", "insertion", "(shifted)"]
     assert row.split()[0] == r"a\x1b[31m"
     assert "hit, energy 100% (mask 100%)" in row
 
@@ -178,15 +176,15 @@ def test_a_picture_on_standard_output_is_alone_there_and_runs_again_to_the_same_
     assert picture.height > 480
     assert picture.width > 2 * picture.height
     recipe = json.loads(picture.info["cnnviz"])
-    assert [record["file"] for record in recipe["options"]["map_files"]] == ["hill.npy"]
-    assert recipe["options"]["mask_file"]["file"] == "mask.png"
-    assert recipe["options"]["boxes"] == [[1, 2, 30, 40], [5, 6, 7, 8]]
+    assert [record["file"] for record in recipe["options"]["map"]] == ["hill.npy"]
+    assert recipe["options"]["mask"]["file"] == "mask.png"
+    assert recipe["options"]["box"] == [[1, 2, 30, 40], [5, 6, 7, 8]]
     assert "shares" not in recipe["numbers"]["maps"][0]
     Path("a.png").write_bytes(done.stdout)
-    assert cli._run(["show", "--rerun", "a.png", "-o", "b.png"]) == 0
+    assert cli.invoke(["show", "--rerun", "a.png", "-o", "b.png"]) == 0
     assert Path("b.png").read_bytes() == done.stdout
     np.save("hill.npy", np.ones((300, 451)))
-    assert cli._run(["show", "--rerun", "a.png", "-o", "c.png"]) == 1
+    assert cli.invoke(["show", "--rerun", "a.png", "-o", "c.png"]) == 1
 
 
 @pytest.mark.parametrize(
@@ -218,13 +216,13 @@ def test_wrong_usage_is_one_line(words, told, capsys):
     ("words", "told"),
     [
         (["--map", "small.npy"], "lies neither on the network's input (224x224) nor on the photo (451x300)"),
-        (["--map", "edge.npy"], "no number where the network looks"),
+        (["--map", "edge.npy"], "has only NaN on the network's input"),
         (["--map", "far.npz"], "far.npz: is of class 5000, and efficientnet_lite0 has 1000 classes"),
         (["--map", "hill.npy", "--class", "1", "--class", "2"], "maps: 1, classes: 2"),
-        (["--map", "cat.jpg"], "cat.jpg: is no file of NumPy arrays"),
+        (["--map", "cat.jpg"], "cat.jpg: is not a file of NumPy arrays"),
         (["--mask", "small.png"], "small.png: a mask of 20x10 pixels does not fit the photo of 451x300"),
-        (["--mask", "dark.png"], "dark.png: a mask that is dark all over"),
-        (["--mask", "small.npy"], "small.npy: is not a picture"),
+        (["--mask", "dark.png"], "dark.png: the mask is dark everywhere"),
+        (["--mask", "small.npy"], "small.npy: is not an image"),
         (["--box", "0,0,452,5"], "--box 0,0,452,5 leaves the photo of 451x300"),
         (["--map", "hill.npy", "--box", "0,0,5,5", *FEW], "nothing of what the network sees"),
     ],

@@ -1,25 +1,19 @@
 """``cnnviz activations`` from a command line to files on disk."""
 
 import io
-import json
 import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from jsonschema import Draft202012Validator
 from PIL import Image
 
-import cnnviz
-from cnnviz import cli, fit, load_network, read_photo
-from cnnviz.features.activations import Activations
-from cnnviz.features.figures import activations
-from cnnviz.figures import overlay
-from cnnviz.models.preprocess import Geometry
+from cnnviz import cli, fit, read_photo
+from cnnviz.features.commands import activations as command
 from tests.conftest import PHOTOS, Run
-
-SCHEMA = json.loads((Path(cnnviz.__file__).parent / "data" / "schema-1.json").read_text("utf-8"))
+from tests.support.lines import checked_lines
+from tests.support.networks import lite0
 
 
 @pytest.fixture(autouse=True)
@@ -29,53 +23,8 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, photo: Path) -> Path:
 
 
 def told(capsys: pytest.CaptureFixture[str], *words: str) -> list[dict]:
-    assert cli._run(["activations", *words, "--json"]) == 0
-    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    for line in lines:
-        Draft202012Validator(SCHEMA).validate(line)
-    return lines
-
-
-def made_up(maps: torch.Tensor) -> Activations:
-    strengths = maps.double().clamp(min=0).sum((1, 2))
-    return Activations("deep", maps, strengths, strengths.argsort(descending=True), torch.zeros(2))
-
-
-def holds(picture: np.ndarray, block: np.ndarray) -> bool:
-    high, wide = block.shape[:2]
-    corners = (picture[: len(picture) - high + 1, : picture.shape[1] - wide + 1] == block[0, 0]).all(-1)
-    return any(np.array_equal(picture[y : y + high, x : x + wide], block) for y, x in np.argwhere(corners))
-
-
-def test_all_maps_have_one_scale_from_zero_where_nothing_is_negative():
-    maps = torch.tensor([[[0.0, 1.0], [2.0, 1.0]], [[0.0, 0.0], [0.0, 4.0]]])
-    viridis = overlay.colour_table("viridis")
-    picture = activations.draw("mine", made_up(maps), [1, 0])
-    side = 440 // 2
-    for values in maps.numpy():
-        assert holds(picture, viridis[np.rint(values / 4 * 255).astype(int)].repeat(side, 0).repeat(side, 1))
-
-
-def test_one_negative_value_anywhere_makes_the_scale_signed():
-    maps = torch.tensor([[[0.0, 1.0], [2.0, 1.0]], [[0.0, 0.0], [0.0, -4.0]]])
-    signed, side = overlay.colour_table("signed"), 440
-    block = np.array([[overlay.BAR, signed[255]], [overlay.BAR, signed[255]]], np.uint8)
-    picture = activations.draw("mine", made_up(torch.stack([maps[1], torch.tensor([[0.0, 9.0]] * 2)])), [1])
-    assert holds(picture, block.repeat(side // 2, 0).repeat(side // 2, 1))
-
-
-def test_over_the_photograph_maps_lie_where_they_belong():
-    """A map that is hot in its left half: over the photo, left is hot, right is not, outside is dimmed."""
-    photo = np.full((200, 400, 3), 128, np.uint8)
-    geometry = Geometry((200, 400), (200, 400), (0, 100), (200, 200))
-    maps = torch.tensor([[[1.0, 1.0, 0.0, 0.0]] * 4])
-    picture = activations.draw("mine", made_up(maps), [0], (photo, geometry)).astype(int)
-    dimmed = int(128 * 0.35 + 20)
-    ys, xs = np.nonzero((picture == dimmed).all(-1))
-    top, bottom, left, right = ys.min(), ys.max(), xs.min(), xs.max() + 1
-    assert (right - left, bottom + 1 - top) == (440, 220)
-    hot, cold = (picture[(top + bottom) // 2, left + at] for at in (130, 310))
-    assert hot[1] > cold[1] + 80  # viridis: yellow and violet
+    assert cli.invoke(["activations", *words, "--json"]) == 0
+    return checked_lines(capsys.readouterr().out, command.activations)
 
 
 def test_the_raw_arrays_are_the_networks(capsys):
@@ -86,7 +35,7 @@ def test_the_raw_arrays_are_the_networks(capsys):
     assert {name: raw[name].shape for name in raw.files if name != "recipe"} == {
         "maps": (40, 28, 28), "order": (40,), "strengths": (40,), "layer": (),
     }  # fmt: skip
-    network = load_network(device="cpu")
+    network = lite0()
     x, _ = fit(read_photo("cat.jpg"), network)
     with torch.no_grad():
         expected = network.module.blocks[:3](network.module.bn1(network.module.conv_stem((x - 0.5) / 0.5)))[0].numpy()
@@ -103,9 +52,9 @@ def test_the_raw_arrays_are_the_networks(capsys):
 
 def test_chosen_channels_stand_as_they_were_given(capsys):
     (line,) = told(
-        capsys, "cat.jpg", "--layer", "bn1", "--channel", "30", "--channel", "2", "--channel", "30", "--overlay"
+        capsys, "cat.jpg", "--layer", "bn1", "--channel", "30", "--channel", "2-3", "--channel", "30", "--overlay"
     )
-    assert line["channels"] == [30, 2]
+    assert line["channels"] == [30, 2, 3]
 
 
 def test_a_folder_and_the_same_bytes_again(run: Run):
@@ -128,7 +77,7 @@ def test_standard_input_and_output(run: Run, photo: Path):
 @pytest.mark.parametrize(
     ("words", "start"),
     [
-        (["cat.jpg"], "Missing option '--layer': one of those that cnnviz layers efficientnet_lite0 prints"),
+        (["cat.jpg"], "Missing option '--layer': one of those that cnnviz layers -m efficientnet_lite0 prints"),
         (["cat.jpg", "--layer", "blocks.22"], "efficientnet_lite0 has no layer 'blocks.22'; did you mean blocks.2"),
         (["cat.jpg", "--layer", "classifier"], "layer classifier gives no feature maps"),
         (["cat.jpg", "--layer", "bn1", "--channel", "32"], "--channel 32: bn1 has 32 channels, 0 to 31"),
@@ -138,7 +87,7 @@ def test_standard_input_and_output(run: Run, photo: Path):
     ],
 )
 def test_wrong_usage_is_one_line(words, start, capsys):
-    assert cli._run(["activations", *words]) == 2
+    assert cli.invoke(["activations", *words]) == 2
     out, err = capsys.readouterr()
     assert out == ""
     assert err.startswith(f"cnnviz: {start}")
@@ -148,6 +97,6 @@ def test_wrong_usage_is_one_line(words, start, capsys):
 
 def test_a_broken_photo_fails_alone(capsys):
     Path("bad.jpg").write_bytes(b"\xff\xd8\xff broken")
-    assert cli._run(["activations", "bad.jpg", "cat.jpg", "--layer", "bn1", "-o", "maps/"]) == 1
+    assert cli.invoke(["activations", "bad.jpg", "cat.jpg", "--layer", "bn1", "-o", "maps/"]) == 1
     assert sorted(os.listdir("maps")) == ["cat-activations.png"]
     assert capsys.readouterr().err.startswith("cnnviz: bad.jpg: ")

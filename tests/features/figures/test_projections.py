@@ -3,16 +3,13 @@
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
-from cnnviz import Network
-from cnnviz.attribution.figures import strongest_map
-from cnnviz.attribution.figures.occlusion_panels import Projected, Shades
-from cnnviz.attribution.occlusion import StrongestMap
-from cnnviz.features.deconvnet import deconvnet
+from cnnviz.features.deconvnet import Projection
 from cnnviz.features.figures import projections
 from cnnviz.features.figures.projections import GAP, TILE, Pair
-from cnnviz.figures import overlay
+from cnnviz.features.projections import ProjectedUnit, UnitRegion
+from cnnviz.figures.colormap import PROJECTION_SHARE, percentile_scale
+from cnnviz.figures.palette import INK, PAPER
 
 FULL = (255, 128, 0)  # of a projection of +1, 0 and -1 in red, green and blue, where the scale ends at 1
 
@@ -38,38 +35,6 @@ def area(picture: np.ndarray, colour: tuple[int, ...]) -> tuple[int, int, int, i
     top, left, bottom, right = ys.min(), xs.min(), ys.max() + 1, xs.max() + 1
     assert len(ys) == (bottom - top) * (right - left)
     return int(top), int(left), int(bottom), int(right)
-
-
-@pytest.mark.parametrize(
-    "box",
-    [(1, 2, 4, 6), (0, 0, 6, 8), (-2, 2, 4, 6), (1, -3, 4, 6), (1, 2, 9, 6), (1, 2, 4, 11), (-4, -3, 10, 12)],
-    ids=["inside", "all", "above", "left", "below", "right", "around"],
-)
-@pytest.mark.parametrize("fill", [0.0, 0.5])
-def test_a_part_is_the_values_in_its_box_and_fill_beyond(box, fill):
-    values = 1 + np.arange(3 * 6 * 8, dtype=np.float32).reshape(3, 6, 8)
-    before = values.copy()
-    around = np.pad(values, ((0, 0), (5, 5), (5, 5)), constant_values=fill)
-    top, left, bottom, right = (edge + 5 for edge in box)
-    part = projections.crop_box(values, box, fill)
-    assert np.array_equal(part, around[:, top:bottom, left:right])
-    part[:] = -1
-    assert np.array_equal(values, before)
-
-
-@pytest.mark.parametrize("side", [3, 7, TILE])
-def test_what_is_constant_stays_constant(side):
-    large = projections.upsample(flat(0.25, -3.0, 0.7, high=4, wide=9), side)
-    assert large.shape == (3, side, side)
-    np.testing.assert_allclose(large, flat(0.25, -3.0, 0.7, high=side, wide=side), rtol=1e-6)
-
-
-def test_enlarging_turns_nothing_and_mixes_no_channels():
-    values = flat(0, 0, 0.5)
-    values[0, :, 3:], values[1, 3:] = 1, 1  # red on the right, green below
-    large = projections.upsample(values, 50)
-    quarters = large[:, 5::40, 5::40].round(1)
-    assert np.array_equal(quarters, [[[0, 1], [0, 1]], [[0, 0], [1, 1]], [[0.5, 0.5], [0.5, 0.5]]])
 
 
 @pytest.mark.parametrize("scale", [1.0, 0.02, 40.0])
@@ -215,7 +180,7 @@ def test_patches_stand_above_their_projections_and_each_has_its_own_scale():
 
 def test_what_does_not_fit_across_goes_into_the_next_row():
     pairs = [pair(level=10 + 10 * n) for n in range(5)]
-    picture = projections.draw_projections(photo(), [], pairs, "", across=2)
+    picture = projections.draw_projections(photo(), [], pairs, "", per_row=2)
     places = [area(picture, (10 + 10 * n, 20 + 20 * n, 0)) for n in range(5)]
     tops, lefts = [place[0] for place in places], [place[1] for place in places]
     assert lefts[0] == lefts[2] == lefts[4] < lefts[1] == lefts[3]
@@ -248,9 +213,9 @@ def test_a_box_is_drawn_where_it_is_on_the_photo(box):
     assert (ys.min(), xs.min(), ys.max() + 1, xs.max() + 1) == (top, left, bottom, right)
     inside = drawn[top:bottom, left:right]
     for line in (inside[0], inside[-1], inside[:, 0], inside[:, -1]):
-        assert (line == overlay.PAPER).all()
-    assert (inside[-2, 2:-2] == overlay.INK).all()
-    assert (inside[2:-2, -2] == overlay.INK).all()
+        assert (line == PAPER).all()
+    assert (inside[-2, 2:-2] == INK).all()
+    assert (inside[2:-2, -2] == INK).all()
     assert (inside[30:-4, 4:-4] == (102, 153, 51)).all()  # nothing but the border and the number
     picture[y:low, x:far] = (102, 153, 51)
     assert np.array_equal(picture, plain)
@@ -264,82 +229,34 @@ def test_a_box_that_reaches_beyond_the_photo_stays_on_it():
     drawn = picture[y:low, x:far].copy()
     picture[y:low, x:far] = (102, 153, 51)
     assert np.array_equal(picture, plain)
-    assert (drawn[:160, 200] == overlay.PAPER).all()
-    assert (drawn[159, 200:] == overlay.PAPER).all()
+    assert (drawn[:160, 200] == PAPER).all()
+    assert (drawn[159, 200:] == PAPER).all()
     assert (drawn[160:] == (102, 153, 51)).all()
 
 
 def test_a_scale_takes_in_all_but_the_largest_two_of_a_thousand():
     values = np.random.default_rng(0).permutation(np.arange(1001))
     values = (values * np.where(values % 2, 1, -1)).astype(np.float32)
-    assert overlay.percentile_scale(values, overlay.LARGE) == pytest.approx(998)
+    assert percentile_scale(values, PROJECTION_SHARE) == pytest.approx(998)
     parts = values[:300].reshape(3, 10, 10), values[300:]
-    assert overlay.percentile_scale(np.concatenate([part.ravel() for part in parts]), overlay.LARGE) == pytest.approx(
-        998
-    )
+    assert percentile_scale(np.concatenate([part.ravel() for part in parts]), PROJECTION_SHARE) == pytest.approx(998)
 
 
 def test_a_scale_of_zeros_divides_and_lone_values_among_zeros_are_its_end():
-    assert overlay.percentile_scale(np.zeros((3, 4, 4), np.float32), overlay.LARGE) == 1
+    assert percentile_scale(np.zeros((3, 4, 4), np.float32), PROJECTION_SHARE) == 1
     lone = np.zeros((3, 100, 100), np.float32)
     lone[1, 2, 3], lone[2, 5, 5] = -3, 2
-    assert overlay.percentile_scale(lone, overlay.LARGE) == 3
+    assert percentile_scale(lone, PROJECTION_SHARE) == 3
 
 
-def small(active: nn.Module, *rest: nn.Module) -> Network:
-    """Return a network of one map: red, without a bias, then ``active``."""
-    conv = nn.Conv2d(3, 1, 1, bias=False)
-    with torch.no_grad():
-        conv.weight.copy_(torch.tensor([1.0, 0, 0]).view(1, 3, 1, 1))
-    module = nn.Sequential(conv, active, *rest, nn.Flatten(), nn.LazyLinear(2))
-    module(torch.zeros(1, 3, 8, 8))
-    return Network.from_module(module, (8, 8), (0, 0, 0), (1, 1, 1))
-
-
-@pytest.mark.parametrize(
-    ("rest", "layer", "method"), [([nn.MaxPool2d(2)], "2", "deconvnet"), ([], "1", "guided")], ids=["pool", "no pool"]
-)
-def test_figure_7_projects_the_strongest_unit_of_its_map(rest, layer, method):
-    x = torch.full((1, 3, 8, 8), 0.25)
-    x[0, 0, 3, 6] = 0.75
-    network = small(nn.ReLU(), *rest)
-    made = strongest_map._projection(network, x, StrongestMap(layer, 0, torch.ones(4, 4), torch.zeros(0)), "map 0")
-    assert isinstance(made, Projected)
-    assert method in made.subtitle
-    expected = np.zeros((3, 8, 8), np.float32)
-    expected[0, 3, 6] = 0.75  # red alone, through a weight of 1
-    np.testing.assert_allclose(made.values, expected)
-
-
-def test_figure_7_takes_the_deconvnet_where_it_differs_from_the_guided_one():
-    torch.manual_seed(0)
-    module = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(4, 5, 3), nn.Flatten())
-    nn.init.constant_(module[0].bias, -1.0)  # so that windows are without any activation, which guided masks
-    network, x = Network.from_module(module, (12, 12), (0.5,) * 3, (0.25,) * 3), torch.rand(1, 3, 12, 12)
-    made = strongest_map._projection(network, x, StrongestMap("3", 2, torch.ones(3, 3), torch.zeros(0)), "map 2")
-    assert isinstance(made, Projected)
-    wanted, guided = (
-        deconvnet(network, x, layer="3", channel=2, method=method).projection[0].numpy()
-        for method in ("deconvnet", "guided")
-    )
-    np.testing.assert_allclose(made.values, wanted)
-    assert np.abs(wanted - guided).max() > 0.01
-
-
-def test_figure_7_shows_the_map_itself_where_no_deconvnet_has_a_rule():
-    network, x = small(nn.SiLU(), nn.MaxPool2d(2)), torch.rand(1, 3, 8, 8)
-    made = strongest_map._projection(network, x, StrongestMap("2", 0, torch.full((4, 4), 0.5), torch.zeros(0)), "map 0")
-    assert isinstance(made, Shades)
-    assert "no deconvnet" in made.subtitle
-    np.testing.assert_allclose(made.values, np.full((8, 8), 0.5))
-
-
-def test_a_box_that_shrinks_to_nothing_is_drawn_and_one_in_the_padding_is_fill() -> None:
+def test_a_box_that_shrinks_to_nothing_is_drawn() -> None:
     photo = np.zeros((3, 480, 480), np.float32)
     pair = projections.Pair(np.ones((3, 1, 1)), np.ones((3, 1, 1)))
     boxes = [(y, y, y + 1, y + 1) for y in range(100, 130)]
     assert projections.draw_projections(photo, boxes, [pair] * len(boxes), "words").any()
-    for box in ((490, 490, 494, 494), (-9, -9, -3, -3)):
-        part = projections.crop_box(photo, box, 0.5)
-        assert part.shape[0] == 3
-        assert (part == 0.5).all()
+
+
+def test_a_units_words_name_its_channel_activation_and_position() -> None:
+    found = Projection(torch.zeros(1, 3, 4, 4), "conv", 7, (6, 11), 33.61)
+    made = projections.unit_pair(ProjectedUnit(found, UnitRegion((0, 0, 2, 2), False), flat(1), flat(0)))
+    assert (made.title, made.note) == ("map 7", "33.6 at y 6, x 11")

@@ -48,14 +48,14 @@ def _no_pictures(folder: Path) -> Iterator[Case]:
     noise = np.random.default_rng(1).bytes(3000)
     heic = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(200)
     script = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 99 99\n(%pipe%touch ran) (w) file\nshowpage\n%%EOF\n"
-    no = "is not a picture"
+    no = "is not an image"
     yield save(folder, "empty.png", b"", says="is empty")
     yield save(folder, "text.jpg", b"BM, Py and GIF are how some texts begin.\n" * 9, says=no)
     yield save(folder, "page.jpg", b"%PDF-1.7\n1 0 obj <<>> endobj\n%%EOF\n", says=no)
     yield save(folder, "drawing.png", b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"/>\n', says=no)
     yield save(folder, "script.png", script, says=no)
-    yield save(folder, "phone.heic", heic, says="is a HEIC picture")
-    yield save(folder, "phone.jpg", heic.replace(b"ftypheic", b"ftypmif1"), says="is a HEIC picture")
+    yield save(folder, "phone.heic", heic, says="is a HEIC image")
+    yield save(folder, "phone.jpg", heic.replace(b"ftypheic", b"ftypmif1"), says="is a HEIC image")
     yield save(folder, "film.png", b"\0\0\0\x18ftypisom\0\0\0\0isomiso2" + bytes(200), says=no)
     yield save(folder, "noise.jpg", noise, says=no)
     yield save(folder, "noise-in.jpg", b"\xff\xd8\xff\xe0" + noise)
@@ -133,7 +133,7 @@ def _broken(folder: Path) -> Iterator[Case]:
 
 def _no_files(folder: Path) -> Iterator[Case]:
     os.mkfifo(folder / "fifo.jpg")
-    yield Case(folder / "fifo.jpg", says="is a FIFO, not a picture")
+    yield Case(folder / "fifo.jpg", says="is a FIFO, not an image")
     (folder / "loop.jpg").symlink_to("pool.jpg")
     (folder / "pool.jpg").symlink_to("loop.jpg")
     yield Case(folder / "loop.jpg", says="symbolic links")
@@ -141,13 +141,13 @@ def _no_files(folder: Path) -> Iterator[Case]:
     (folder / "dangling.jpg").symlink_to("nowhere.jpg")
     yield Case(folder / "dangling.jpg", says="no such file")
     (folder / "zero.jpg").symlink_to("/dev/zero")
-    yield Case(folder / "zero.jpg", says="is a device, not a picture")
+    yield Case(folder / "zero.jpg", says="is a device, not an image")
     with socket.socket(socket.AF_UNIX) as listener:
         here = Path.cwd()
         os.chdir(folder)  # a socket's path is short
         listener.bind("socket.jpg")
         os.chdir(here)
-    yield Case(folder / "socket.jpg", says="is a socket, not a picture")
+    yield Case(folder / "socket.jpg", says="is a socket, not an image")
     (folder / "folder.jpg").mkdir()
     yield save(folder / "folder.jpg", "inside.png", encode(smooth("inside"), "PNG"), smooth("inside"))
     locked = save(folder, "locked.png", encode(smooth("locked"), "PNG"), smooth("locked"))

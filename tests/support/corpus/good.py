@@ -272,8 +272,8 @@ NAMES = (
 def _names(folder: Path) -> Iterator[Case]:
     for name in NAMES:
         yield save(folder, name, encode(smooth(name), "PNG"), smooth(name))
-    yield save(folder, "bad\nname\x1b[2J.png", b"text", says="is not a picture")
-    yield save(folder, os.fsdecode(b"bad-\xff\xfe.png"), b"text", says="is not a picture")
+    yield save(folder, "bad\nname\x1b[2J.png", b"text", says="is not an image")
+    yield save(folder, os.fsdecode(b"bad-\xff\xfe.png"), b"text", says="is not an image")
 
 
 PARTS = (_plain, _exif, _profiles, _inks, _deep, _clear, _frames, _odd, _names)

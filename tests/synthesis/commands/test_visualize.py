@@ -23,7 +23,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def told(capsys: pytest.CaptureFixture[str], *words: str) -> dict:
-    assert cli._run(["visualize", *QUICK, *words, "--json"]) == 0
+    assert cli.invoke(["visualize", *QUICK, *words, "--json"]) == 0
     line = json.loads(capsys.readouterr().out)
     Draft202012Validator(SCHEMA).validate(line)
     return line
@@ -32,7 +32,7 @@ def told(capsys: pytest.CaptureFixture[str], *words: str) -> dict:
 def test_a_sheet_of_channels_and_the_same_bytes_again(capsys):
     line = told(capsys, "--channel", "2-4", "--channel", "9")
     assert (line["unit"], line["channels"], line["size"]) == ("channel", [2, 3, 4, 9], [48, 48])
-    assert cli._run(["show", "--rerun", line["output"], "-o", "again.png"]) == 0
+    assert cli.invoke(["show", "--rerun", line["output"], "-o", "again.png"]) == 0
     assert Path("again.png").read_bytes() == Path(line["output"]).read_bytes()
 
 
@@ -52,18 +52,26 @@ def test_a_direction_is_one_picture(capsys):
     ("words", "start"),
     [
         ([], "Missing option '--layer'"),
-        (["--layer", "blocks.1", "--channel", "4-2"], "--channel 4-2: is no number, nor two with a dash"),
-        (["--layer", "blocks.1", "--channel", "9999"], "channel 9999: blocks.1 has 24 channels, 0 to 23"),
-        (["--layer", "blocks.1", "--neuron", "x"], "--neuron x: is neither 'middle' nor"),
-        (["--layer", "blocks.1", "--direction", "x=1"], "--direction x: is no channel's number"),
-        (["--layer", "blocks.1", "--direction", "1=1", "--channel", "2"], "--direction goes without"),
+        (["--layer", "blocks.1", "--channel", "4-2"], "Invalid value for '--channel': '4-2' is neither a number"),
+        (["--layer", "blocks.1", "--channel", "9999"], "--channel 9999: blocks.1 has 24 channels, 0 to 23"),
+        (["--layer", "blocks.1", "--neuron", "x"], "Invalid value for '--neuron': 'x' is neither 'middle' nor"),
+        (["--layer", "blocks.1", "--direction", "x=1"], "--direction x: is not a channel's number"),
+        (
+            ["--layer", "blocks.1", "--direction", "1=1", "--channel", "2"],
+            "--direction and --channel exclude each other",
+        ),
         (["--layer", "classifier"], "layer classifier gives no feature maps"),
     ],
 )
 def test_wrong_usage_is_one_line(words, start, capsys):
-    assert cli._run(["visualize", *words]) == 2
+    assert cli.invoke(["visualize", *words]) == 2
     out, err = capsys.readouterr()
     assert out == ""
     assert err.startswith(f"cnnviz: {start}")
     assert err.count("\n") == 1
     assert os.listdir() == []
+
+
+def test_all_channels_of_a_layer(capsys):
+    line = told(capsys, "--channel", "all")
+    assert line["channels"] == list(range(24))

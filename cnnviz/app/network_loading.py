@@ -1,0 +1,79 @@
+"""Networks by the options of a command: weights found or fetched first, class names of a file."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cnnviz.app.console import Console
+from cnnviz.app.options import ComputeOptions, FitOptions, NetworkOptions
+from cnnviz.control import Control
+from cnnviz.errors import InvalidRequest, WeightsError
+from cnnviz.models import catalog
+from cnnviz.text import printable
+
+if TYPE_CHECKING:
+    from cnnviz.models.loader import PreprocessingChanges
+    from cnnviz.models.network import Network
+
+
+def model_network(options: ComputeOptions, console: Console) -> "Network":
+    """Return the network of ``--model``, with the weights, class names and preprocessing that the options name."""
+    changes: PreprocessingChanges = {}
+    if isinstance(options, NetworkOptions):
+        changes |= {"mean": options.mean, "std": options.std}
+    if isinstance(options, FitOptions):
+        changes |= {"size": options.input_size, "resize": options.resize, "interpolation": options.interpolation}
+    classes = read_class_names(options.class_names)
+    return load(options.model, options, console, weights=options.weights, classes=classes, changes=changes)
+
+
+def load(
+    name: str, options: ComputeOptions, console: Console, *, weights: str | None = None,
+    classes: Sequence[str] | None = None, changes: "PreprocessingChanges | None" = None,
+) -> "Network":  # fmt: skip
+    """Return a network by its name, on the device of the options."""
+    path = find_weights(name, weights, options, console)
+    from cnnviz.models.loader import load_network
+
+    with console.progress(f"loading {name}", "bytes") as report:
+        return load_network(
+            name, weights_file=path, classes=classes, device=options.device, dtype=options.dtype,
+            offline=options.offline, control=Control(lambda done, total, text="": report(done, total)),
+            **(changes or {}),
+        )  # fmt: skip
+
+
+def find_weights(name: str, file: str | None, options: ComputeOptions, console: Console) -> Path | None:
+    """Find or fetch a network's weights before torch is loaded, so that their lack is reported at once."""
+    from cnnviz.models import weights
+
+    entry = catalog.find_entry(name)
+    assert entry is not None  # the option's type has checked it
+    if file:
+        if not Path(file).is_file():
+            raise WeightsError(f"--weights {printable(file)}: no such file")
+        return Path(file)
+    if entry.source == "timm":
+        weights.check_hub(entry.name, offline=options.offline)
+        return None
+    with console.progress(f"fetching {entry.file}", "bytes") as report:
+        control = Control(lambda done, total, text="": report(done, total))
+        return weights.find_weights(entry, offline=options.offline, control=control)
+
+
+def read_class_names(path: str | None) -> list[str] | None:
+    """Return the class names of a file, one per line; None without a file. Raises InvalidRequest."""
+    if not path:
+        return None
+    if not os.path.isfile(path):  # what a pipe holds could not be read twice
+        raise InvalidRequest(f"--class-names {printable(path)}: is not a file")
+    try:
+        text = Path(path).read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = (error.strerror or str(error)).lower() if isinstance(error, OSError) else "is not UTF-8"
+        raise InvalidRequest(f"--class-names {printable(path)}: {reason}") from error
+    names = [line.strip() for line in text.splitlines() if line.strip()]
+    if not names:
+        raise InvalidRequest(f"--class-names {printable(path)}: holds no names")
+    return names

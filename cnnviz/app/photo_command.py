@@ -1,0 +1,151 @@
+"""Commands over photos, and over a network alone: from a module-level function to a click command."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from cnnviz.app.declare import command
+from cnnviz.app.jobs import Job, add_second_file, find_inputs, plan_jobs, plan_network_job
+from cnnviz.app.records import Record, Result, is_unfinished
+from cnnviz.app.resume import finished_numbers
+from cnnviz.app.runner import Outcome, finish, run_jobs, second_option
+from cnnviz.app.session import Input, Session
+from cnnviz.io import write
+from cnnviz.io.recipe import JsonObject
+
+F = TypeVar("F", bound=Callable[..., Any])
+INPUT_NAME = "cnnviz.input_name"  # key of click's context: what the recipe calls the input of a rerun
+
+
+@dataclass(frozen=True)
+class Runner:
+    """How a command runs: its function for every photo, or once for a network where ``over_photos`` is False.
+
+    A result is called STEM + ``suffix``; None: nothing is written. ``stored``: photos are given as their files store
+    them. ``progress`` is the label and the unit of the progress bar. ``stoppable``: Ctrl-C and --time-limit set
+    ``control.stopped``, and the function returns an unfinished result. ``check`` refuses options that do not fit the
+    inputs, before any work.
+    """
+
+    function: Callable[..., Result[Any]]
+    record: type[Record]
+    suffix: str | None
+    formats: Sequence[str] = tuple(write.FORMATS)
+    over_photos: bool = True
+    stored: bool = False
+    progress: tuple[str, str] = ("computing", "steps")
+    stoppable: bool = False
+    check: Callable[[Any, Sequence[Job]], None] | None = None
+
+    def __call__(self, options: Any) -> None:
+        """Run for every input, and leave with the exit status."""
+        session = open_session(command_name(self.function), options)
+        jobs = self.jobs(options)
+        if self.check:
+            self.check(options, jobs)
+        click.get_current_context().exit(int(run_jobs(session, jobs, lambda job: self.process(session, job))))
+
+    def jobs(self, options: Any) -> list[Job]:
+        """Return a job for every input, with the files that it writes."""
+        if self.suffix is None:
+            return find_inputs(options.inputs)
+        if self.over_photos:
+            jobs = plan_jobs(options.inputs, options.output, self.suffix, self.formats)
+        else:
+            jobs = plan_network_job(options.model, options.output, self.suffix)
+        return plan_second_files(jobs, options, self.suffix)
+
+    def read(self, session: Session, job: Job) -> Input[Any]:
+        """Return a job's photo."""
+        return session.read_stored(job) if self.stored else session.read(job)
+
+    def process(self, session: Session, job: Job) -> Outcome:
+        """Run the function for one job, write its files, and return what is reported."""
+        photo = self.read(session, job) if self.over_photos else None
+        source, arguments = (photo.record, (photo,)) if photo else (None, ())
+        recipe = session.recipe(source) if job.output is not None else {"options": {}}
+        skipped = finished_fields(session, job, recipe, self.record)
+        if skipped is not None:
+            return skipped
+        interrupted = False
+        if self.stoppable:
+            limit = getattr(session.options, "time_limit", None)
+            with session.running(*self.progress, limit) as (control, stop):
+                result = self.function(session, *arguments, session.options, control)
+            interrupted = stop.interrupted
+        else:
+            with session.progress(*self.progress) as control:
+                result = self.function(session, *arguments, session.options, control)
+        del photo, arguments  # a large photo is not held while its image is written
+        return finish(session, job, recipe, result, interrupted=interrupted)
+
+
+def photo_command(options: type, record: type[Record], *, suffix: str | None, **settings: Any) -> Callable[[F], F]:
+    """Make a function (session, photo, options, control) -> Result a command over photos; ``settings``: Runner."""
+    return lambda function: attach(function, options, Runner(function, record, suffix, **settings))
+
+
+def network_command(options: type, record: type[Record], *, suffix: str, **settings: Any) -> Callable[[F], F]:
+    """Make a function (session, options, control) -> Result a command without photos; ``settings`` of ``Runner``."""
+    return lambda function: attach(function, options, Runner(function, record, suffix, over_photos=False, **settings))
+
+
+@dataclass(frozen=True)
+class PlainRunner:
+    """How a command runs whose function takes its options and returns the exit status, None for 0.
+
+    ``record`` is the class of its JSON lines, where it prints some; ``summary`` that of a last one about all inputs.
+    """
+
+    function: Callable[[Any], int | None]
+    record: type[Record] | None = None
+    summary: type[Record] | None = None
+
+    def __call__(self, options: Any) -> None:
+        """Run, and leave with the exit status."""
+        click.get_current_context().exit(int(self.function(options) or 0))
+
+
+def plain_command(
+    options: type, record: type[Record] | None = None, summary: type[Record] | None = None
+) -> Callable[[F], F]:
+    """Make a function of its options a command that does the rest itself; it returns the exit status, None for 0."""
+    return lambda function: attach(function, options, PlainRunner(function, record, summary))
+
+
+def attach(function: F, options: type, run: Runner | PlainRunner) -> F:
+    """Give a function its click command, as ``function.command``, and leave it as it is."""
+    function.command = command(options, command_name(function), function.__doc__ or "", run)  # type: ignore[attr-defined]
+    return function
+
+
+def command_name(function: Callable[..., Any]) -> str:
+    """Return the name of a function's command: top_images is top-images."""
+    return function.__name__.replace("_", "-")
+
+
+def open_session(name: str, options: Any) -> Session:
+    """Return the session of the command that click is running."""
+    return Session(name, options, click.get_current_context().meta.get(INPUT_NAME))
+
+
+def plan_second_files(jobs: list[Job], options: Any, suffix: str) -> list[Job]:
+    """Return the jobs with the file of the option that asks for a second one, such as --raw."""
+    name = second_option(options)
+    target = getattr(options, name) if name else None
+    if not target:
+        return jobs
+    ending = next(item for item in fields(options) if item.name == name).metadata["option"].beside
+    return add_second_file(jobs, target, Path(suffix).stem + ending, f"--{name}")
+
+
+def finished_fields(session: Session, job: Job, recipe: JsonObject, record: type[Record]) -> Outcome | None:
+    """Return what is reported of a result that --resume finds finished; None where there is work to do."""
+    if not getattr(session.options, "resume", False) or job.second:
+        return None
+    numbers = finished_numbers(job.output, recipe, lambda found: is_unfinished(record, found))
+    raw = {"raw": None} if any(item.name == "raw" for item in fields(record)) else {}
+    return None if numbers is None else Outcome(raw | numbers)

@@ -1,0 +1,178 @@
+"""Run a command's work for every job: failures, statuses, files, lines of ``--json``."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from cnnviz.app.jobs import Job, refuse_clashes
+from cnnviz.app.options import CommandOptions
+from cnnviz.app.recorder import record_value, sheet_recipe
+from cnnviz.app.records import SCHEMA, Record, Result, print_line, to_json
+from cnnviz.app.resume import keep_partial, partial_path, remove_partial
+from cnnviz.app.session import Session
+from cnnviz.errors import (
+    CnnvizError,
+    InvalidRequest,
+    MethodError,
+    PhotoError,
+    Status,
+    WeightsError,
+    final_status,
+    internal_error,
+)
+from cnnviz.io import write
+from cnnviz.io.recipe import JsonObject, Recipe
+from cnnviz.text import printable
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one finished job reports.
+
+    JSON ``fields``; ``status`` "ok", "partial" or "missed"; whether -o was ``written``; whether Ctrl-C ended it;
+    ``text`` for standard output and ``notes`` for standard error, both for a person.
+    """
+
+    fields: Recipe
+    status: str = "ok"
+    written: bool = True
+    interrupted: bool = False
+    text: str = ""
+    notes: tuple[str, ...] = ()
+
+
+def run_jobs(session: Session, jobs: Sequence[Job], work: Callable[[Job], Outcome]) -> Status:
+    """Do ``work`` for every job; a job that fails is reported in one line and does not stop the rest.
+
+    With ``--json`` every job prints one JSON object on standard output, failures too; otherwise its text. Unavailable
+    weights and wrong usage end the run, since they would fail for every job. Returns the exit status.
+    """
+    lines = session.options.json
+    if lines and any("-" in (job.output, job.second) for job in jobs):
+        raise InvalidRequest("standard output takes the picture (-o -) or the lines of --json, not both")
+    refuse_clashes(jobs)
+    statuses = set()
+    for number, job in enumerate(jobs):
+        started = time.monotonic()
+        try:
+            outcome = _attempt(session, job, work)
+        except (InvalidRequest, WeightsError) as error:
+            for rest in jobs[number:] if lines else ():
+                print_line(json_line(session, rest, error=str(error)))
+            raise
+        except CnnvizError as error:
+            text = f"{printable(job.source)}: {error}"
+            statuses.add(error.status)
+            session.console.error(text)
+            if lines:
+                print_line(json_line(session, job, error=text, seconds=time.monotonic() - started))
+            continue
+        statuses.add(Status.MISSED if outcome.status == "missed" else Status.OK)
+        if lines:
+            print_line(json_line(session, job, outcome, seconds=time.monotonic() - started))
+        _report(session, job, outcome)
+        if outcome.interrupted:
+            statuses.add(Status.INTERRUPTED)
+            break
+    return final_status(statuses)
+
+
+def json_line(
+    session: Session, job: Job, outcome: Outcome | None = None, *, error: str | None = None, seconds: float = 0.0
+) -> JsonObject:
+    """Return the JSON object of a finished or failed job."""
+    return {
+        "schema": SCHEMA,
+        "command": session.command,
+        "input": job.source,
+        "output": job.output if outcome and outcome.written else None,
+        "status": outcome.status if outcome else "error",
+        "error": error,
+        "network": None,
+        "seconds": round(seconds, 3),
+        "seed": getattr(session.options, "seed", 0),
+        **(outcome.fields if outcome else {}),
+    }
+
+
+def _report(session: Session, job: Job, outcome: Outcome) -> None:
+    if outcome.text and not session.options.json and job.output != "-":
+        print(outcome.text, flush=True)
+    for note in outcome.notes if not session.options.json else ():
+        session.console.note(note)
+    output = job.output if outcome.written else None
+    files = [printable(path) for path in (output, job.second) if path not in (None, "-")]
+    if files:
+        session.console.note(f"{printable(job.source)} -> {', '.join(files)}")
+
+
+def _attempt(session: Session, job: Job, work: Callable[[Job], Outcome]) -> Outcome:
+    """Do one job; whatever goes wrong, except for a closed pipe, is a CnnvizError."""
+    try:
+        if job.trouble:
+            raise PhotoError(job.trouble)
+        for path in filter(None, (job.output, job.second)):  # before any work
+            prepare_output(session, job, path)
+        return work(job)
+    except (CnnvizError, BrokenPipeError):
+        raise
+    except MemoryError as error:
+        raise MethodError("does not fit into memory") from error
+    except Exception as error:
+        raise MethodError(internal_error(error)) from error
+
+
+def prepare_output(session: Session, job: Job, path: str) -> None:
+    """Make the folder of a result where the job may, and raise where the file must not be written."""
+    if job.tree:
+        write.make_folder(Path(path).parent)
+    write.check_output(path, overwrite=getattr(session.options, "overwrite", False))
+
+
+def finish(
+    session: Session, job: Job, recipe: JsonObject, result: Result[Any], *, interrupted: bool = False
+) -> Outcome:
+    """Write the files of a result with their recipe, keep or remove unfinished work, and return what is reported."""
+    numbers = to_json(result.record, recorded=True)
+    options = {key: record_value(value, file=True) for key, value in result.recorded_files.items()}
+    recipe = recipe | {"options": recipe["options"] | options, "numbers": numbers}
+    written = job.output is not None and (not result.missed or getattr(session.options, "keep_failed", False))
+    if written:
+        _write(str(job.output), result, recipe)
+    if job.second and result.arrays is not None:
+        write.write_arrays(job.second, result.arrays, recipe)
+    elif job.second and result.sheet is not None:
+        write.write_image(
+            job.second, result.sheet, sheet_recipe(recipe, second_option(session.options), str(job.output))
+        )
+    if getattr(session.options, "resume", None) is not None:
+        place = partial_path(job.output)
+        if result.kept is not None:
+            keep_partial(place, result.kept, recipe)
+        else:
+            remove_partial(place)
+    status = "missed" if result.missed else "partial" if result.partial else "ok"
+    if result.missed:
+        session.console.error(f"{printable(job.source)}: {result.missed}")
+    return Outcome(record_fields(result.record, job), status, written, interrupted, result.text, result.notes)
+
+
+def record_fields(record: Record, job: Job) -> JsonObject:
+    """Return the JSON fields of a record; ``raw`` is the second file."""
+    fields_of_line: JsonObject = to_json(record)
+    return fields_of_line | ({"raw": job.second} if "raw" in fields_of_line else {})
+
+
+def second_option(options: CommandOptions | type[CommandOptions]) -> str:
+    """Return the name of the option that asks for a second file; "" where the command has none."""
+    declared = (item for item in fields(options) if "option" in item.metadata)
+    return next((item.name for item in declared if item.metadata["option"].beside), "")
+
+
+def _write(path: str, result: Result[Any], recipe: Recipe) -> None:
+    if result.encode is not None:
+        write.write_bytes(path, result.encode(recipe))
+    elif result.image is not None:
+        write.write_image(path, result.image, recipe)

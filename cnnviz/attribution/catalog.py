@@ -1,0 +1,48 @@
+"""The attribution methods by name. No torch: help, completion and figure titles read this table."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from cnnviz.attribution.class_score import ClassScore, MethodSettings
+
+
+@dataclass(frozen=True)
+class Method:
+    """An attribution method.
+
+    ``title`` in figures; ``function`` as "module:name" below cnnviz, called with (ClassScore, MethodSettings), which
+    returns maps (targets, h, w); ``signed``: maps have negative values; ``complete``: a map's sum is the difference
+    of the score from that of a black input; ``layer``: the method uses the feature maps of a layer; ``smooth``: maps
+    are interpolated, so that a figure draws them over the full photo and not over a pale one.
+    """
+
+    title: str
+    function: str
+    signed: bool = True
+    complete: bool = False
+    layer: bool = False
+    smooth: bool = False
+
+    def load(self) -> "Callable[[ClassScore, MethodSettings], Tensor]":
+        """Import the function."""
+        module, _, name = self.function.partition(":")
+        function: Callable[[ClassScore, MethodSettings], Tensor] = getattr(import_module(f"cnnviz.{module}"), name)
+        return function
+
+
+METHODS = {
+    "gradient": Method("Gradient", "attribution.gradients:gradient", signed=False),
+    "gradient-x-input": Method("Gradient x input", "attribution.gradients:gradient_x_input"),
+    "integrated-gradients": Method("Integrated gradients", "attribution.gradients:integrated_gradients", complete=True),
+    "smoothgrad": Method("SmoothGrad", "attribution.gradients:smoothgrad", signed=False),
+    "grad-cam": Method("Grad-CAM", "attribution.grad_cam:grad_cam", signed=False, layer=True, smooth=True),
+    "guided-grad-cam": Method("Guided Grad-CAM", "attribution.grad_cam:guided_grad_cam", layer=True),
+    "guided": Method("Guided backpropagation", "attribution.modified_backprop:guided"),
+    "deconvnet": Method("Deconvnet", "attribution.modified_backprop:deconvnet"),
+    "deeplift": Method("DeepLIFT", "attribution.modified_backprop:deeplift", complete=True),
+}

@@ -1,0 +1,64 @@
+"""The options of projections, which ``deconv`` and ``top-images`` share."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import click
+from click import Choice, IntRange
+
+from cnnviz.app.declare import argument, option
+from cnnviz.app.options import (
+    ChannelOptions,
+    ComputeOptions,
+    OutputOptions,
+    PhotoOptions,
+    ResumeOptions,
+    layer_option,
+    redeclare,
+    require_layer,
+)
+
+if TYPE_CHECKING:
+    from cnnviz.features.projections import ProjectionSettings
+
+ProjectionMethod = Literal["deconvnet", "guided", "gradient"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProjectionOptions(ComputeOptions):
+    """How units of a layer are projected and shown."""
+
+    layer: str | None = layer_option("Layer of the units, by its name in 'cnnviz layers'. [required]")
+    method: ProjectionMethod = option("How the signal passes rectifiers on its way back.", default="deconvnet")
+    other_activations: Literal["gradient", "rectify"] | None = option(
+        "How it passes other activation functions, such as SiLU: by their derivative, or as if they were rectifiers. "
+        "[default: refuse]", default=None, type=Choice(["gradient", "rectify"]),
+    )  # fmt: skip
+    receptive_field: Literal["exact", "effective"] = option(
+        "The part of the input shown: the unit's receptive field (the effective one where that is most of the input), "
+        "or the box that holds 95 % of its projection.", default="exact",
+    )  # fmt: skip
+
+    def __post_init__(self) -> None:
+        """Refuse to run without a layer."""
+        require_layer(self.layer, self.model)
+
+    def settings(self) -> "ProjectionSettings":
+        """Return the settings of the projections."""
+        from cnnviz.features.projections import ProjectionSettings
+
+        return ProjectionSettings(str(self.layer), self.method, self.other_activations, self.receptive_field)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FolderOptions(PhotoOptions, ProjectionOptions, ChannelOptions, ResumeOptions, OutputOptions):
+    """Options of ``cnnviz top-images``."""
+
+    inputs: tuple[str, ...] = argument(nargs=-1, required=True, metavar="FOLDERS...",
+                                       type=click.Path(exists=True, file_okay=False))  # fmt: skip
+    output: str | None = redeclare(OutputOptions.__dataclass_fields__["output"], help=(
+        "Folder of the results. [default: NAME-top-images/ in the current folder]"))  # fmt: skip
+    top: int = option("Number of photos for each feature map.", default=9, type=IntRange(1, 100), metavar="N")
+    channel: tuple[str, ...] = redeclare(ChannelOptions.__dataclass_fields__["channel"], help=(
+        "Feature maps to draw: a number, a range such as 3-7, or all; can be repeated. "
+        "[default: 0-15]"))  # fmt: skip

@@ -1,0 +1,93 @@
+"""What ``cnnviz top-images`` writes for each feature map: a figure with its recipe, and the JSON fields."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cnnviz.app.records import Record as NetworkRecord
+from cnnviz.app.records import field, to_json
+from cnnviz.app.resume import StopRequest
+from cnnviz.features.commands.folder_search import FolderSearch
+from cnnviz.features.commands.projection_options import ProjectionMethod
+from cnnviz.io import write
+
+if TYPE_CHECKING:
+    from cnnviz.features.projections import Projector
+    from cnnviz.features.top_activations import TopActivations
+    from cnnviz.features.top_images import TopImage
+    from cnnviz.io.color import Photo
+
+AT_ONCE = 32  # feature maps whose figures are drawn together: their patches are held in memory
+
+
+@dataclass(frozen=True, kw_only=True)
+class HitRecord:
+    """JSON fields of one photo of a feature map; of a stopped run without the part shown."""
+
+    file: str = field("The photo as found.")
+    sha256: str | None = field("Its digest.")
+    position: list[int] = field("Position of its strongest unit on the map: y, x.", minItems=2, maxItems=2)
+    activation: float = field("Activation of the unit, after rectification.", minimum=0)
+    box: list[int] | None = field("The part shown: top, left, bottom, right on the input.")
+    effective: bool | None = field("Whether that is the effective receptive field.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record(NetworkRecord):
+    """JSON fields of ``cnnviz top-images``, a line for each feature map."""
+
+    layer: str = field("Name of the layer.")
+    channel: int = field("Number of the feature map.", minimum=0)
+    method: ProjectionMethod = field("How the signal passed rectifiers.")
+    photos: int = field("Photos evaluated.", minimum=1)
+    hits: list[HitRecord] = field("The photos that maximise the map, the strongest first.")
+
+
+def record_of(search: FolderSearch, best: "TopActivations", channel: int, hits: "Sequence[TopImage]" = ()) -> Record:
+    """Return the record of a channel; of one that is not drawn, its hits as far as they are known."""
+    jobs, digests = search.images.jobs, search.images.digests
+    records = [
+        HitRecord(file=jobs[hit.number].source, sha256=digests[hit.number], position=list(hit.position),
+                  activation=round(hit.activation, 6), box=list(hit.region.box), effective=hit.region.effective)
+        for hit in hits
+    ] or [
+        HitRecord(file=jobs[number].source, sha256=None, position=list(position),
+                  activation=round(max(value, 0.0), 6), box=None, effective=None)
+        for number, position, value in best.hits(channel)
+    ]  # fmt: skip
+    return Record(network=search.session.network.name, layer=search.layer, channel=channel,
+                  method=search.options.method, photos=best.done, hits=records)  # fmt: skip
+
+
+def write_figures(
+    search: FolderSearch, projector: "Projector", best: "TopActivations", channels: Sequence[int], stop: StopRequest
+) -> "tuple[list[Record], list[tuple[str, Photo]]]":
+    """Write the figure of every channel; return their records, and each figure small, with its name."""
+    from cnnviz.features.top_images import project_top_images
+
+    records, small = [], []
+    for first in range(0, len(channels), AT_ONCE):
+        chosen = channels[first : first + AT_ONCE]
+        with search.session.progress("projecting", "patches") as control:
+            found = project_top_images(projector, search.images, best, chosen, control=replace(control, stopped=stop))
+        for channel, hits in found.items():
+            records.append(record_of(search, best, channel, hits))
+            small.append((f"map {channel}", _write_figure(search, records[-1], hits)))
+    return records, small
+
+
+def _write_figure(search: FolderSearch, record: Record, hits: "Sequence[TopImage]") -> "Photo":
+    """Write the figure of a channel, and return it small."""
+    from cnnviz.features.figures.projections import Pair, panel, shrink, squares
+
+    strengths = f"{record.hits[0].activation:.3g} to {record.hits[-1].activation:.3g}"
+    note = f"{record.method}; the {len(hits)} strongest of {record.photos} photos, {strengths}"
+    note += "; effective fields" if any(hit.effective for hit in record.hits) else ""
+    body = squares([Pair(hit.patch, hit.projection) for hit in hits], len(hits[0].patch[0]))
+    named = [replace(hit, file=Path(hit.file).name) for hit in record.hits]  # a recipe holds no folder
+    write.write_image(
+        str(search.file(f"-{record.channel:04}.png")), panel(body, f"Map {record.channel} of {search.layer}", note),
+        search.recipe({"channel": record.channel, "hits": to_json(named)}),
+    )  # fmt: skip
+    return shrink(body)

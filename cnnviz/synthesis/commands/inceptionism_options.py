@@ -1,0 +1,118 @@
+"""Options and JSON fields of ``cnnviz inceptionism``."""
+
+from dataclasses import dataclass, fields
+from typing import Any, Literal
+
+import click
+from click import IntRange
+
+from cnnviz.app.declare import option
+from cnnviz.app.options import (
+    NetworkOptions,
+    OutputOptions,
+    ResumeOptions,
+    SaveEveryOptions,
+    SeedOptions,
+    check_with_option,
+    jitter_option,
+    step_size_option,
+    steps_option,
+    tv_weight_option,
+)
+from cnnviz.app.param_types import ClassName, Finite
+from cnnviz.app.records import Record as NetworkRecord
+from cnnviz.app.records import field
+from cnnviz.app.snapshots import check_snapshots
+from cnnviz.errors import InvalidRequest
+from cnnviz.synthesis.held_out import HeldOutRank
+
+ROBUST_ONLY = ("preconditioner", "batchnorm_weight", "color_correlation", "zoom", "rotate", "jitter", "blur")
+
+
+class Range(click.ParamType):  # type: ignore[type-arg,unused-ignore]
+    """Two positive numbers, from and to, such as 0.9,2; one number stands for both."""
+
+    name = "from,to"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, float]:
+        """Return two floats."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            numbers = [float(part) for part in str(value).split(",")]
+        except ValueError:
+            numbers = []
+        if len(numbers) not in (1, 2) or not 0.1 <= numbers[0] <= numbers[-1] <= 100:
+            self.fail(f"{value!r} is not two numbers from 0.1 to 100, such as 0.9,2", param, ctx)
+        return numbers[0], numbers[-1]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options(NetworkOptions, SaveEveryOptions, ResumeOptions, SeedOptions, OutputOptions):
+    """Options of ``cnnviz inceptionism``."""
+
+    targets: tuple[str, ...] = option("Class to visualize; can be repeated.", "--class", default=(),
+                                      type=ClassName(), multiple=True, metavar="NAME|INDEX|all")  # fmt: skip
+    random: int | None = option("Visualize N classes drawn at random, by --seed.", default=None, type=IntRange(1),
+                                metavar="N")  # fmt: skip
+    check_with: tuple[str, ...] = check_with_option()
+    size: int | None = option("Side of the image. [default: 3/2 of the network's input; plain: the input itself]",
+                              default=None, type=IntRange(32, 4096), metavar="PIXELS")  # fmt: skip
+    steps: int = steps_option(256, "for each image")
+    step_size: float = step_size_option(0.027)
+    tv_weight: float | None = tv_weight_option(None, "0; plain: 0.5")
+    method: Literal["robust", "plain"] = option(
+        "robust: random views, correlated colours and batch-norm statistics, so that other networks recognise the "
+        "class; plain: pixels with total variation alone.", default="robust")  # fmt: skip
+    preconditioner: Literal["laplacian", "fourier", "pixels"] = option(
+        "How the gradient becomes a step: bands of equal strength, spectrum divided by the squared frequency, or "
+        "unchanged.", default="laplacian")  # fmt: skip
+    batchnorm_weight: float = option("Weight of the batch-norm statistics loss.", default=2.0, type=Finite(0),
+                                     metavar="WEIGHT")  # fmt: skip
+    color_correlation: float = option("0: red, green and blue independent; 1: correlated as in photos.", default=0.7,
+                                      type=Finite(0, 1), metavar="SHARE")  # fmt: skip
+    zoom: tuple[float, float] = option("Range of the random scale of the views.", default=(0.95, 1.8), type=Range(),
+                                       show_default="0.95,1.8", metavar="FROM,TO")  # fmt: skip
+    rotate: float = option("Largest random rotation of the views, in degrees.", default=10.0, type=Finite(0, 180),
+                           metavar="DEGREES")  # fmt: skip
+    blur: float = option("Largest standard deviation of the Gaussian that blurs every second view.", default=3.0,
+                         type=Finite(0, 20), metavar="PIXELS")  # fmt: skip
+    jitter: int = jitter_option(0)
+
+    def __post_init__(self) -> None:
+        if bool(self.targets) == (self.random is not None):
+            raise InvalidRequest("give either --class or --random")
+        check_snapshots(self.save_every, self.output)
+        defaults = {item.name: item.default for item in fields(self)}
+        for name in ROBUST_ONLY if self.method == "plain" else ():
+            if getattr(self, name) != defaults[name]:
+                raise InvalidRequest(f"--{name.replace('_', '-')} does not apply to --method plain")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassFields:
+    """JSON fields of one image."""
+
+    target: int = field("Index of the class.", minimum=0)
+    class_name: str = field("Name of the class.")
+    probability: float = field("The network's probability of the class for the image.", minimum=0, maximum=1)
+    start_probability: float = field("The same for the noise that the ascent started from.", minimum=0, maximum=1)
+    size: list[int] = field("Height and width of the image.", minItems=2, maxItems=2)
+    held_out: list[HeldOutRank] = field("Rank and probability of the class by each network of --check-with.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record(NetworkRecord):
+    """JSON fields of ``cnnviz inceptionism``: of one image its own, of a sheet those of all its ``images``."""
+
+    target: int | None = field("Index of the class.", default=None, optional=True)
+    class_name: str | None = field("Name of the class.", default=None, optional=True)
+    probability: float | None = field("The network's probability of the class for the image.", default=None,
+                                      optional=True)  # fmt: skip
+    start_probability: float | None = field("The same for the noise that the ascent started from.", default=None,
+                                            optional=True)  # fmt: skip
+    size: list[int] | None = field("Height and width of the image.", default=None, optional=True)
+    held_out: list[HeldOutRank] | None = field("Rank and probability of the class by each network of --check-with.",
+                                               default=None, optional=True)  # fmt: skip
+    images: list[ClassFields] | None = field("The images of a sheet.", default=None, optional=True)
+    steps_done: int | None = field("Steps done when the run was stopped.", default=None, progress_of="images")
