@@ -16,7 +16,7 @@ PANELS = ("Input", "Method", "Figure", "Network", "Output")
 
 @dataclass(frozen=True)
 class Spec:
-    """What the command line needs to know of an option, beside its name and default.
+    """Metadata of an option for the command line, beside its name and default.
 
     ``recorded``: the result's bytes depend on it, so the recipe holds it; ``file``: its value is a path, recorded as
     base name and sha256; ``excludes``, ``requires``: names of other options; ``beside``: ending of the second file

@@ -16,7 +16,6 @@ from cnnviz.text import printable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from torch import Tensor
 
 SAME = ("command", "options", "seed", "versions", "network", "input")
 ENDING = ".partial.npz"
@@ -48,11 +47,6 @@ def stop_on_interrupt(limit: float | None) -> Iterator[StopRequest]:
         yield stop
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-def partial_caption(done: "Tensor") -> str:
-    """Return what a caption says first of work that is not whole; "" where it is."""
-    return "" if done.all() else f"partial, {done.float().mean():.0%} of the places; "
 
 
 def partial_path(job_output: str | None) -> Path | None:

@@ -64,7 +64,7 @@ def hint(method: str, warnings: Mapping[str, str]) -> str:
 
 
 def attack_notes(record: AttackRecord, method: str, finish: str | None) -> tuple[str, ...]:
-    """Return what a person wants to know of an attacked photo; ``finish``: how an external method's change ended."""
+    """Return the notes on an attacked photo; ``finish``: how an external method's change ended."""
     before, after = record.clean_top[0], record.top[0]
     if record.levels == 0:
         return (f"{label(before)} already: nothing is changed",)

@@ -114,7 +114,7 @@ def missed_text(record: Record, goal: str) -> str:
 
 
 def sticker_notes(record: Record, goal: str, missed: str) -> tuple[str, ...]:
-    """Return what a person wants to know of a sticker, its controls and the photo."""
+    """Return the notes on a sticker, its controls and the photo."""
     notes = []
     if not missed:
         rates = ", ".join(f"{name} {rates.success_rate:.0%}" for name, rates in record.controls.items())
