@@ -26,11 +26,10 @@ from PIL import Image
 
 from cnnviz import Network, load_network
 from cnnviz.adversarial.criterion import RESIZE_MARGIN, Criterion
-from cnnviz.adversarial.distances import distances
 from cnnviz.adversarial.minimal import AdversarialResult, minimal_level
 from cnnviz.adversarial.pipeline import attacked_photo
 from cnnviz.adversarial.target import target_model
-from cnnviz.adversarial.verification import WrittenAttack
+from cnnviz.adversarial.verification import WrittenAttack, distances
 
 SURE = 0.6
 

@@ -23,11 +23,12 @@ from adversarial import crops, judge, loader
 from torch import Tensor, nn
 
 from cnnviz import load_network
+from cnnviz.adversarial.catalog import SearchSettings
 from cnnviz.adversarial.criterion import Criterion
-from cnnviz.adversarial.distances import distances
-from cnnviz.adversarial.minimal import AdversarialResult, minimal_level, minimal_norm
+from cnnviz.adversarial.minimal import AdversarialResult, minimal_level, minimal_perturbation
 from cnnviz.adversarial.pipeline import InputPipeline
-from cnnviz.adversarial.target import TargetModel, logits_extractor
+from cnnviz.adversarial.target import TargetModel
+from cnnviz.adversarial.verification import distances
 
 
 class Plain(nn.Module):
@@ -52,7 +53,7 @@ def main() -> None:
     torch.set_num_threads(1)
     network, plain = load_network("efficientnet_lite0", device="cpu"), Plain()
     pipeline = InputPipeline(lambda v: v.permute(2, 0, 1)[None].float() / 255, lambda s: s[0].permute(1, 2, 0) / 255)
-    extractor, pgd = logits_extractor(network), torchattacks.PGD(plain, eps=1 / 255, alpha=1 / 1020, steps=10)
+    pgd = torchattacks.PGD(plain, eps=1 / 255, alpha=1 / 1020, steps=10)
     noise = torch.Generator().manual_seed(0)
 
     def compared(x: Tensor, target: int) -> dict[str, dict[str, Any]]:
@@ -60,7 +61,7 @@ def main() -> None:
         label, sign = torch.tensor([target]), torch.randint(0, 2, x.shape, generator=noise) * 2 - 1
 
         def measured(make: Callable[[TargetModel], Tensor]) -> dict[str, Any]:
-            model = TargetModel([(pipeline, extractor)])
+            model = TargetModel([(pipeline, network)])
             start = time.process_time()
             made = make(model)  # (1, 3, h, w) in [0, 1]
             seconds = time.process_time() - start
@@ -82,8 +83,8 @@ def main() -> None:
 
         return {
             "ddn": measured(lambda _: ddn(plain, x, label, steps=100, levels=256)),
-            "l2": ours(minimal_norm, norm="l2", eps=255),
-            "l2 thorough": ours(minimal_norm, norm="l2", eps=255, thorough=True),
+            "l2": ours(minimal_perturbation, settings=SearchSettings("minimal", "l2", 255, 40)),
+            "l2 thorough": ours(minimal_perturbation, settings=SearchSettings("minimal", "l2", 255, 40, True)),
             "pgd": measured(lambda _: pgd(x, label)),
             "linf": ours(minimal_level, eps=255),
             "noise of one level": measured(lambda _: (x + sign / 255).clamp(0, 1)),

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from cnnviz import load_network
 from cnnviz.models.features import FeatureExtractor
-from cnnviz.synthesis.dream import DreamSettings, OctaveAscent, dream
+from cnnviz.synthesis.dream import DreamSettings, dream, dream_octaves
 from cnnviz.synthesis.objectives import Objective, layer
 
 LAYER, SIZES, ROUNDS, LARGE = "blocks.4", (224, 512), 9, 4096
@@ -46,8 +46,8 @@ def step() -> Callable[[Tensor], Tensor]:
     """Return a function for ROW consecutive steps of deep dream."""
     network = load_network(device="cpu")
     extractor = FeatureExtractor(network, [LAYER])
-    ascent = OctaveAscent(extractor, lambda _: OBJECTIVE, DreamSettings(steps=ROW, octaves=1))
-    return lambda image: ascent(image)[0]
+    settings = DreamSettings(steps=ROW, octaves=1)
+    return lambda image: dream_octaves(extractor, lambda _: OBJECTIVE, image, settings, seed=0)[0]
 
 
 def ratio(size: int) -> dict[str, float]:

@@ -25,10 +25,10 @@ from PIL import Image
 
 from cnnviz import load_network
 from cnnviz.synthesis.dream import DreamSettings
-from cnnviz.synthesis.frame_dream import DreamStylizer
+from cnnviz.synthesis.dream_clip import DreamStylizer
 from cnnviz.synthesis.spec import ObjectiveSpec
 from cnnviz.video import optical_flow
-from cnnviz.video.coherence import CoherenceSettings, FrameStylizer, stylize_clip
+from cnnviz.video.coherence import FrameStylizer, stylize_frame
 
 WIDTH, HEIGHT, FRAMES = 256, 160, 30
 STEPS, OCTAVES = 10, 3
@@ -121,9 +121,16 @@ def dreamers(clip: Clip) -> tuple[FrameStylizer, FrameStylizer]:
     """Return the stylizer of ``cnnviz dream`` with fewer octaves: the coherent one, and one for independent frames."""
     network = load_network("efficientnet_lite0", device="cpu")
     objective = ObjectiveSpec({"blocks.4": 1.0})
-    first = torch.from_numpy(clip.frames[0].transpose(2, 0, 1).astype(np.float32) / 255)[None]
-    dream = DreamStylizer(network, first, lambda _: objective, DreamSettings(octaves=OCTAVES))
+    dream = DreamStylizer(network, clip.frames[0], objective, DreamSettings(octaves=OCTAVES))
     return dream, lambda start, frame, steps, _: dream(start, frame, steps, 0)
+
+
+def coherent(frames: list[NDArray[np.uint8]], dream: FrameStylizer) -> Iterator[NDArray[np.uint8]]:
+    """Yield each frame, stylised after the one before."""
+    state = None
+    for frame in frames:
+        state = stylize_frame(frame, dream, STEPS, state)
+        yield state.image
 
 
 def frame_by_frame(frames: list[NDArray[np.uint8]], dream: FrameStylizer) -> Iterator[NDArray[np.uint8]]:
@@ -170,7 +177,7 @@ def main() -> None:
     figures = {}
     for name, clip in clips().items():
         dream, alike = dreamers(clip)
-        pictures, seconds = timed(state.image for state in stylize_clip(clip.frames, dream, CoherenceSettings(STEPS)))
+        pictures, seconds = timed(coherent(clip.frames, dream))
         alone, alone_seconds = timed(frame_by_frame(clip.frames[:alone_frames], alike))
         row = measured(clip, pictures)
         row["psnr frame by frame"] = measured(clip, alone)["psnr mean"]

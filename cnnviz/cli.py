@@ -20,6 +20,7 @@ from cnnviz.errors import CnnvizError, Status, Terminated, internal_error
 from cnnviz.text import did_you_mean, printable
 
 COMPLETE = "_CNNVIZ_COMPLETE"
+OVERVIEW = "cnnviz.overview"  # key of click's context: commands by name and summary are enough
 HELP = {
     "theme": "default-slim",
     "text_paragraph_linebreaks": "\n\n",
@@ -46,8 +47,6 @@ add_completion_class(Bash)
 class Overview(RichGroup):
     """The group of all commands; a command is imported when it runs, the overview and completion need names alone."""
 
-    overview = False
-
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names in the order of the help."""
         return [*entries(), "help"]
@@ -57,27 +56,21 @@ class Overview(RichGroup):
         entry = entries().get(cmd_name)
         if entry is None:
             return super().get_command(ctx, cmd_name)
-        return click.Command(cmd_name, help=entry.summary) if self.overview else entry.load()
+        return click.Command(cmd_name, help=entry.summary) if ctx.meta.get(OVERVIEW) else entry.load()
 
     def get_help(self, ctx: click.Context) -> str:
         """Return the overview."""
-        self.overview = True
+        ctx.meta[OVERVIEW] = True
+        self.panels.clear()
         for section in filter(section_entries, SECTIONS):
             names = [entry.name for entry in section_entries(section)] + ["help"] * (section == "app")
             self.panels.append(RichCommandPanel(section_title(section), commands=names))
-        try:
-            return super().get_help(ctx)
-        finally:
-            self.overview = False
-            self.panels.clear()
+        return super().get_help(ctx)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """Return the commands and options that begin so."""
-        self.overview = True
-        try:
-            return super().shell_complete(ctx, incomplete)
-        finally:
-            self.overview = False
+        ctx.meta[OVERVIEW] = True
+        return super().shell_complete(ctx, incomplete)
 
 
 @click.group(cls=Overview, context_settings=CONTEXT)
@@ -197,9 +190,7 @@ def _explain(error: Exception, words: list[str]) -> tuple[str, int]:
     if isinstance(error, OSError):
         where = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else "standard output"
         return f"{printable(where)}: {(error.strerror or str(error)).lower()}", Status.FAILED
-    if isinstance(error, MemoryError):
-        return "memory ran out", Status.FAILED
-    return internal_error(error), Status.FAILED
+    return "memory ran out" if isinstance(error, MemoryError) else internal_error(error), Status.FAILED
 
 
 def _dashed_file(error: click.ClickException, words: list[str]) -> str:

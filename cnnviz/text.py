@@ -1,4 +1,4 @@
-"""Words in messages: suggestions for misspelt names, names on one line, plurals."""
+"""Words in messages: suggestions for misspelt names, names and reasons on one line, plurals."""
 
 from collections.abc import Sequence
 
@@ -19,6 +19,15 @@ def plural(count: int, noun: str) -> str:
 def printable(name: str) -> str:
     """Return a file's name on one line: control characters and undecodable bytes as escapes."""
     return "".join(c if c.isprintable() else _escaped(c) for c in name)
+
+
+def error_reason(error: Exception) -> str:
+    """Return the reason in an error, on one line."""
+    if isinstance(code := getattr(error, "code", None), int):  # of HTTP
+        return f"{code} {getattr(error, 'reason', '')}"
+    inner = getattr(error, "reason", error)
+    text = str(getattr(inner, "strerror", None) or inner).strip() or type(inner).__name__
+    return printable(text.splitlines()[0])
 
 
 def _escaped(character: str) -> str:

@@ -7,7 +7,7 @@ from typing import get_type_hints
 
 from click.testing import CliRunner
 
-from cnnviz.app.discovery import SECTIONS, entries, load_commands, section_entries, section_title
+from cnnviz.app.discovery import SECTIONS, entries, section_entries, section_title
 from cnnviz.app.records import Line, schema
 from cnnviz.cli import cli
 
@@ -64,8 +64,8 @@ def inner_fields(hint: object) -> str:
 def json_schema() -> str:
     """Return the JSON Schema of all lines of ``--json``, by command."""
     kinds = []
-    for name, command in sorted(load_commands().items()):
-        run = command.run
+    for name, entry in sorted(entries().items()):
+        run = entry.load().run
         for record in filter(None, (getattr(run, "record", None), getattr(run, "summary", None))):
             own, fixed = schema(record), {"command": {"const": name}, "error": {"type": "null"}}
             if getattr(run, "suffix", "") is None:  # it writes no file

@@ -11,11 +11,11 @@ from pathlib import Path
 import click
 import pytest
 
-from cnnviz.app.discovery import entries, load_commands
+from cnnviz.app.discovery import entries
 from docs.help import SCHEMA, json_schema
 
 ROOT = Path(__file__).parents[1]
-LOADED = load_commands()
+LOADED = {name: entry.load() for name, entry in entries().items()}
 COMMANDS = sorted(LOADED)
 HOMES = {name: entry.package for name, entry in entries().items()}
 PICTURES = [name for name in COMMANDS if name != "show" and any(p.name == "output" for p in LOADED[name].params)]

@@ -1,4 +1,4 @@
-"""Success criteria of attacks, and the losses that a search minimises to meet them."""
+"""Success criteria of attacks, the losses that a search minimises to meet them, and which networks share classes."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -100,3 +100,19 @@ def soft_margin_loss(criterion: Criterion) -> Loss:
 def logit_difference_loss(target: int, other: int) -> Loss:
     """Return the logit of ``target`` minus that of ``other``, summed over views."""
     return lambda logits: (logits[:, target] - logits[:, other]).sum()
+
+
+def require_same_classes(network: Network, others: Sequence[Network]) -> None:
+    """Raise InvalidRequest where another network has other classes than ``network``."""
+    for other in others:
+        if not same_classes(other, network):
+            raise InvalidRequest(f"{other.name} has other classes than {network.name}")
+
+
+def same_classes(one: Network, other: Network) -> bool:
+    """Return whether two networks have the same class names; without any, the same number of outputs."""
+    if one.classes or other.classes:
+        return one.classes == other.classes
+    with torch.inference_mode():
+        counts = [network(torch.zeros(1, 3, *network.size)).shape[1] for network in (one, other)]
+    return counts[0] == counts[1]

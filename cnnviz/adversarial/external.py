@@ -7,10 +7,9 @@ the identity. Departure: an attack of papers without rounding so meets it at eve
 """
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,7 @@ from cnnviz.adversarial.catalog import MINIMAL, SearchSettings
 from cnnviz.adversarial.criterion import Criterion
 from cnnviz.adversarial.levels import add_levels, largest_change
 from cnnviz.adversarial.minimal import minimal_level
-from cnnviz.adversarial.target import ModelEvaluation, TargetModel
+from cnnviz.adversarial.target import TargetModel
 from cnnviz.control import Control
 from cnnviz.text import plural
 
@@ -32,24 +31,23 @@ ENLARGED, FURTHEST = 1.1, 8.0  # factor by which a change that does not fool is 
 class QuantizedInput(nn.Module):
     """The target model as a module: stored values (N, C, H, W) in [0, 1] to logits (N, classes).
 
-    ``on_pass`` is called after each pass. One network, one view.
+    ``control`` is given the passes so far, and ``label``. One network, one view.
     """
 
-    def __init__(self, model: TargetModel, on_pass: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, model: TargetModel, control: Control = Control(), label: str = "") -> None:
         super().__init__()
-        self.model, self.on_pass = model, on_pass
+        self.model, self.control, self.label = model, control, label
         self.device_probe = nn.Parameter(torch.zeros(()), requires_grad=False)  # where torchattacks reads the device
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the logits of each image; differentiable in ``x`` as if nothing were rounded."""
-        differentiable = torch.is_grad_enabled() and x.requires_grad
-        rows = []
+        differentiable, rows = torch.is_grad_enabled() and x.requires_grad, []
         for one in torch.split(x, 1):
             if differentiable:
                 rows.append(_StraightThrough.apply(one, self.model))
             else:
                 rows.append(self.model.logits(stored_values(one[0] * 255)))
-            self.on_pass()
+            self.control.report(self.model.queries.forward, 0, self.label)
         return torch.cat(rows)
 
 
@@ -59,15 +57,13 @@ class _StraightThrough(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, model: TargetModel) -> Tensor:
         """Return the logits (1, classes)."""
-        ctx.evaluation = model.evaluate(stored_values(x[0] * 255))
-        logits: Tensor = ctx.evaluation.logits
+        logits, ctx.gradient_of = model.evaluate(stored_values(x[0] * 255))
         return logits.clone()
 
     @staticmethod
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, None]:  # type: ignore[override,unused-ignore]
         """Return the gradient in the image."""
-        evaluation: ModelEvaluation = ctx.evaluation
-        gradient = evaluation.gradient(lambda logits: (logits * upstream).sum())
+        gradient: Tensor = ctx.gradient_of(lambda logits: (logits * upstream).sum())
         return 255 * gradient.permute(2, 0, 1)[None], None
 
 
@@ -77,26 +73,23 @@ def stored_values(levels: Tensor) -> Tensor:
 
 
 def run_attack(
-    settings: SearchSettings,
-    model: TargetModel,
-    values: Tensor,
-    criterion: Criterion,
-    on_pass: Callable[[], None] = lambda: None,
+    settings: SearchSettings, model: TargetModel, values: Tensor, criterion: Criterion, control: Control = Control()
 ) -> Tensor:
     """Return the result of a library's attack on ``values`` (H, W, C), uint8: levels (H, W, C), float, not yet whole.
 
     ``eps`` bounds the methods that take a bound; the others minimise the norm. ``steps`` are gradients, queries or
     generations; fgsm and autoattack have their own number. Raises ImportError without the library.
     """
-    quantized = QuantizedInput(model, on_pass).eval()
-    x = values.permute(2, 0, 1)[None].float() / 255
-    arguments, method = _arguments(settings, quantized, x), settings.method
+    method, x = settings.method, values.permute(2, 0, 1)[None].float() / 255
+    label = plural(settings.eps, "level") if method.capped else settings.norm
+    quantized = QuantizedInput(model, control, label).eval()
+    arguments, cls = _arguments(settings, quantized, x), method.norms[settings.norm]
     with _seeded(settings.seed):
         if method.package == "foolbox":
             bound = settings.eps / 255 if method.capped else None
-            changed = _foolbox(method.norms[settings.norm], quantized, x, criterion, arguments, bound).detach()
+            changed = _foolbox(cls, quantized, x, criterion, arguments, bound).detach()
         else:
-            changed = _torchattacks(method.norms[settings.norm], quantized, x, criterion, arguments).detach()
+            changed = _torchattacks(cls, quantized, x, criterion, arguments).detach()
     if not changed.any() or not changed.isfinite().all():  # cw found nothing; a gradient of 0 was normalised
         changed = x
     return changed[0].permute(1, 2, 0) * 255
@@ -105,15 +98,11 @@ def run_attack(
 def _arguments(settings: SearchSettings, model: QuantizedInput, x: Tensor) -> dict[str, Any]:
     """Return the keywords of an attack's constructor."""
     method, eps = settings.method, settings.eps / 255
-    computed: dict[str, Callable[[], Any]] = {
-        "steps": lambda: settings.steps,
-        "n_queries": lambda: settings.steps,
-        "eps": lambda: eps,
-        "seed": lambda: settings.seed,
-        "abs_stepsize": lambda: max(STEP_SHARE * eps, 1 / 255),
-        "n_classes": lambda: model(x).shape[1],
-    }
-    return {key: computed[key]() for key in method.arguments} | dict(method.settings)
+    computed = {"steps": settings.steps, "n_queries": settings.steps, "eps": eps, "seed": settings.seed,
+                "abs_stepsize": max(STEP_SHARE * eps, 1 / 255)}  # fmt: skip
+    if "n_classes" in method.arguments:
+        computed["n_classes"] = model(x).shape[1]
+    return {key: computed[key] for key in method.arguments} | dict(method.settings)
 
 
 def _foolbox(
@@ -176,26 +165,14 @@ def external_attack(
     A method that takes a bound is tried at 1, 2, 4 levels and so on up to ``eps``. For the rest see ``run_attack``.
     """
     capped, changed = settings.method.capped, values
-    for level in _doubled(settings.eps) if capped else [255]:
-        on_pass = partial(_report_pass, control, model, plural(level, "level") if capped else settings.norm)
-        levels = run_attack(replace(settings, eps=level), model, values, criterion, on_pass)
+    doubled = [1 << power for power in range(settings.eps.bit_length()) if 1 << power < settings.eps]
+    for level in [*doubled, settings.eps] if capped else [255]:
+        levels = run_attack(replace(settings, eps=level), model, values, criterion, control)
         result = quantize(model, values, levels, criterion, level)
         if result.finish:
             return result
         changed = result.values
     return continue_search(model, values, changed, criterion, settings.eps)
-
-
-def _report_pass(control: Control, model: TargetModel, size: str) -> None:
-    control.report(model.queries.forward, 0, size)
-
-
-def _doubled(most: int) -> Iterator[int]:
-    level = 1
-    while level < most:
-        yield level
-        level *= 2
-    yield most
 
 
 def quantize(model: TargetModel, values: Tensor, levels: Tensor, criterion: Criterion, most: int) -> ExternalResult:

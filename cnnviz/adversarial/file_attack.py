@@ -10,13 +10,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cnnviz.adversarial.catalog import MINIMAL, Norm, SearchSettings, require_support, resolve_method
-from cnnviz.adversarial.criterion import criterion_for
-from cnnviz.adversarial.diagnostics import Diagnostics, diagnose
-from cnnviz.adversarial.networks import require_same_classes
+from cnnviz.adversarial.criterion import criterion_for, require_same_classes
+from cnnviz.adversarial.external import ExternalResult, external_attack
+from cnnviz.adversarial.minimal import minimal_perturbation
 from cnnviz.adversarial.pipeline import Source, attacked_photo
 from cnnviz.adversarial.results import Verification
-from cnnviz.adversarial.search import search_change
-from cnnviz.adversarial.target import QueryCount, target_model
+from cnnviz.adversarial.target import Diagnostics, QueryCount, diagnose, target_model
 from cnnviz.adversarial.verification import WrittenAttack
 from cnnviz.control import Control
 from cnnviz.models.network import Network
@@ -156,9 +155,13 @@ def attack_photo(
         network, own.clean_logits, goal=goal, ground_truth=ground_truth, margin=settings.margin, robust_to=robust_to
     )
     model, values = target_model([own, *others], robust_to), torch.from_numpy(own.original.values)
-    own_settings = SearchSettings(method, chosen, eps, steps, settings.thorough, settings.seed)
-    known = ground_truth is not None
-    result = search_change(own_settings, model, values, criterion, known=known, control=control)
+    search = SearchSettings(method, chosen, eps, steps, settings.thorough, settings.seed)
+    if method == MINIMAL:
+        result = ExternalResult(minimal_perturbation(model, values, criterion, search, control).values, None)
+    elif ground_truth is not None and model.fooled(values, criterion):
+        result = ExternalResult(values, "rounded")
+    else:
+        result = external_attack(search, model, values, criterion, control)
     warnings = diagnose(own, model.queries, criterion.target)
     written = WrittenAttack(own, criterion, result.values)
     verification = written.verify(settings.ensemble, settings.check_with, fit=settings.fit, control=control)

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from cnnviz.adversarial.boundary import BoundarySearch, mean_magnitude, unit, weighted_mean
-from cnnviz.adversarial.catalog import Norm
+from cnnviz.adversarial.catalog import SearchSettings
 from cnnviz.adversarial.criterion import Criterion, soft_margin_loss
 from cnnviz.adversarial.levels import largest_change, sign_step
 from cnnviz.adversarial.minimizers import DdnDescent, ProximalDescent
@@ -51,30 +51,6 @@ class AdversarialResult:
     gradient: Tensor
 
 
-def minimal_perturbation(
-    model: TargetModel,
-    values: Tensor,
-    criterion: Criterion,
-    *,
-    norm: Norm = "linf",
-    eps: int = 16,
-    steps: int = 40,
-    thorough: bool = False,
-    control: Control = Control(),
-) -> AdversarialResult:
-    """Search the smallest change of stored ``values`` (H, W, C), uint8, that meets a criterion.
-
-    ``norm`` is what is minimised: "linf" the largest level, "l2" the sum of squares, "l1" the sum of levels, "l0" the
-    count of values changed; ``eps`` the largest level in any of them; ``steps`` gradients for each level;
-    ``thorough``: 95 more for a smaller change, ignored for "linf". ``control`` is given the margin in logits.
-    """
-    if norm == "linf":
-        return minimal_level(model, values, criterion, eps=eps, steps=steps, control=control)
-    return minimal_norm(
-        model, values, criterion, norm=norm, eps=eps, steps=steps, thorough=thorough, control=control
-    )  # fmt: skip
-
-
 def minimal_level(
     model: TargetModel,
     values: Tensor,
@@ -95,8 +71,8 @@ def minimal_level(
     for turn, level in enumerate(levels):
         for number in range(steps + 1):  # the photo, or the level before, and one evaluation after each gradient
             changed = sign_step(values, total, level)
-            evaluation = model.evaluate(changed)
-            margin = float(criterion.margins(evaluation.logits).min())
+            logits, gradient_of = model.evaluate(changed)
+            margin = float(criterion.margins(logits).min())
             control.report(turn * steps + number, len(levels) * steps, f"margin {margin:.3g}")
             if margin > nearest:
                 best, nearest = changed, margin
@@ -106,7 +82,7 @@ def minimal_level(
                 return AdversarialResult(changed, True, largest_change(values, changed), total)
             if number == steps:
                 break
-            gradient = evaluation.gradient(soft_margin_loss(criterion))
+            gradient = gradient_of(soft_margin_loss(criterion))
             total.add_(gradient, alpha=1 / mean_magnitude(gradient))
             if not total.any():  # no direction to follow
                 return AdversarialResult(best, False, largest_change(values, best), total)
@@ -122,29 +98,23 @@ def _levels(least: int, eps: int) -> list[int]:
     return levels
 
 
-def minimal_norm(
-    model: TargetModel,
-    values: Tensor,
-    criterion: Criterion,
-    *,
-    norm: Norm,
-    eps: int,
-    steps: int = 40,
-    thorough: bool = False,
-    control: Control = Control(),
+def minimal_perturbation(
+    model: TargetModel, values: Tensor, criterion: Criterion, settings: SearchSettings, control: Control = Control()
 ) -> AdversarialResult:
-    """Search the smallest change in L2, L1 or L0, from the result of ``minimal_level`` on, and never a larger one.
+    """Search the smallest change of stored ``values`` (H, W, C), uint8, that meets a criterion.
 
-    GRADIENTS, those of ``minimal_level`` among them, and MORE if ``thorough``.
+    The norm of the ``settings`` is what is minimised: "linf" the largest level, "l2" the sum of squares, "l1" the sum
+    of levels, "l0" the count of values changed; ``eps`` is the largest level in any of them, ``steps`` are gradients
+    for each level; ``thorough`` takes MORE, but for "linf". ``control`` is given the margin in logits.
     """
-    taken = -model.queries.backward
-    first = minimal_level(model, values, criterion, eps=eps, steps=steps, control=control)
+    taken, norm, eps = -model.queries.backward, settings.norm, settings.eps
+    first = minimal_level(model, values, criterion, eps=eps, steps=settings.steps, control=control)
     taken += model.queries.backward
-    if not first.fooled or first.level == 0:
+    if norm == "linf" or not first.fooled or first.level == 0:
         return first
     search = BoundarySearch(model, values, criterion, norm, eps)
     best = _follow_gradients(search, first, max(GRADIENTS - taken, LEAST), control)
-    if thorough:
+    if settings.thorough:
         best = _race_minimizers(search, best, control)
     return AdversarialResult(best, True, largest_change(values, best), first.gradient)
 
@@ -161,11 +131,13 @@ def _follow_gradients(search: BoundarySearch, first: AdversarialResult, count: i
             best = changed
         if step == count:
             break
-        evaluation = search.model.evaluate(changed if step else search.quantized_step(gradient, places * INSIDE))
-        logits = evaluation.logits if step else search.model.logits(changed)
+        place = changed if step else search.quantized_step(gradient, places * INSIDE)
+        logits, gradient_of = search.model.evaluate(place)
+        if not step:
+            logits = search.model.logits(changed)
         margin = float(search.criterion.margins(logits).min())
         control.report(step, count, f"margin {margin:.3g}")
-        gradients.append(unit(evaluation.gradient(search.losses(logits)[0])))
+        gradients.append(unit(gradient_of(search.losses(logits)[0])))
         weights = search.reweight(gradients, [*weights, step + 1.0], places)
     return best
 

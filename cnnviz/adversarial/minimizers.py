@@ -34,12 +34,12 @@ class Minimizer:
 
     def evaluate(self, changed: Tensor, report: ReportMargin) -> tuple[float, Tensor, Tensor]:
         """Return margin, logits (V, classes) and gradient (H, W, C) of ``changed``, and keep it where it fools."""
-        evaluation = self.search.model.evaluate(changed)
-        margin = float(self.search.criterion.margins(evaluation.logits).min())
+        logits, gradient_of = self.search.model.evaluate(changed)
+        margin = float(self.search.criterion.margins(logits).min())
         report(margin)
         self.keep(changed, margin)
         self.steps += 1
-        return margin, evaluation.logits, evaluation.gradient(self.loss)
+        return margin, logits, gradient_of(self.loss)
 
     def keep(self, changed: Tensor, margin: float) -> None:
         """Keep a change that fools and is the smallest."""

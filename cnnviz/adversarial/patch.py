@@ -15,18 +15,12 @@ from PIL import Image
 from torch import Tensor
 
 from cnnviz.adversarial.patch_scene import PatchScene, read_region
-from cnnviz.adversarial.patch_texture import (
-    POSES,
-    PRINTABLE,
-    held_out_logits,
-    held_out_poses,
-    optimize_texture,
-)
+from cnnviz.adversarial.patch_texture import POSES, PRINTABLE, held_out_logits, held_out_poses, optimize_texture
 from cnnviz.adversarial.results import PatchRates
 from cnnviz.adversarial.target import QueryCount
 from cnnviz.control import Control
-from cnnviz.io.color import Photo
-from cnnviz.io.header import MAX_PIXELS
+from cnnviz.io.convert import Photo, to_image
+from cnnviz.io.image_file import MAX_PIXELS
 from cnnviz.io.photo import read_photo
 from cnnviz.io.write import encode_image
 from cnnviz.models.network import Network
@@ -153,8 +147,9 @@ def patch(
     geometry = geometry_for(image.shape[:2], network, fit)
     scene = PatchScene(image, placement, geometry, network, network.class_index(str(goal)))
     target = int(scene.clean_logits().argmax())
-    texture = optimize_texture(network, scene.scene(), scene.texels(), scene.goal, steps=steps, seed=seed,
-                               control=control)  # fmt: skip
+    texture = optimize_texture(
+        network, scene.scene(), scene.texels(), scene.goal, steps=steps, seed=seed, control=control
+    )
     prints = render_prints(scene, texture, print_size, seed)
     rates = evaluate_prints(scene, prints, target, seed, control)
     queries = QueryCount(steps * POSES, steps * POSES)
@@ -164,20 +159,18 @@ def patch(
 def render_prints(scene: PatchScene, texture: Tensor, longer: float, seed: int) -> dict[str, Photo]:
     """Return the sticker and its controls as printed, ``longer`` millimetres along the longer side: uint8 (H, W, 3).
 
-    Controls: plain grey, and noise of the same texels.
+    Controls: plain grey, and noise of the same texels. What is to be cut off is white.
     """
     low, high = PRINTABLE
     noise = low + (high - low) * torch.rand(texture.shape, generator=torch.Generator().manual_seed(seed))
-    textures = {STICKER: texture, "grey": torch.full_like(texture, 0.5), "noise": noise}
-    return {name: _printed(scene, to_image(values[0]), longer) for name, values in textures.items()}
-
-
-def _printed(scene: PatchScene, texels: Photo, longer: float) -> Photo:
     dots = longer / 25.4 * DPI / max(scene.placement.size)
     height, width = (max(1, round(dots * side)) for side in scene.placement.size)
-    image = np.array(Image.fromarray(texels).resize((width, height), Image.Resampling.BICUBIC))
-    image[~scene.placement.outline((height, width))] = 255  # paper, to be cut off
-    return image
+    outline, prints = scene.placement.outline((height, width)), {}
+    for name, texels in {STICKER: texture, "grey": torch.full_like(texture, 0.5), "noise": noise}.items():
+        small = Image.fromarray(to_image(texels))
+        prints[name] = np.array(small.resize((width, height), Image.Resampling.BICUBIC))
+        prints[name][~outline] = 255
+    return prints
 
 
 def composites(scene: PatchScene, prints: Mapping[str, Photo]) -> dict[str, Photo]:
@@ -187,24 +180,17 @@ def composites(scene: PatchScene, prints: Mapping[str, Photo]) -> dict[str, Phot
 
 
 def evaluate_prints(
-    scene: PatchScene,
-    prints: Mapping[str, Photo],
-    target: int,
-    seed: int,
-    control: Control = Control(),
+    scene: PatchScene, prints: Mapping[str, Photo], target: int, seed: int, control: Control = Control()
 ) -> dict[str, PatchRates]:
     """Return the rates of the prints, in 8 bits on the photo, and of the bare photo, in the same held-out poses."""
-    network, photos = scene.network, composites(scene, prints)
+    network, photos, rates = scene.network, composites(scene, prints), {}
     cards = torch.cat([scene.card(photo) for photo in photos.values()])
     logits = held_out_logits(network, scene.scene(), cards, count=HELD_OUT_POSES, seed=seed, control=control)
-    return {
-        name: PatchRates(
-            success_rate=round(float((first == scene.goal).float().mean()), 4),
-            misclassified_rate=round(float((first != target).float().mean()), 4),
-            top=network.top(scene.logits(photo)),
-        )
-        for (name, photo), first in zip(photos.items(), logits.argmax(2), strict=True)
-    }
+    for (name, photo), first in zip(photos.items(), logits.argmax(2), strict=True):
+        success = round(float((first == scene.goal).float().mean()), 4)
+        misclassified = round(float((first != target).float().mean()), 4)
+        rates[name] = PatchRates(success, misclassified, network.top(scene.logits(photo)))
+    return rates
 
 
 @dataclass(frozen=True)
@@ -220,19 +206,12 @@ def preview(result: PatchResult, seed: int, count: int) -> dict[str, list[PatchV
     """Return the fixed view and ``count`` held-out poses of sticker, controls and bare photo."""
     scene, network = result.scene, result.scene.network
     poses = next(held_out_poses(scene.geometry.size, HELD_OUT_POSES, seed))
-    rows = {}
+    rows: dict[str, list[PatchView]] = {}
     for name, photo in composites(scene, result.prints).items():
         with torch.inference_mode():
             views = poses.render(scene.card(photo), scene.frame())[:count]
             views = torch.cat((to_inputs([scene.geometry.see(photo)]), views))
             tops = [network.top(logits)[0] for logits in network(views).float().cpu()]
-        rows[name] = [
-            PatchView(to_image(view), top.name, top.probability) for view, top in zip(views, tops, strict=True)
-        ]
+        pairs = zip(views, tops, strict=True)
+        rows[name] = [PatchView(to_image(view), top.name, top.probability) for view, top in pairs]
     return rows
-
-
-def to_image(values: Tensor) -> Photo:
-    """Return RGB (3, H, W) in [0, 1] as uint8 (H, W, 3)."""
-    rounded: Photo = (values * 255).round().byte().permute(1, 2, 0).cpu().numpy()
-    return rounded

@@ -16,9 +16,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from cnnviz.adversarial.poses import Poses, RenderedPoses, texture_coordinates
-from cnnviz.adversarial.target import logits_extractor
+from cnnviz.adversarial.target import search_logits
 from cnnviz.control import Control
-from cnnviz.models.features import LOGITS
 from cnnviz.models.network import Network, require_finite
 from cnnviz.synthesis.priors import total_variation
 
@@ -60,7 +59,6 @@ def optimize_texture(
     *,
     steps: int = 600,
     seed: int = 0,
-    poses: Poses = Poses(),
     tv_weight: float = 3.0,
     control: Control = Control(),
 ) -> Tensor:
@@ -69,15 +67,14 @@ def optimize_texture(
     One forward and one backward pass a step, over poses drawn from ``seed``. Raises MethodError where the network's
     logits are not finite.
     """
-    extractor, generator = logits_extractor(network), torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(seed)
     texture = torch.full((1, 3, *size), 0.5).requires_grad_()
     optimizer = torch.optim.Adam([texture], FIRST, betas=(0.9, 0.99))
     goals = torch.full((POSES,), goal)
     for step in range(steps):
         optimizer.param_groups[0]["lr"] = LAST + (FIRST - LAST) * (1 + math.cos(math.pi * step / steps)) / 2
-        views = poses.draw(POSES, scene.size, generator).render(scene.with_texture(texture), scene.frame)
-        logits = extractor(views)[LOGITS].float().cpu()
-        loss = F.cross_entropy(logits, goals) + tv_weight * total_variation(texture).sum()
+        views = Poses().draw(POSES, scene.size, generator).render(scene.with_texture(texture), scene.frame)
+        loss = F.cross_entropy(search_logits(network, views), goals) + tv_weight * total_variation(texture).sum()
         require_finite("the network", loss)
         (texture.grad,) = torch.autograd.grad(loss, texture)
         optimizer.step()
@@ -110,12 +107,7 @@ def held_out_logits(
     return torch.stack([torch.cat(logits) for logits in rows])
 
 
-def held_out_poses(
-    size: tuple[int, int],
-    count: int,
-    seed: int = 0,
-    poses: Poses = Poses(),
-) -> Iterator[RenderedPoses]:
+def held_out_poses(size: tuple[int, int], count: int, seed: int = 0, poses: Poses = Poses()) -> Iterator[RenderedPoses]:
     """Yield ``count`` poses for a frame of ``size``, BATCH at a time, that no patch of this seed is optimised in."""
     generator = torch.Generator().manual_seed(seed + HELD_OUT)
     for first in range(0, count, BATCH):

@@ -13,12 +13,11 @@ import torch
 from torch import Tensor
 
 from cnnviz.adversarial.criterion import Criterion, criterion_for
-from cnnviz.adversarial.diagnostics import Diagnostics, diagnose
 from cnnviz.adversarial.levels import add_levels
 from cnnviz.adversarial.minimal import minimal_level
 from cnnviz.adversarial.pipeline import AttackedPhoto, Source, attacked_photo
 from cnnviz.adversarial.results import Top
-from cnnviz.adversarial.target import TargetModel, target_model
+from cnnviz.adversarial.target import Diagnostics, TargetModel, diagnose, target_model
 from cnnviz.control import Control
 from cnnviz.models.network import Network
 
@@ -145,13 +144,12 @@ def photo_robustness(
     clean = attacked.clean_logits
     criterion = criterion_for(network, clean, ground_truth=ground_truth)
     model = target_model([attacked])
-    values = torch.tensor(attacked.original.values)
     wrong = criterion.is_met(clean)
     level, logits = (0, clean) if wrong else _smallest_level(attacked, model, criterion, eps, control)
     return PhotoRobustness(
         network=network.name,
         levels=level,
-        noise_levels=0 if wrong else noise_level(attacked, criterion, values, eps, seed),
+        noise_levels=0 if wrong else noise_level(attacked, criterion, eps, seed),
         clean_top=network.top(clean),
         top=network.top(logits),
         passes=model.queries.as_dict(),
@@ -174,8 +172,9 @@ def _smallest_level(
         least += 1
 
 
-def noise_level(photo: AttackedPhoto, criterion: Criterion, values: Tensor, eps: int, seed: int) -> int | None:
-    """Return the smallest level of random signs added to values (H, W, C), uint8, that fools; None for none."""
+def noise_level(photo: AttackedPhoto, criterion: Criterion, eps: int, seed: int) -> int | None:
+    """Return the smallest level of random signs added to a photo's values that fools; None for none."""
+    values = torch.tensor(photo.original.values)
     signs = torch.randint(0, 2, values.shape, generator=torch.Generator().manual_seed(seed)) * 2 - 1
     for level in range(1, eps + 1):
         noisy = photo.original.photo(add_levels(values, signs * level).numpy())

@@ -1,9 +1,7 @@
 """One change that fools a network on most photos, whatever they show.
 
-Moosavi-Dezfooli, Fawzi, Fawzi & Frossard 2017, "Universal adversarial perturbations", section 2 and algorithm 1: one
-photo after the other, the change is moved over the nearest boundary of each that it does not fool yet, and clipped to
-the largest level again. The step to the boundary is that of DeepFool (Moosavi-Dezfooli, Fawzi & Frossard 2016, section
-3).
+Moosavi-Dezfooli, Fawzi, Fawzi & Frossard 2017, "Universal adversarial perturbations", section 2 and algorithm 1, with
+the step to a boundary of DeepFool (Moosavi-Dezfooli, Fawzi & Frossard 2016, section 3).
 
 Departures: the network is given whole levels at every step, as files hold them, and the change returned is whole; a
 step goes MARGIN logits beyond the boundary, OVERSHOOT times as far as the linearisation asks, to make up for rounding
@@ -13,21 +11,22 @@ fooled, and the best change is kept.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from cnnviz.adversarial.criterion import Criterion, criterion_for
-from cnnviz.adversarial.diagnostics import Diagnostics, diagnose
 from cnnviz.adversarial.pipeline import AttackedPhoto, Source, attacked_photo
-from cnnviz.adversarial.target import QueryCount, logits_extractor
-from cnnviz.adversarial.universal_pattern import add_pattern, resize_matrices
+from cnnviz.adversarial.target import Diagnostics, QueryCount, diagnose, search_logits
 from cnnviz.adversarial.verification import WrittenAttack
 from cnnviz.control import Control
-from cnnviz.models.features import LOGITS
+from cnnviz.io.photo import StoredImage
 from cnnviz.models.network import Network
-from cnnviz.models.preprocess import to_inputs
+from cnnviz.models.preprocess import STRIP, Geometry, resampling_matrix, to_inputs
 
 MARGIN = 3.0  # logits by which another class must lead
 OVERSHOOT = 2.0  # DeepFool's own is 1.02
@@ -116,61 +115,47 @@ def universal(
     >>> photos = ["sample_images/coffee.jpg", "sample_images/chelsea.jpg"]
     >>> found = cnnviz.universal(cnnviz.load_network(), photos)  # found.change: (3, 224, 224)
     """
-    extractor, images, criteria, resizes = logits_extractor(network), [], [], []
+    images, criteria, resizes = [], [], []
     for photo in photos:
         own = photo if isinstance(photo, AttackedPhoto) else attacked_photo(photo, network, fit)
         images.append(own.geometry.see(own.clean_photo))
         criteria.append(criterion_for(network, own.clean_logits, ground_truth=ground_truth))
-        rows, columns = map(torch.from_numpy, resize_matrices(own.geometry))
-        resizes.append((rows, columns))
-    return universal_perturbation(
-        lambda x: extractor(x)[LOGITS].float().cpu(), to_inputs(images), criteria=criteria, resizes=resizes, eps=eps,
-        steps=steps, seed=seed, control=control,
-    )  # fmt: skip
-
-
-def universal_perturbation(
-    network: Callable[[Tensor], Tensor],
-    inputs: Tensor,
-    *,
-    criteria: Sequence[Criterion],
-    resizes: Sequence[tuple[Tensor, Tensor]],
-    eps: int,
-    steps: int,
-    seed: int = 0,
-    control: Control = Control(),
-) -> UniversalPerturbation:
-    """Search one change of at most ``eps`` levels that fools on all inputs.
-
-    ``network``: RGB (N, 3, h, w) in [0, 1] to logits (N, classes) on the CPU; ``inputs`` (N, 3, h, w) in [0, 1];
-    ``criteria``: when each is fooled; ``resizes``: for each the matrices (h, h) and (w, w) that carry a change, along
-    both axes, through the file to the network; ``steps`` rounds, in an order drawn from ``seed``.
-    """
-    search = _Search(network, inputs, criteria, resizes, [QueryCount() for _ in criteria])
-    generator = torch.Generator().manual_seed(seed)
-    change = best = torch.zeros(inputs.shape[1:])
-    highest = search.fooling_rate(change)
-    for number in range(steps):
-        for index in torch.randperm(len(inputs), generator=generator).tolist():
-            change = search.beyond_boundary(index, change, eps)
-        rate = search.fooling_rate(change)
-        control.report(number + 1, steps, f"{rate:.0%} fooled")
-        if rate > highest:
-            best, highest = change.round(), rate
-        if highest == 1:
-            break
-    return UniversalPerturbation(best.to(torch.int16), highest, search.queries)
+        resizes.append(resize_matrices(own.geometry))
+    queries = [QueryCount() for _ in images]
+    search = UniversalSearch(partial(search_logits, network), to_inputs(images), criteria, resizes, queries)
+    return search.run(eps, steps, seed, control)
 
 
 @dataclass(frozen=True)
-class _Search:
-    """What the change is sought on: see ``universal_perturbation``."""
+class UniversalSearch:
+    """A search of one change that fools on all inputs.
+
+    ``network``: RGB (N, 3, h, w) in [0, 1] to logits (N, classes) on the CPU; ``inputs`` (N, 3, h, w) in [0, 1];
+    ``criteria``: when each is fooled; ``resizes``: for each the matrices (h, h) and (w, w) that carry a change, along
+    both axes, through the file to the network; ``queries`` of each.
+    """
 
     network: Callable[[Tensor], Tensor]
     inputs: Tensor
     criteria: Sequence[Criterion]
     resizes: Sequence[tuple[Tensor, Tensor]]
     queries: list[QueryCount]
+
+    def run(self, eps: int, steps: int, seed: int = 0, control: Control = Control()) -> UniversalPerturbation:
+        """Search a change of at most ``eps`` levels in ``steps`` rounds, in an order drawn from ``seed``."""
+        generator = torch.Generator().manual_seed(seed)
+        change = best = torch.zeros(self.inputs.shape[1:])
+        highest = self.fooling_rate(change)
+        for number in range(steps):
+            for index in torch.randperm(len(self.inputs), generator=generator).tolist():
+                change = self.beyond_boundary(index, change, eps)
+            rate = self.fooling_rate(change)
+            control.report(number + 1, steps, f"{rate:.0%} fooled")
+            if rate > highest:
+                best, highest = change.round(), rate
+            if highest == 1:
+                break
+        return UniversalPerturbation(best.to(torch.int16), highest, self.queries)
 
     def beyond_boundary(self, index: int, change: Tensor, eps: int) -> Tensor:
         """Return a change (3, h, w) moved over the nearest boundary of a photo; as it is, if that is fooled."""
@@ -213,3 +198,36 @@ class _Search:
         """Return the network's input of a photo with a change (3, h, w), both rounded to whole levels."""
         rows, columns = self.resizes[index]
         return ((self.inputs[index] * 255 + rows @ change.round() @ columns.T).round() / 255).clamp(0, 1)
+
+
+def add_pattern(original: StoredImage, geometry: Geometry, pattern: NDArray[np.int16]) -> NDArray[np.uint8]:
+    """Return stored values (H, W, C) plus a pattern (3, h, w) of levels, in the part that the network's input covers.
+
+    Resampled to the photo's own pixels, bilinear, in whole levels; a grey photo gets the channels' mean. Made in
+    strips, so that a large one costs no more memory than its own.
+    """
+    changed = np.empty_like(original.values)
+    for top in range(0, len(changed), STRIP):
+        rows = slice(top, top + STRIP)
+        change = np.nan_to_num(geometry.to_photo(pattern, rows)).transpose(1, 2, 0)
+        if changed.shape[2] == 1:
+            change = change.mean(2, keepdims=True)
+        changed[rows] = np.clip(original.values[rows] + change.round(), 0, 255)
+    return changed
+
+
+def resize_matrices(geometry: Geometry) -> tuple[Tensor, Tensor]:
+    """Return the matrices (h, h) and (w, w) from a pattern, through a photo, to the network's input.
+
+    Along each axis: onto the photo as in ``add_pattern``, then the network's own resize and crop. Without rounding.
+    """
+    rows, columns = (_axis_matrix(geometry, axis) for axis in (0, 1))
+    return rows, columns
+
+
+def _axis_matrix(geometry: Geometry, axis: int) -> Tensor:
+    size, photo = geometry.size[axis], geometry.photo[axis]
+    resized, offset = geometry.resized[axis], geometry.offset[axis]
+    line = replace(geometry, photo=(photo, 1), resized=(resized, 1), offset=(offset, 0), size=(size, 1))
+    onto = np.nan_to_num(line.to_photo(np.eye(size, dtype=np.float32)[..., None])[..., 0])  # a photo one pixel wide
+    return torch.from_numpy(resampling_matrix(photo, resized, geometry.kind, offset, size) @ onto.T)

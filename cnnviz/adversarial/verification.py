@@ -1,25 +1,20 @@
-"""What the file of an attack really does: everything is measured on its bytes, decoded as those of any photo."""
+"""What the file of an attack does: everything is measured on its bytes, decoded as those of any photo."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
 from cnnviz.adversarial.criterion import Criterion
-from cnnviz.adversarial.distances import distances
-from cnnviz.adversarial.pipeline import AttackedPhoto, attacked_photo, supported_transforms
-from cnnviz.adversarial.results import OtherNetwork, Verification
-from cnnviz.adversarial.transforms import input_transforms
+from cnnviz.adversarial.pipeline import AttackedPhoto, attacked_photo, input_transforms, supported_transforms
+from cnnviz.adversarial.results import Distances, OtherNetwork, Verification
 from cnnviz.control import Control
 from cnnviz.errors import MethodError
-from cnnviz.io.color import Photo
-from cnnviz.io.photo import decode_photo
-from cnnviz.io.stored_image import decode_stored
-from cnnviz.io.write import encode_image, image_format, write_bytes
 from cnnviz.models.network import Network
 
 
@@ -32,20 +27,20 @@ class WrittenAttack:
     values: Tensor
 
     @cached_property
-    def image(self) -> Photo:
+    def image(self) -> NDArray[np.uint8]:
         """The photo in the file, decoded as any is: uint8 RGB (H, W, 3)."""
-        return self._decoded(self._data)
+        return self.photo.decode(self._data)
+
+    @cached_property
+    def _data(self) -> bytes:
+        return self.photo.encode(self.values.numpy(), {})
 
     def encode(self, recipe: Mapping[str, Any]) -> bytes:
         """Return the file with a recipe. Raises MethodError where that would change the image that was verified."""
-        data = self._encoded(self.values.numpy(), recipe)
-        if not np.array_equal(self._decoded(data), self.image):
+        data = self.photo.encode(self.values.numpy(), recipe)
+        if not np.array_equal(self.photo.decode(data), self.image):
             raise MethodError("the file with its recipe does not decode to the image that was verified: not written")
         return data
-
-    def write(self, recipe: Mapping[str, Any]) -> None:
-        """Write the file, with a recipe, to the photo's path."""
-        write_bytes(self.photo.path, self.encode(recipe))
 
     def verify(
         self,
@@ -56,10 +51,9 @@ class WrittenAttack:
         control: Control = Control(),
     ) -> Verification:
         """Return what the file does, by the network of the photo and by others: attacked jointly, or held out."""
-        photo, criterion = self.photo, self.criterion
-        after = self._stored(self._data)
+        photo, criterion, logits = self.photo, self.criterion, self.photo.logits(self.image)
+        after = self.photo.stored(self._data)
         before = np.broadcast_to(photo.original.values, after.shape)  # WebP stores grey as RGB
-        logits = photo.logits(self.image)
         views = input_transforms(supported_transforms(photo.geometry.photo), photo.geometry)
         robust_to = {}
         for number, view in enumerate(views):
@@ -82,29 +76,14 @@ class WrittenAttack:
 
     def _by_another(self, network: Network, attacked: bool, fit: str) -> OtherNetwork:
         other = attacked_photo(self.photo.original, network, fit)
-        before, after = other.clean_logits, other.logits(self.image)
-        return OtherNetwork(
-            network.name, attacked, self.criterion.is_met(after), network.top(before), network.top(after)
-        )
-
-    @cached_property
-    def _data(self) -> bytes:
-        return self._encoded(self.values.numpy())
+        logits, top = other.logits(self.image), network.top
+        return OtherNetwork(network.name, attacked, self.criterion.is_met(logits), top(other.clean_logits), top(logits))
 
     def _storing_levels(self) -> int:
         original = self.photo.original.values
-        if image_format(self.photo.path) == "PNG":
+        if self.photo.lossless:
             return 0
-        return int(np.abs(self._stored(self._encoded(original)).astype(np.int16) - original).max())
-
-    def _encoded(self, values: NDArray[np.uint8], recipe: Mapping[str, Any] | None = None) -> bytes:
-        return encode_image(self.photo.path, self.photo.original.image(values), recipe or {})
-
-    def _stored(self, data: bytes) -> NDArray[np.uint8]:
-        return decode_stored(data, **self.photo.original.reading).values
-
-    def _decoded(self, data: bytes) -> Photo:
-        return decode_photo(data, **self.photo.original.reading)
+        return int(np.abs(self.photo.stored(self.photo.encode(original, {})).astype(np.int16) - original).max())
 
 
 def noise_control(
@@ -122,3 +101,38 @@ def noise_control(
     change *= generator.integers(0, 2, change.shape, dtype=np.int16) * 2 - 1
     changed: NDArray[np.uint8] = np.clip(before + change, 0, 255).astype(np.uint8)
     return changed
+
+
+def distances(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> Distances:
+    """Return the distances of two arrays of values (H, W, C)."""
+    change = after.astype(np.int16) - before
+    squares = int(np.square(change, dtype=np.int64).sum())
+    return Distances(
+        levels=int(np.abs(change).max(initial=0)),
+        l0=int(np.count_nonzero(change)),
+        l1=int(np.abs(change).sum(dtype=np.int64)),
+        l2=round(squares**0.5, 4),
+        changed=round(float((change != 0).mean()), 6),
+        psnr=round(10 * float(np.log10(255**2 * change.size / squares)), 2) if squares else None,
+        ssim=round(ssim(before, after), 6),
+    )
+
+
+def ssim(before: NDArray[Any], after: NDArray[Any]) -> float:
+    """Return the structural similarity of two arrays (H, W, C) of levels, the mean over windows and channels.
+
+    Wang et al. 2004, "Image Quality Assessment", section III.B: Gaussian windows of deviation 1.5.
+    """
+
+    def mean(values: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.asarray(cv2.GaussianBlur(values, (11, 11), 1.5, borderType=cv2.BORDER_REFLECT), np.float32)
+
+    channels = []
+    for channel in range(before.shape[2]):
+        x, y = (part[..., channel].astype(np.float32) for part in (before, after))
+        mx, my = mean(x), mean(y)
+        xx, yy, xy = mean(x * x) - mx * mx, mean(y * y) - my * my, mean(x * y) - mx * my
+        c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+        index = (2 * mx * my + c1) * (2 * xy + c2) / ((mx**2 + my**2 + c1) * (xx + yy + c2))
+        channels.append(float(index.mean()))
+    return sum(channels) / len(channels)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from cnnviz.app.clip_job import make_clip
 from cnnviz.app.clip_plan import ClipPlan, ClipRecord
 from cnnviz.app.jobs import ENDINGS, Job, plan_jobs
-from cnnviz.app.photo_command import F, Runner, attach
+from cnnviz.app.photo_command import F, Runner, attach, finished_fields
 from cnnviz.app.runner import Outcome
 from cnnviz.app.session import Input, Session
 
@@ -43,7 +43,7 @@ class ClipRunner(Runner):
         still = [name for name in options.inputs if name not in moving]
         jobs = plan_jobs(still, options.output, str(self.suffix)) if still else []
         if moving:
-            from cnnviz.video.writing import KINDS
+            from cnnviz.video.clip import KINDS
 
             clips = plan_jobs(moving, options.output, f"{Path(str(self.suffix)).stem}.mp4", tuple(KINDS))
             jobs += [replace(job, clip=True) for job in clips]
@@ -60,7 +60,9 @@ class ClipRunner(Runner):
         if not job.clip:
             return super().process(session, job)
         plan = self.plan(session, job, partial(self.read, session))
-        return make_clip(session, job, plan, self.progress[0], self.record)
+        recipe = session.recipe(plan.source, moving=True)
+        finished = finished_fields(session, job, recipe, self.record)
+        return finished or make_clip(session, job, plan, recipe, self.progress[0])
 
 
 def clip_command(options: type, record: type[ClipRecord], *, suffix: str, **settings: Any) -> Callable[[F], F]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from cnnviz.app import resume
 from cnnviz.app.clip_plan import ClipPlan, ClipRecord
 from cnnviz.app.jobs import Job
-from cnnviz.app.records import Record, is_unfinished, to_json
+from cnnviz.app.records import to_json
 from cnnviz.app.runner import Outcome
 from cnnviz.app.session import Session
 from cnnviz.errors import CnnvizError
@@ -26,21 +26,17 @@ ENDING = ".partial.frames"
 Times = list[tuple[Fraction, Fraction]]
 
 
-def make_clip(session: Session, job: Job, plan: ClipPlan, label: str, record: type[Record]) -> Outcome:
+def make_clip(session: Session, job: Job, plan: ClipPlan, recipe: dict[str, Any], label: str) -> Outcome:
     """Make a clip and write it, or continue one that was interrupted; return what is reported."""
-    recipe = session.recipe(plan.source, moving=True)
-    resumed = bool(getattr(session.options, "resume", False))
-    if resumed and (numbers := resume.finished_numbers(job.output, recipe, lambda own: is_unfinished(record, own))):
-        return Outcome(numbers)
     place = resume.partial_path(job.output)
+    resumed = bool(getattr(session.options, "resume", False))
     kept = resume.find_partial(place, recipe, session.console, plan.state_names) if resumed else None
     if kept is None:  # an earlier run's state belongs to its frames
         resume.remove_partial(place)
-    with _open_store(job, kept) as store, resume.stop_on_interrupt(None) as stop:
+    with _open_store(job, kept) as store, resume.stop_on_interrupt() as stop:
         work = _Work(session, plan, store, place, recipe, label)
         times, state, finished = work.store_frames(kept, stop)
-        numbers = to_json(_record(plan, store, times, finished))
-        recipe["numbers"] = numbers
+        recipe["numbers"] = numbers = to_json(_record(plan, store, times, finished))
         if state:  # of a finished clip too: if writing fails, nothing is lost
             resume.keep_partial(place, state(), recipe)
         work.write(job, times, finished=finished)
@@ -93,14 +89,14 @@ class _Work:
         times: Times = []
         state = None
         try:
-            with self.session.console.progress(self.label, "frames") as report:
+            with self.session.console.progress(self.label, "frames") as control:
                 for frame in self.plan.frames(kept):
                     times.append((frame.time, frame.duration))
                     if frame.image is None:
                         continue
                     self.store.add(frame.image)
                     state = frame.state
-                    report(len(times), self.plan.count or 0)
+                    control.report(len(times), self.plan.count or 0)
                     if stop() and len(times) != self.plan.count:
                         return times, state, False
         except BaseException as end:
@@ -113,8 +109,8 @@ class _Work:
 
     def write(self, job: Job, times: Times, *, finished: bool) -> None:
         """Encode the stored frames; with the sound if they are all."""
+        from cnnviz.video.clip import write_clip
         from cnnviz.video.frame import Frame
-        from cnnviz.video.writing import write_clip
 
         frames = (Frame(image, *time) for image, time in zip(self.store.frames(), times, strict=True))
         write_clip(

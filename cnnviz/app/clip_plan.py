@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from cnnviz.io.color import Photo
-    from cnnviz.video.coherence import CoherenceSettings, FrameStylizer
+    from cnnviz.video.coherence import FrameStylizer
     from cnnviz.video.frame import Clip
 
     Arrays = Mapping[str, NDArray[Any]]
@@ -67,7 +67,7 @@ class StylizedFrames:
 
     clip: "Clip"
     stylizer: "FrameStylizer"
-    settings: "CoherenceSettings"
+    steps: int
     prepare: "Callable[[Photo], Photo]"
     device: "torch.device"
 
@@ -89,5 +89,5 @@ class StylizedFrames:
                 raise MethodError("has fewer frames than were stored; remove the partial files to start anew")
             yield ClipFrame(None, stored.time, stored.duration)
         for frame in frames:
-            state = stylize_frame(self.prepare(frame.picture), self.stylizer, self.settings, state, self.device)
+            state = stylize_frame(self.prepare(frame.picture), self.stylizer, self.steps, state, self.device)
             yield ClipFrame(state.image, frame.time, frame.duration, state.arrays)

@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Iterator
 
-from cnnviz.control import Report, ignore_progress
+from cnnviz.control import Control
 from cnnviz.text import printable
 
 
@@ -43,10 +43,10 @@ class Console:
         return there and not self.quiet and os.environ.get("TERM") != "dumb" and not os.environ.get("NO_COLOR")
 
     @contextlib.contextmanager
-    def progress(self, label: str, unit: str = "") -> Iterator[Report]:
-        """Yield a function that reports (done, total); nothing is shown before its first call."""
+    def progress(self, label: str, unit: str = "") -> Iterator[Control]:
+        """Yield a control that notes, and reports (done, total) as a bar, which is shown from its first call on."""
         if not self.lively:
-            yield ignore_progress
+            yield Control(note=self.note)
             return
         from rich.console import Console as Rich
         from rich.markup import escape
@@ -65,7 +65,7 @@ class Console:
             bar.update(bar.tasks[0].id, completed=done, total=total or None, description=description)
 
         try:
-            yield report
+            yield Control(report, note=self.note)
         finally:
             bar.stop()
 

@@ -1,14 +1,14 @@
 """Options declared once, as fields of a frozen dataclass: click parameters, recipes and pages derive from them."""
 
 import dataclasses
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import MISSING, dataclass
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import click
+from rich_click import RichCommand
 from rich_click.rich_panel import RichOptionPanel
-
-from cnnviz.app.command import Command
 
 Declared = Any  # a dataclass field, which stands where the option's value will be
 PANELS = ("Input", "Method", "Figure", "Network", "Output")
@@ -60,27 +60,44 @@ def parameter(item: "dataclasses.Field[Any]", hint: Any = str) -> click.Paramete
     return click.Option([item.name, *flags], help=spec.help, **(attrs | spec.attrs))
 
 
+class Command(RichCommand):
+    """A command made of an options class; it refuses an option of one value given twice, and misplaced arguments."""
+
+    options: type
+    run: Any
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse, and fail where the last of two values would silently win, or a class is given as an argument."""
+        if not ctx.resilient_parsing:
+            _, rest, order = self.make_parser(ctx).parse_args(list(args))
+            for param, count in Counter(order).items():
+                if count > 1 and isinstance(param, click.Option) and not (param.multiple or param.is_flag):
+                    ctx.fail(f"{max(param.opts, key=len)} is given {count} times")
+            if rest and any("--class" in param.opts for param in self.params) and not any(
+                isinstance(param, click.Argument) for param in self.params
+            ):  # fmt: skip
+                ctx.fail(f"unexpected argument {rest[0]!r}; did you mean --class {rest[0]}?")
+        return super().parse_args(ctx, args)
+
+
 def command(options: type, name: str, help: str, run: Callable[[Any], None]) -> Command:
     """Return the click command that calls ``run`` with an instance of ``options``."""
     fields, hints = dataclasses.fields(options), get_type_hints(options)
+    specs: dict[str, Spec] = {item.name: item.metadata["option"] for item in fields if "option" in item.metadata}
     params = {item.name: parameter(item, hints[item.name]) for item in fields}
     flags = {name: max(param.opts, key=len) for name, param in params.items()}
 
     def callback(**values: Any) -> None:
-        given = {item.name for item in fields if "option" in item.metadata and values[item.name] != item.default}
-        for item in (item for item in fields if item.name in given):
-            spec: Spec = item.metadata["option"]
-            for other in given.intersection(spec.excludes):
-                raise click.UsageError(f"{flags[item.name]} and {flags[other]} exclude each other")
-            if spec.requires and spec.requires not in given:
-                raise click.UsageError(f"{flags[item.name]} requires {flags[spec.requires]}")
+        given = [item.name for item in fields if item.name in specs and values[item.name] != item.default]
+        for own in given:
+            for other in set(given).intersection(specs[own].excludes):
+                raise click.UsageError(f"{flags[own]} and {flags[other]} exclude each other")
+            if specs[own].requires and specs[own].requires not in given:
+                raise click.UsageError(f"{flags[own]} requires {flags[specs[own].requires]}")
         run(options(**values))
 
-    panels = [
-        RichOptionPanel(panel, options=[flags[item.name] for item in fields
-                                        if "option" in item.metadata and item.metadata["option"].panel == panel])
-        for panel in PANELS
-    ]  # fmt: skip
+    panels = [RichOptionPanel(panel, options=[flags[name] for name, spec in specs.items() if spec.panel == panel])
+              for panel in PANELS]  # fmt: skip
     made = Command(name=name, help=help, callback=callback, params=list(params.values()),
                    panels=[panel for panel in panels if panel.options])  # fmt: skip
     made.options, made.run = options, run

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
 
-from cnnviz.app.command import Command
+from cnnviz.app.declare import Command
 
 SECTIONS = ("attribution", "features", "synthesis", "adversarial", "dense", "report", "app")  # in the order of the help
 PACKAGE = Path(__file__).parents[1]
@@ -22,21 +22,18 @@ class Entry:
     name: str
     package: str
 
-    @property
-    def function(self) -> str:
-        """Name of the command's module, and of its function."""
-        return self.name.replace("-", "_")
-
     @cached_property
     def summary(self) -> str:
         """The first line of the command's help."""
-        source = (PACKAGE / self.package / "commands" / f"{self.function}.py").read_text("utf-8")
-        return first_line(source.partition(f"\ndef {self.function}(")[2])
+        function = self.name.replace("-", "_")
+        source = (PACKAGE / self.package / "commands" / f"{function}.py").read_text("utf-8")
+        return first_line(source.partition(f"\ndef {function}(")[2])
 
     def load(self) -> Command:
         """Import the command."""
-        module = importlib.import_module(f"cnnviz.{self.package}.commands.{self.function}")
-        command = getattr(module, self.function).command
+        function = self.name.replace("-", "_")
+        module = importlib.import_module(f"cnnviz.{self.package}.commands.{function}")
+        command = getattr(module, function).command
         assert isinstance(command, Command)
         return command
 
@@ -64,8 +61,3 @@ def first_line(source: str) -> str:
     """Return the first line of the first docstring in a source; "" without one."""
     text = re.search(r'"""(.+?)(?:\n|""")', source)
     return text[1] if text else ""
-
-
-def load_commands() -> dict[str, Command]:
-    """Import all commands, by name in the order of the help."""
-    return {name: entry.load() for name, entry in entries().items()}

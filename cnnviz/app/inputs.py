@@ -1,5 +1,6 @@
 """The photos of a command, read with their record in the recipe."""
 
+import hashlib
 from typing import TYPE_CHECKING, Any
 
 from cnnviz.app.console import Console
@@ -10,41 +11,38 @@ from cnnviz.text import printable
 
 if TYPE_CHECKING:
     from cnnviz.io.color import Photo
-    from cnnviz.io.stored_image import StoredImage
+    from cnnviz.io.photo import StoredImage
 
 
 def read_photo_input(
     job: Job, options: ReadingOptions, console: Console, name: str | None = None
 ) -> "tuple[Photo, InputRecord]":
     """Read a job's photo, upright, sRGB, without alpha; ``name`` is what the recipe calls it, by default the file's."""
-    data, reading = _read(job, options, console)
+    data, reading, record = _read(job, options, console, name)
     from cnnviz.io.photo import decode_photo
 
-    return decode_photo(data, **reading), _record(job, data, name)
+    return decode_photo(data, **reading), record
 
 
 def read_stored_input(
     job: Job, options: ReadingOptions, console: Console, name: str | None = None
 ) -> "tuple[StoredImage, InputRecord]":
     """Read a job's photo as its file stores it; ``name`` as in ``read_photo_input``."""
-    data, reading = _read(job, options, console)
-    from cnnviz.io.stored_image import decode_stored
+    data, reading, record = _read(job, options, console, name)
+    from cnnviz.io.photo import decode_stored
 
-    return decode_stored(data, **reading), _record(job, data, name)
+    return decode_stored(data, **reading), record
 
 
-def _read(job: Job, options: ReadingOptions, console: Console) -> tuple[bytes, dict[str, Any]]:
-    """Return a file's bytes, and the keywords of how it is decoded."""
+def _read(
+    job: Job, options: ReadingOptions, console: Console, name: str | None
+) -> tuple[bytes, dict[str, Any], InputRecord]:
+    """Return a file's bytes, the keywords of how it is decoded, and its record."""
     from cnnviz.io.color import parse_color
-    from cnnviz.io.source import read_bytes
+    from cnnviz.io.image_file import read_bytes
 
     parse_color(options.background)
     data = read_bytes(job.source, options.max_pixels)
     reading = {key: getattr(options, key) for key in ("frame", "max_pixels", "background")}
-    return data, reading | {"note": lambda text: console.once(f"{printable(job.source)}: {text}")}
-
-
-def _record(job: Job, data: bytes, name: str | None) -> InputRecord:
-    import hashlib
-
-    return InputRecord(name or job.name, hashlib.sha256(data).hexdigest())
+    reading["note"] = lambda text: console.once(f"{printable(job.source)}: {text}")
+    return data, reading, InputRecord(name or job.name, hashlib.sha256(data).hexdigest())

@@ -1,5 +1,6 @@
 """The inputs of a command and where each result goes."""
 
+import contextlib
 import os
 import re
 import stat
@@ -86,15 +87,13 @@ def _walk(folder: Path) -> Iterator[tuple[Path, str]]:
 
 
 def _begins_like_picture(path: Path) -> bool:
-    from cnnviz.io.header import START, may_be_picture
+    from cnnviz.io.image_file import START, may_be_picture
 
-    try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            return False
-        with path.open("rb") as file:
-            return may_be_picture(file.read(START))
-    except OSError:
-        return False
+    with contextlib.suppress(OSError):
+        if stat.S_ISREG(path.stat().st_mode):
+            with path.open("rb") as file:
+                return may_be_picture(file.read(START))
+    return False
 
 
 def plan_jobs(
@@ -133,22 +132,21 @@ def is_folder(target: str | None) -> bool:
 def _name(
     jobs: Sequence[Job], target: str | None, ending: str, option: str, endings: Sequence[str] = tuple(write.FORMATS)
 ) -> list[Job]:
-    root = Path(target or ".")
     if not is_folder(target):
+        asked = f"{option} {printable(str(target))}"
         if len(jobs) > 1:
-            raise InvalidRequest(
-                f"{option} {printable(str(target))}: {len(jobs)} inputs need a folder; end it with a slash"
-            )
+            raise InvalidRequest(f"{asked}: {len(jobs)} inputs need a folder; end it with a slash")
         endings = (Path(ending).suffix,) if not ending.endswith((".png", ".mp4")) else endings
         if target not in write.STDOUT and not str(target).lower().endswith(tuple(endings)):
-            raise InvalidRequest(f"{option} {printable(str(target))}: end the name in {', '.join(endings)}")
+            raise InvalidRequest(f"{asked}: end the name in {', '.join(endings)}")
         return [replace(job, output="-" if target in write.STDOUT else target) for job in jobs]
-    named = [replace(job, output=str(root / job.folder / (job.stem + ending)), tree=True) for job in jobs]
-    shared = {path for path, count in Counter(job.output for job in named).items() if count > 1}
-    return [
-        replace(job, output=str(root / job.folder / (Path(job.source).name + ending))) if job.output in shared else job
-        for job in named
-    ]
+    outputs = [Path(target or ".") / job.folder / (job.stem + ending) for job in jobs]
+    times = Counter(outputs)
+    named = []
+    for job, path in zip(jobs, outputs, strict=True):
+        own = path if times[path] == 1 else path.with_name(Path(job.source).name + ending)
+        named.append(replace(job, output=str(own), tree=True))
+    return named
 
 
 def _is_result(path: Path, root: Path, ending: str) -> bool:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cnnviz.app.console import Console
-from cnnviz.app.options import ComputeOptions, FitOptions, NetworkOptions
+from cnnviz.app.options import FitOptions, NetworkOptions
 from cnnviz.control import Control
 from cnnviz.errors import InvalidRequest, WeightsError
 from cnnviz.models import catalog
@@ -17,11 +17,9 @@ if TYPE_CHECKING:
     from cnnviz.models.network import Network
 
 
-def model_network(options: ComputeOptions, console: Console) -> "Network":
+def model_network(options: NetworkOptions, console: Console) -> "Network":
     """Return the network of ``--model``, with the weights, class names and preprocessing that the options name."""
-    changes: PreprocessingChanges = {}
-    if isinstance(options, NetworkOptions):
-        changes |= {"mean": options.mean, "std": options.std}
+    changes: PreprocessingChanges = {"mean": options.mean, "std": options.std}
     if isinstance(options, FitOptions):
         changes |= {"size": options.input_size, "resize": options.resize, "interpolation": options.interpolation}
     classes = read_class_names(options.class_names)
@@ -29,22 +27,22 @@ def model_network(options: ComputeOptions, console: Console) -> "Network":
 
 
 def load(
-    name: str, options: ComputeOptions, console: Console, *, weights: str | None = None,
+    name: str, options: NetworkOptions, console: Console, *, weights: str | None = None,
     classes: Sequence[str] | None = None, changes: "PreprocessingChanges | None" = None,
 ) -> "Network":  # fmt: skip
     """Return a network by its name, on the device of the options."""
     path = find_weights(name, weights, options, console)
     from cnnviz.models.loader import load_network
 
-    with console.progress(f"loading {name}", "bytes") as report:
+    with console.progress(f"loading {name}", "bytes") as control:
         return load_network(
             name, weights_file=path, classes=classes, device=options.device, dtype=options.dtype,
-            offline=options.offline, control=Control(lambda done, total, text="": report(done, total)),
+            offline=options.offline, control=Control(lambda done, total, text="": control.report(done, total)),
             **(changes or {}),
         )  # fmt: skip
 
 
-def find_weights(name: str, file: str | None, options: ComputeOptions, console: Console) -> Path | None:
+def find_weights(name: str, file: str | None, options: NetworkOptions, console: Console) -> Path | None:
     """Find or fetch a network's weights before torch is loaded, so that their lack is reported at once."""
     from cnnviz.models import weights
 
@@ -57,9 +55,9 @@ def find_weights(name: str, file: str | None, options: ComputeOptions, console: 
     if entry.source == "timm":
         weights.check_hub(entry.name, offline=options.offline)
         return None
-    with console.progress(f"fetching {entry.file}", "bytes") as report:
-        control = Control(lambda done, total, text="": report(done, total))
-        return weights.find_weights(entry, offline=options.offline, control=control)
+    with console.progress(f"fetching {entry.file}", "bytes") as control:  # which names the file already
+        nameless = Control(lambda done, total, text="": control.report(done, total))
+        return weights.find_weights(entry, offline=options.offline, control=nameless)
 
 
 def read_class_names(path: str | None) -> list[str] | None:

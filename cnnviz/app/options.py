@@ -10,7 +10,7 @@ import click
 from click import Choice, IntRange
 
 from cnnviz.app.declare import Declared, argument, option
-from cnnviz.app.param_types import ChannelRange, ClassName, Finite, LayerName, ModelName, Triple
+from cnnviz.app.param_types import ChannelRange, Finite, ModelName, Triple, complete_class, complete_layer
 from cnnviz.models import catalog
 
 Fill = Literal["grey", "mean", "black", "white", "blur", "noise"]
@@ -18,7 +18,6 @@ Score = Literal["probability", "logit"]
 Dtype = Literal["float32", "float64", "bfloat16", "float16"]
 Fit = Literal["crop", "squash", "pad", "whole"]
 EXISTING = click.Path(exists=True, dir_okay=False)
-CHANNELS = "Channels to show: a number, a range such as 3-7, or all; can be repeated."
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -46,7 +45,7 @@ class OutputOptions(CommandOptions):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class ComputeOptions(CommandOptions):
+class NetworkOptions(CommandOptions):
     """Options of every command that runs a network."""
 
     model: str = option("The network: a name from 'cnnviz models', or timm:NAME.", "-m", "--model",
@@ -57,16 +56,9 @@ class ComputeOptions(CommandOptions):
                                      type=EXISTING, metavar="FILE", panel="Network", file=True)  # fmt: skip
     device: str = option("Where to compute; auto takes a GPU if there is one.", default="auto",
                          metavar="auto|cpu|cuda[:N]|mps", panel="Network")  # fmt: skip
-    dtype: Dtype = option("Floating-point type to compute in.", default="float32", panel="Network",
-                        )  # fmt: skip
+    dtype: Dtype = option("Floating-point type to compute in.", default="float32", panel="Network")
     offline: bool = option("Make no connection: fail if the weights are not on this machine.", default=False,
                            panel="Network", recorded=False)  # fmt: skip
-
-
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class NetworkOptions(ComputeOptions):
-    """Options of a network whose input need not be a fitted photo: normalisation alone."""
-
     mean: tuple[float, ...] | None = option("Mean of the input, RGB in 0 to 1. [default: the network's own]",
                                             default=None, type=Triple(), panel="Network")  # fmt: skip
     std: tuple[float, ...] | None = option("Standard deviation of the input, RGB in 0 to 1. "
@@ -110,9 +102,9 @@ class PhotoOptions(ReadingOptions, FitOptions):
 class TargetOptions:
     """The classes of interest."""
 
-    targets: tuple[str, ...] = option("Class of interest; can be repeated. [default: the network's "
-                                      "top class]", "--class", default=(), type=ClassName(), multiple=True,
-                                      metavar="NAME|INDEX", panel="Input")  # fmt: skip
+    targets: tuple[str, ...] = option(
+        "Class of interest; can be repeated. [default: the network's top class]", "--class", default=(),
+        multiple=True, shell_complete=complete_class, metavar="NAME|INDEX", panel="Input")  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -159,7 +151,8 @@ class ResumeOptions:
 class ChannelOptions:
     """Channels of a layer."""
 
-    channel: tuple[str, ...] = option(CHANNELS, default=(), type=ChannelRange(), multiple=True, metavar="N|N-N|all")
+    channel: tuple[str, ...] = option("Channels to show: a number, a range such as 3-7, or all; can be repeated.",
+                                      default=(), type=ChannelRange(), multiple=True, metavar="N|N-N|all")  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -179,7 +172,7 @@ class SaveEveryOptions:
 
 def layer_option(help: str, default: str | None = None) -> Declared:
     """Declare ``--layer``, one layer by its name; ``help`` ends with what is taken without it."""
-    return option(help, default=default, type=LayerName(), metavar="NAME")
+    return option(help, default=default, shell_complete=complete_layer, metavar="NAME")
 
 
 def require_layer(layer: str | None, model: str) -> str:
@@ -207,7 +200,7 @@ def eps_option(default: int) -> Declared:
 
 def class_option(help: str, flag: str, **attrs: Any) -> Declared:
     """Declare an option that takes one class by name or index."""
-    return option(help, flag, type=ClassName(), metavar="NAME|INDEX", **{"default": None} | attrs)
+    return option(help, flag, shell_complete=complete_class, metavar="NAME|INDEX", **{"default": None} | attrs)
 
 
 def check_with_option() -> Declared:

@@ -1,13 +1,19 @@
-"""What is written on a command line beside plain numbers and words: names, triples, boxes, names with weights."""
+"""What is written on a command line beside plain numbers and words: names, triples, boxes, weights; completion."""
 
+import contextlib
 import math
+import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import click
 from click.shell_completion import CompletionItem
 
-from cnnviz.errors import InvalidRequest
+from cnnviz import __version__
+from cnnviz.errors import CnnvizError, InvalidRequest
+from cnnviz.io import write
 from cnnviz.models.catalog import DEFAULT, entries, find_entry, imagenet_classes
 from cnnviz.text import did_you_mean
 
@@ -29,15 +35,9 @@ class ModelName(click.ParamType):  # type: ignore[type-arg,unused-ignore]
         return [CompletionItem(name) for name in entries() if name.startswith(incomplete)]
 
 
-class ClassName(click.ParamType):  # type: ignore[type-arg,unused-ignore]
-    """A class's name or index; judged once the network is known."""
-
-    name = "class"
-
-    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        """Return the ImageNet classes that begin so."""
-        names = imagenet_classes()
-        return [CompletionItem(name) for name in names if name.lower().startswith(incomplete.lower())]
+def complete_class(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+    """Return the ImageNet classes that begin so."""
+    return [name for name in imagenet_classes() if name.lower().startswith(incomplete.lower())]
 
 
 def joined(_ctx: click.Context, _param: click.Parameter, value: tuple[tuple[str, ...], ...]) -> tuple[str, ...]:
@@ -145,14 +145,27 @@ def expand_channels(texts: Sequence[str], count: int, layer: str) -> list[int]:
     return list(chosen)
 
 
-class LayerName(click.ParamType):  # type: ignore[type-arg,unused-ignore]
-    """A layer's name; checked once the network is known."""
+def complete_layer(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+    """Return the layers of ``--model`` that begin with what was typed."""
+    return [name for name in layer_names(ctx.params.get("model") or DEFAULT) if name.startswith(incomplete)]
 
-    name = "layer"
 
-    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        """Return the layers of ``--model`` that begin with what was typed."""
-        from cnnviz.app.layer_names import layer_names
+def layer_names(model: str) -> list[str]:
+    """Return the names of a network's layers in the order of definition; an empty list if it cannot be built.
 
-        names = layer_names(ctx.params.get("model") or DEFAULT)
-        return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+    They are cached in XDG_CACHE_HOME or ~/.cache, by version of cnnviz, since building a network loads torch.
+    """
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
+    path = cache / "cnnviz" / __version__ / f"layers-{quote(model, safe='')}.txt"
+    with contextlib.suppress(OSError):
+        return path.read_text("utf-8").splitlines()
+    from cnnviz.models.loader import build_blank
+
+    try:
+        names = [name for name, _ in build_blank(model).named_modules() if name]
+    except CnnvizError:
+        return []
+    with contextlib.suppress(CnnvizError):
+        write.make_folder(path.parent)
+        write.write_text(str(path), "\n".join(names))
+    return names

@@ -1,7 +1,8 @@
 """Commands over photos, and over a network alone: from a module-level function to a click command."""
 
+import contextlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -9,8 +10,8 @@ import click
 
 from cnnviz.app.declare import command
 from cnnviz.app.jobs import Job, add_second_file, find_inputs, plan_jobs, plan_network_job
-from cnnviz.app.records import Record, Result, is_unfinished
-from cnnviz.app.resume import finished_numbers
+from cnnviz.app.records import Record, Result
+from cnnviz.app.resume import finished_numbers, stop_on_interrupt
 from cnnviz.app.runner import Outcome, finish, run_jobs, second_option
 from cnnviz.app.session import Input, Session
 from cnnviz.io import write
@@ -25,9 +26,8 @@ class Runner:
     """How a command runs: its function for every photo, or once for a network where ``over_photos`` is False.
 
     A result is called STEM + ``suffix``; None: nothing is written. ``stored``: photos are given as their files store
-    them. ``progress`` is the label and the unit of the progress bar. ``stoppable``: Ctrl-C and --time-limit set
-    ``control.stopped``, and the function returns an unfinished result. ``check`` refuses options that do not fit the
-    inputs, before any work.
+    them. ``progress``: label and unit of the progress bar. ``stoppable``: Ctrl-C and --time-limit set
+    ``control.stopped``. ``check`` refuses options that do not fit the inputs, before any work.
     """
 
     function: Callable[..., Result[Any]]
@@ -70,17 +70,15 @@ class Runner:
         skipped = finished_fields(session, job, recipe, self.record)
         if skipped is not None:
             return skipped
-        interrupted = False
-        if self.stoppable:
-            limit = getattr(session.options, "time_limit", None)
-            with session.running(*self.progress, limit) as (control, stop):
-                result = self.function(session, *arguments, session.options, control)
-            interrupted = stop.interrupted
-        else:
-            with session.progress(*self.progress) as control:
-                result = self.function(session, *arguments, session.options, control)
+        limit, stop = getattr(session.options, "time_limit", None), None
+        with contextlib.ExitStack() as stack:
+            if self.stoppable:
+                stop = stack.enter_context(stop_on_interrupt(limit))
+            control = stack.enter_context(session.console.progress(*self.progress))
+            control = replace(control, stopped=stop) if stop else control
+            result = self.function(session, *arguments, session.options, control)
         del photo, arguments  # a large photo is not held while its image is written
-        return finish(session, job, recipe, result, interrupted=interrupted)
+        return finish(session, job, recipe, result, stop is not None and stop.interrupted)
 
 
 def photo_command(options: type, record: type[Record], *, suffix: str | None, **settings: Any) -> Callable[[F], F]:
@@ -134,18 +132,15 @@ def open_session(name: str, options: Any) -> Session:
 
 def plan_second_files(jobs: list[Job], options: Any, suffix: str) -> list[Job]:
     """Return the jobs with the file of the option that asks for a second one, such as --raw."""
-    name = second_option(options)
+    name, ending = second_option(options)
     target = getattr(options, name) if name else None
-    if not target:
-        return jobs
-    ending = next(item for item in fields(options) if item.name == name).metadata["option"].beside
-    return add_second_file(jobs, target, Path(suffix).stem + ending, f"--{name}")
+    return add_second_file(jobs, target, Path(suffix).stem + ending, f"--{name}") if target else jobs
 
 
 def finished_fields(session: Session, job: Job, recipe: JsonObject, record: type[Record]) -> Outcome | None:
     """Return what is reported of a result that --resume finds finished; None where there is work to do."""
     if not getattr(session.options, "resume", False) or job.second:
         return None
-    numbers = finished_numbers(job.output, recipe, lambda found: is_unfinished(record, found))
+    numbers = finished_numbers(job.output, recipe, record)
     raw = {"raw": None} if any(item.name == "raw" for item in fields(record)) else {}
     return None if numbers is None else Outcome(raw | numbers)

@@ -1,6 +1,7 @@
 """The recipe of a result: what it takes to make the same bytes again."""
 
 import dataclasses
+import hashlib
 import os
 import sys
 from collections.abc import Sequence
@@ -9,11 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cnnviz import __version__
-from cnnviz.io.recipe import JsonObject, Recipe
+from cnnviz.io.recipe import JsonObject
 
 if TYPE_CHECKING:
     from cnnviz.app.options import CommandOptions
-    from cnnviz.models.network import Network
 
 
 @dataclass(frozen=True)
@@ -33,27 +33,8 @@ def collective_name(inputs: Sequence[str]) -> str:
 
 def collective_record(name: str, inputs: Sequence[InputRecord]) -> InputRecord:
     """Return how a recipe records many photos: one name, the digest of their digests, their number."""
-    import hashlib
-
     digests = "".join(record.sha256 for record in inputs)
     return InputRecord(name, hashlib.sha256(digests.encode()).hexdigest(), len(inputs))
-
-
-def recipe_of(
-    command: str, options: "CommandOptions", network: "Network", source: InputRecord | None, numbers: Recipe,
-    *, moving: bool = False,
-) -> JsonObject:  # fmt: skip
-    """Return the recipe of a result; ``source`` is None where no photo is read, ``moving`` says that it is a clip."""
-    return {
-        "recipe": 1,
-        "command": command,
-        "options": recorded_options(options),
-        "seed": getattr(options, "seed", 0),
-        "versions": versions(moving=moving),
-        "network": {"name": network.name, "weights": network.weights},
-        "input": source and {key: value for key, value in dataclasses.asdict(source).items() if value is not None},
-        "numbers": numbers,
-    }
 
 
 def recorded_options(options: "CommandOptions") -> JsonObject:
@@ -72,11 +53,6 @@ def record_value(value: Any, *, file: bool = False) -> Any:
 
         return {"file": Path(value).name, "sha256": sha256(Path(value))}
     return value
-
-
-def sheet_recipe(recipe: Recipe, option: str, image: str) -> JsonObject:
-    """Return the recipe of a second image, whose numbers depend on the format of the first, a file named ``image``."""
-    return {**recipe, "sheet": {"option": option, "picture": Path(image).suffix.lower()}}
 
 
 def versions(*, moving: bool = False) -> dict[str, str]:

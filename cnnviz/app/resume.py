@@ -3,15 +3,16 @@
 import contextlib
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from cnnviz.app.console import Console
+from cnnviz.app.records import Record, is_unfinished
 from cnnviz.errors import MethodError
-from cnnviz.io import recipe, write
-from cnnviz.io.recipe import JsonObject, Recipe
+from cnnviz.io import write
+from cnnviz.io.recipe import JsonObject, Recipe, read_recipe
 from cnnviz.text import printable
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class StopRequest:
 
 
 @contextlib.contextmanager
-def stop_on_interrupt(limit: float | None) -> Iterator[StopRequest]:
+def stop_on_interrupt(limit: float | None = None) -> Iterator[StopRequest]:
     """Let Ctrl-C ask for an end, not force it; a second one forces it."""
     stop = StopRequest(limit)
 
@@ -62,12 +63,12 @@ def keep_partial(path: Path | None, arrays: "Mapping[str, NDArray[Any]]", of: Re
 
 
 def find_partial(
-    path: Path | None, wanted: Recipe, console: Console, names: Sequence[str] = ("logits", "totals")
+    path: Path | None, wanted: Recipe, console: Console, names: Sequence[str]
 ) -> "dict[str, NDArray[Any]] | None":
     """Return the arrays ``names`` of unfinished work of the same recipe; None where there is none, or of another."""
     if path is None or not path.exists():
         return None
-    there = recipe.read_recipe(path) or {}
+    there = read_recipe(path) or {}
     if any(there.get(key) != wanted[key] for key in SAME):
         console.note(f"{printable(str(path))}: belongs to other settings, another photo or version; starting anew")
         return None
@@ -79,16 +80,17 @@ def find_partial(
     return found
 
 
-def finished_numbers(path: str | None, wanted: Recipe, is_unfinished: Callable[[Recipe], bool]) -> JsonObject | None:
-    """Return the numbers in a result that exists, finished and of the same recipe; None otherwise."""
-    there = recipe.read_recipe(Path(path)) if path and path not in write.STDOUT else None
-    same = there is not None and all(there.get(key) == wanted[key] for key in SAME)
-    numbers = there.get("numbers") if there and same else None
-    return numbers if isinstance(numbers, dict) and not is_unfinished(numbers) else None
+def finished_numbers(path: str | None, wanted: Recipe, record: type[Record]) -> JsonObject | None:
+    """Return the numbers, of ``record``, in a result that exists, finished and of the same recipe; None otherwise."""
+    there = read_recipe(Path(path)) if path and path not in write.STDOUT else None
+    if there is None or any(there.get(key) != wanted[key] for key in SAME):
+        return None
+    numbers = there.get("numbers")
+    return numbers if isinstance(numbers, dict) and not is_unfinished(record, numbers) else None
 
 
 def remove_partial(path: Path | None) -> None:
     """Remove unfinished work that has become whole. What cnnviz did not write stays."""
-    if path and recipe.read_recipe(path) is not None:
+    if path and read_recipe(path) is not None:
         with contextlib.suppress(OSError):
             path.unlink()

@@ -8,20 +8,11 @@ from typing import Any
 
 from cnnviz.app.jobs import Job, refuse_clashes
 from cnnviz.app.options import CommandOptions
-from cnnviz.app.recorder import record_value, sheet_recipe
-from cnnviz.app.records import SCHEMA, Record, Result, print_line, to_json
+from cnnviz.app.recorder import record_value
+from cnnviz.app.records import SCHEMA, Result, print_line, to_json
 from cnnviz.app.resume import keep_partial, partial_path, remove_partial
 from cnnviz.app.session import Session
-from cnnviz.errors import (
-    CnnvizError,
-    InvalidRequest,
-    MethodError,
-    PhotoError,
-    Status,
-    WeightsError,
-    final_status,
-    internal_error,
-)
+from cnnviz.errors import CnnvizError, InvalidRequest, MethodError, Status, WeightsError, final_status, internal_error
 from cnnviz.io import write
 from cnnviz.io.recipe import JsonObject, Recipe
 from cnnviz.text import printable
@@ -112,7 +103,7 @@ def _attempt(session: Session, job: Job, work: Callable[[Job], Outcome]) -> Outc
     """Do one job; whatever goes wrong, except for a closed pipe, is a CnnvizError."""
     try:
         if job.trouble:
-            raise PhotoError(job.trouble)
+            raise CnnvizError(job.trouble)
         for path in filter(None, (job.output, job.second)):  # before any work
             prepare_output(session, job, path)
         return work(job)
@@ -131,22 +122,21 @@ def prepare_output(session: Session, job: Job, path: str) -> None:
     write.check_output(path, overwrite=getattr(session.options, "overwrite", False))
 
 
-def finish(
-    session: Session, job: Job, recipe: JsonObject, result: Result[Any], *, interrupted: bool = False
-) -> Outcome:
+def finish(session: Session, job: Job, recipe: JsonObject, result: Result[Any], interrupted: bool = False) -> Outcome:
     """Write the files of a result with their recipe, keep or remove unfinished work, and return what is reported."""
     numbers = to_json(result.record, recorded=True)
     options = {key: record_value(value, file=True) for key, value in result.recorded_files.items()}
     recipe = recipe | {"options": recipe["options"] | options, "numbers": numbers}
     written = job.output is not None and (not result.missed or getattr(session.options, "keep_failed", False))
-    if written:
-        _write(str(job.output), result, recipe)
+    if written and result.encode is not None:
+        write.write_bytes(str(job.output), result.encode(recipe))
+    elif written and result.image is not None:
+        write.write_image(str(job.output), result.image, recipe)
     if job.second and result.arrays is not None:
         write.write_arrays(job.second, result.arrays, recipe)
-    elif job.second and result.sheet is not None:
-        write.write_image(
-            job.second, result.sheet, sheet_recipe(recipe, second_option(session.options), str(job.output))
-        )
+    elif job.second and result.sheet is not None:  # its numbers depend on the format of the first image
+        sheet = {"option": second_option(session.options)[0], "picture": Path(str(job.output)).suffix.lower()}
+        write.write_image(job.second, result.sheet, recipe | {"sheet": sheet})
     if getattr(session.options, "resume", None) is not None:
         place = partial_path(job.output)
         if result.kept is not None:
@@ -156,23 +146,12 @@ def finish(
     status = "missed" if result.missed else "partial" if result.partial else "ok"
     if result.missed:
         session.console.error(f"{printable(job.source)}: {result.missed}")
-    return Outcome(record_fields(result.record, job), status, written, interrupted, result.text, result.notes)
+    line = to_json(result.record)
+    line |= {"raw": job.second} if "raw" in line else {}
+    return Outcome(line, status, written, interrupted, result.text, result.notes)
 
 
-def record_fields(record: Record, job: Job) -> JsonObject:
-    """Return the JSON fields of a record; ``raw`` is the second file."""
-    fields_of_line: JsonObject = to_json(record)
-    return fields_of_line | ({"raw": job.second} if "raw" in fields_of_line else {})
-
-
-def second_option(options: CommandOptions | type[CommandOptions]) -> str:
-    """Return the name of the option that asks for a second file; "" where the command has none."""
-    declared = (item for item in fields(options) if "option" in item.metadata)
-    return next((item.name for item in declared if item.metadata["option"].beside), "")
-
-
-def _write(path: str, result: Result[Any], recipe: Recipe) -> None:
-    if result.encode is not None:
-        write.write_bytes(path, result.encode(recipe))
-    elif result.image is not None:
-        write.write_image(path, result.image, recipe)
+def second_option(options: CommandOptions | type[CommandOptions]) -> tuple[str, str]:
+    """Return the name of the option that asks for a second file, and that file's ending; "" twice without one."""
+    declared = ((item.name, item.metadata["option"]) for item in fields(options) if "option" in item.metadata)
+    return next(((name, spec.beside) for name, spec in declared if spec.beside), ("", ""))

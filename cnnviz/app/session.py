@@ -1,32 +1,30 @@
 """One invocation of a command: its options, its console, the photos it reads and the networks it loads."""
 
-import contextlib
 import copy
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, cast
 
 from cnnviz.app.console import Console
 from cnnviz.app.inputs import read_photo_input, read_stored_input
 from cnnviz.app.jobs import Job
 from cnnviz.app.network_loading import load, model_network
-from cnnviz.app.options import CommandOptions, ComputeOptions, FitOptions, ReadingOptions
-from cnnviz.app.recorder import InputRecord, recipe_of
-from cnnviz.app.resume import StopRequest, find_partial, partial_path, stop_on_interrupt
-from cnnviz.control import Control
-from cnnviz.io.recipe import JsonObject, Recipe
+from cnnviz.app.options import CommandOptions, FitOptions, NetworkOptions, ReadingOptions
+from cnnviz.app.recorder import InputRecord, recorded_options, versions
+from cnnviz.app.resume import find_partial, partial_path
+from cnnviz.io.recipe import JsonObject
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
     from cnnviz.io.color import Photo
-    from cnnviz.io.stored_image import StoredImage
+    from cnnviz.io.photo import StoredImage
     from cnnviz.models.network import Network
     from cnnviz.models.preprocess import Geometry
-
 
 I = TypeVar("I")  # noqa: E741
 
@@ -40,11 +38,8 @@ class Input(Generic[I]):
     job: Job
 
 
-if TYPE_CHECKING:
-    PhotoInput = Input[Photo]
-    StoredInput = Input[StoredImage]
-else:
-    PhotoInput = StoredInput = Input
+PhotoInput: TypeAlias = "Input[Photo]"
+StoredInput: TypeAlias = "Input[StoredImage]"
 
 
 class Session:
@@ -65,19 +60,16 @@ class Session:
 
     def read(self, job: Job) -> PhotoInput:
         """Read a job's photo, upright, sRGB, without alpha; remarks about the file go to standard error."""
-        options = cast(ReadingOptions, self.options)
-        return Input(*read_photo_input(job, options, self.console, self._input_name), job)
+        return Input(*read_photo_input(job, cast(ReadingOptions, self.options), self.console, self._input_name), job)
 
     def read_stored(self, job: Job) -> StoredInput:
         """Read a job's photo as its file stores it; remarks about the file go to standard error."""
-        options = cast(ReadingOptions, self.options)
-        return Input(*read_stored_input(job, options, self.console, self._input_name), job)
+        return Input(*read_stored_input(job, cast(ReadingOptions, self.options), self.console, self._input_name), job)
 
     def record_file(self, job: Job) -> InputRecord:
         """Return how the recipe records a job's file, which is not read into memory."""
-        from cnnviz.models.weights import sha256
-
-        return InputRecord(self._input_name or job.name, sha256(Path(job.source)))
+        with Path(job.source).open("rb") as file:
+            return InputRecord(self._input_name or job.name, hashlib.file_digest(file, "sha256").hexdigest())
 
     def fit(self, image: "Photo") -> "tuple[Tensor, Geometry]":
         """Return the network's input (1, 3, h, w) for an image uint8 (H, W, 3), and the way back to its pixels."""
@@ -89,9 +81,22 @@ class Session:
         """Return the class indices that ``--class`` asks for, each once; None for the network's top class."""
         return list(dict.fromkeys(map(self.network.class_index, words))) or None
 
-    def recipe(self, source: InputRecord | None, numbers: Recipe | None = None, *, moving: bool = False) -> JsonObject:
-        """Return the recipe of a result, with the numbers found."""
-        return recipe_of(self.command, self.options, self.network, source, numbers or {}, moving=moving)
+    def recipe(self, source: InputRecord | None, *, moving: bool = False) -> JsonObject:
+        """Return the recipe of a result; ``source`` is None where no photo is read, ``moving`` says that it is a clip.
+
+        Its numbers are added when they are known.
+        """
+        network = self.network  # first: it reports missing files
+        return {
+            "recipe": 1,
+            "command": self.command,
+            "options": recorded_options(self.options),
+            "seed": getattr(self.options, "seed", 0),
+            "versions": versions(moving=moving),
+            "network": {"name": network.name, "weights": network.weights},
+            "input": source and {key: value for key, value in asdict(source).items() if value is not None},
+            "numbers": {},
+        }
 
     def keeps_partial(self, job: Job) -> bool:
         """Return whether unfinished work of a job is kept in a file, for --resume."""
@@ -103,25 +108,13 @@ class Session:
             return None
         return find_partial(partial_path(photo.job.output), self.recipe(photo.record), self.console, names)
 
-    @contextlib.contextmanager
-    def running(self, label: str, unit: str, limit: float | None = None) -> "Iterator[tuple[Control, StopRequest]]":
-        """Yield the control of a computation that Ctrl-C or a ``limit`` in seconds stops early, and whether it was."""
-        with stop_on_interrupt(limit) as stop, self.console.progress(label, unit) as report:
-            yield Control(report, stop, self.console.note), stop
-
-    @contextlib.contextmanager
-    def progress(self, label: str, unit: str) -> Iterator[Control]:
-        """Yield the control of a computation with a progress bar of its own, which Ctrl-C ends at once."""
-        with self.console.progress(label, unit) as report:
-            yield Control(report, note=self.console.note)
-
     @cached_property
     def network(self) -> "Network":
         """The network of ``--model``, loaded on first use."""
-        return model_network(cast(ComputeOptions, self.options), self.console)
+        return model_network(cast(NetworkOptions, self.options), self.console)
 
     def load_network(self, name: str) -> "Network":
         """Return another network by its name, with its publisher's preprocessing, on the same device; loaded once."""
         if name not in self._others:
-            self._others[name] = load(name, cast(ComputeOptions, self.options), self.console)
+            self._others[name] = load(name, cast(NetworkOptions, self.options), self.console)
         return self._others[name]

@@ -1,7 +1,4 @@
-"""Attribution of a class score to the pixels of an input by gradients and other backward passes.
-
-The methods are listed in ``cnnviz.attribution.catalog``; each module names the papers and where it departs from them.
-"""
+"""Attribution of a class score to the pixels of an input by gradients and other backward passes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,8 +7,7 @@ import torch
 from torch import Tensor
 
 from cnnviz.attribution.catalog import METHODS
-from cnnviz.attribution.class_score import SCORES, ClassScore, MethodSettings, Score, class_scores
-from cnnviz.attribution.grad_cam import resolve_layer
+from cnnviz.attribution.class_score import SCORES, ClassScore, MethodSettings, Score, class_scores, resolve_targets
 from cnnviz.control import Control
 from cnnviz.errors import InvalidRequest, MethodError
 from cnnviz.models.memory import memory_errors
@@ -82,7 +78,7 @@ def attribute(
 
     Notes
     -----
-    The modules that ``METHODS`` names state each method's paper, year and section, and where it departs from them.
+    ``cnnviz.attribution.methods`` states each method's paper, year and section, and where it departs from them.
 
     Examples
     --------
@@ -95,12 +91,13 @@ def attribute(
     with torch.inference_mode(False), torch.enable_grad(), memory_errors():
         precision = torch.float64 if network.dtype == torch.float64 else torch.float32
         x = inputs.detach().to(network.device, precision, copy=True)
-        clean, black = _logits(network, x), _logits(network, torch.zeros_like(x))
-        chosen = tuple(targets) if targets is not None else (int(clean.argmax()),)
-        if any(not 0 <= index < len(clean) for index in chosen):
-            raise InvalidRequest(f"classes {chosen}: {network.name} has {len(clean)}, counted from 0")
-        used = resolve_layer(network, x, layer) if row.layer else None
-        class_score = ClassScore(network, x, chosen, score, _difference(clean, black, chosen, score), used, control)
+        with torch.no_grad():
+            clean, black = network(x)[0], network(torch.zeros_like(x))[0]
+        require_finite(network.name, clean, black)
+        chosen = resolve_targets(network, clean, targets)
+        used = _resolve_layer(network, x, layer) if row.layer else None
+        scores = class_scores(torch.stack([clean, black]).double(), score)[:, list(chosen)]
+        class_score = ClassScore(network, x, chosen, score, scores[0] - scores[1], used, control)
         maps = row.load()(class_score, settings).detach()
     if not maps.isfinite().all():
         kind = str(network.dtype).removeprefix("torch.")
@@ -119,15 +116,12 @@ def _check(inputs: Tensor, method: str, score: str) -> None:
         raise InvalidRequest(f"score {score!r}: take one of {', '.join(SCORES)}")
 
 
-def _logits(network: Network, x: Tensor) -> Tensor:
-    """Return logits (classes,). Raises MethodError where they are not finite."""
-    with torch.no_grad():
-        logits = network(x)[0]
-    require_finite(network.name, logits)
-    return logits
-
-
-def _difference(clean: Tensor, black: Tensor, targets: Sequence[int], score: Score) -> Tensor:
-    """Return the difference (targets,) of the scores of two inputs' logits (classes,), in float64."""
-    scores = class_scores(torch.stack([clean, black]).double(), score)
-    return (scores[0] - scores[1])[list(targets)]
+def _resolve_layer(network: Network, x: Tensor, layer: str | None) -> str:
+    """Return the named layer, by default the last with feature maps. Raises InvalidRequest for one without."""
+    known = network.map_layers((x.shape[-2], x.shape[-1]))
+    if layer is None or layer in known:
+        return layer or known[-1]
+    if layer in network.layers():
+        raise InvalidRequest(f"layer {layer} of {network.name} gives no feature maps")
+    near = did_you_mean(layer, known, "; see cnnviz layers")
+    raise InvalidRequest(f"{network.name} has no layer {layer!r}{near}")

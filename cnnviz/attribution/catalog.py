@@ -36,13 +36,13 @@ class Method:
 
 
 METHODS = {
-    "gradient": Method("Gradient", "attribution.gradients:gradient", signed=False),
-    "gradient-x-input": Method("Gradient x input", "attribution.gradients:gradient_x_input"),
-    "integrated-gradients": Method("Integrated gradients", "attribution.gradients:integrated_gradients", complete=True),
-    "smoothgrad": Method("SmoothGrad", "attribution.gradients:smoothgrad", signed=False),
-    "grad-cam": Method("Grad-CAM", "attribution.grad_cam:grad_cam", signed=False, layer=True, smooth=True),
-    "guided-grad-cam": Method("Guided Grad-CAM", "attribution.grad_cam:guided_grad_cam", layer=True),
-    "guided": Method("Guided backpropagation", "attribution.modified_backprop:guided"),
-    "deconvnet": Method("Deconvnet", "attribution.modified_backprop:deconvnet"),
-    "deeplift": Method("DeepLIFT", "attribution.modified_backprop:deeplift", complete=True),
+    "gradient": Method("Gradient", "attribution.methods:gradient", signed=False),
+    "gradient-x-input": Method("Gradient x input", "attribution.methods:gradient_x_input"),
+    "integrated-gradients": Method("Integrated gradients", "attribution.methods:integrated_gradients", complete=True),
+    "smoothgrad": Method("SmoothGrad", "attribution.methods:smoothgrad", signed=False),
+    "grad-cam": Method("Grad-CAM", "attribution.methods:grad_cam", signed=False, layer=True, smooth=True),
+    "guided-grad-cam": Method("Guided Grad-CAM", "attribution.methods:guided_grad_cam", layer=True),
+    "guided": Method("Guided backpropagation", "attribution.methods:guided"),
+    "deconvnet": Method("Deconvnet", "attribution.methods:deconvnet"),
+    "deeplift": Method("DeepLIFT", "attribution.methods:deeplift", complete=True),
 }

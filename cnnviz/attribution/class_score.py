@@ -18,10 +18,10 @@ SCORES: tuple[str, ...] = get_args(Score)
 
 @dataclass(frozen=True)
 class MethodSettings:
-    """Settings of single attribution methods.
+    """Settings of single attribution methods. Raises InvalidRequest.
 
     ``steps`` of integrated gradients from black to the input; ``samples`` of SmoothGrad, whose Gaussian ``noise`` has
-    a standard deviation of this share of the input's range, drawn from ``seed``. Raises InvalidRequest.
+    a standard deviation of this share of the input's range, drawn from ``seed``.
     """
 
     steps: int = 50
@@ -39,10 +39,9 @@ class MethodSettings:
 
 @dataclass(frozen=True, eq=False)
 class ClassScore:
-    """The scores of ``targets`` at an input ``x`` (1, 3, h, w).
+    """The scores of ``targets`` at an input ``x`` (1, 3, h, w), for methods that use one with the ``layer``.
 
-    ``difference`` (targets,), float64, of each score from that of a black input; ``layer`` of the methods that use
-    one.
+    ``difference`` (targets,), float64, of each score from that of a black input.
     """
 
     network: Network
@@ -77,6 +76,14 @@ class ClassScore:
         """Return, for each map (targets, h, w), the relative error of its sum against the score's difference."""
         off = (maps.double().sum((1, 2)) - self.difference).abs() / self.difference.abs().clamp(min=1e-12)
         return tuple(round(value, 6) for value in off.tolist())
+
+
+def resolve_targets(network: Network, logits: Tensor, targets: Sequence[int] | None) -> tuple[int, ...]:
+    """Return the classes, by default that of the largest of the logits (classes,). Raises InvalidRequest."""
+    chosen = tuple(targets) if targets is not None else (int(logits.argmax()),)
+    if any(not 0 <= index < len(logits) for index in chosen):
+        raise InvalidRequest(f"classes {chosen}: {network.name} has {len(logits)}, counted from 0")
+    return chosen
 
 
 def class_scores(logits: Tensor, score: Score) -> Tensor:

@@ -1,9 +1,8 @@
 """Deletion and insertion: the class probability while pixels go, or come, in the order of a map.
 
-Petsiuk, Das & Saenko, "RISE: Randomized Input Sampling for Explanation of Black-box Models", 2018 (arXiv:1806.07421),
-section 4.2. We depart in three things: the baselines of deletion and insertion are the caller's (theirs are the mean
-colour and a blur); pixels change in a few large steps, not 224 at a time; and beside every map the same map shifted is
-measured, since an area under the curve says little alone.
+Petsiuk, Das & Saenko, "RISE", 2018 (arXiv:1806.07421), section 4.2. We depart in three things: the baselines are the
+caller's (theirs are the mean colour and a blur); pixels change in a few large steps, not 224 at a time; and beside
+every map the same map shifted is measured, since an area under the curve says little alone.
 """
 
 from collections.abc import Iterator, Sequence
@@ -128,8 +127,3 @@ def shifted(values: Tensor, count: int, seed: int) -> Tensor:
     parts = torch.rand(count, 2, generator=generator, dtype=torch.float64)
     shifts = (torch.tensor(low) + parts * (torch.tensor(high) - torch.tensor(low))).long()
     return torch.stack([values.roll((y, x), (0, 1)) for y, x in shifts.tolist()])
-
-
-def auc(shares: Tensor, curves: Tensor) -> Tensor:
-    """Return the areas (...,) under curves (..., steps + 1) over shares 0 to 1, by the trapezoid rule."""
-    return torch.trapezoid(curves, shares)

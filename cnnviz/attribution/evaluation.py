@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cnnviz.attribution.deletion_insertion import DeletionInsertion, auc, deletion_insertion
+from cnnviz.attribution.deletion_insertion import DeletionInsertion, deletion_insertion
 from cnnviz.attribution.fills import Fill, occluder
 from cnnviz.attribution.pointing_game import PointingGame, pointing_game, pointing_game_on_photo
 from cnnviz.attribution.sanity_check import SanityCheck, sanity_check
@@ -36,10 +36,9 @@ class EvaluationSettings:
 
 @dataclass(frozen=True)
 class CurveScore:
-    """The area under a deletion or insertion curve.
+    """The area under a map's curve; ``normalized`` by the probability of the unchanged input, None where that is 0.
 
-    ``auc`` of the map; ``normalized`` by the probability of the unchanged input, None where that is 0;
-    ``shifted_auc`` the mean area of the shifted maps, and ``shifted_range`` the smallest and the largest.
+    ``shifted_auc`` is the mean area of the shifted maps, ``shifted_range`` the smallest and the largest.
     """
 
     auc: float
@@ -59,10 +58,9 @@ class RandomizationStage:
 
 @dataclass(frozen=True)
 class MapScores:
-    """The scores of one map.
+    """The scores of one map; ``probability`` of its class ``target`` for the unchanged input.
 
-    ``target`` class index and ``class_name``; ``probability`` of that class for the unchanged input; ``pointing`` if
-    there was a mask; ``randomization`` if the maps could be computed again.
+    ``pointing`` if there was a mask; ``randomization`` if the maps could be computed again.
     """
 
     target: int
@@ -155,13 +153,17 @@ def evaluate(
         control=control.named("deleting and inserting"),
     )  # fmt: skip
     pointing = [_pointing(values, mask, geometry, settings.tolerance) for values in maps]
-    check = compute and sanity_check(
-        network, compute, maps, stages=settings.stages, seed=settings.seed, control=control.named("randomizing")
-    )
-    scores = (
-        _scores(curves, index, target, network.class_name(target), pointing[index], check or None)
-        for index, target in enumerate(targets)
-    )
+    check = None
+    if compute:
+        control = control.named("randomizing")
+        check = sanity_check(network, compute, maps, stages=settings.stages, seed=settings.seed, control=control)
+    scores = []
+    for index, target in enumerate(targets):
+        clean = float(curves.clean[index])
+        deletion = _curve_score(curves.shares, curves.deletion[index], curves.shifted_deletion[index], clean)
+        insertion = _curve_score(curves.shares, curves.insertion[index], curves.shifted_insertion[index], clean)
+        stages, name = _stages(check, index) if check else None, network.class_name(target)
+        scores.append(MapScores(target, name, clean, deletion, insertion, pointing[index], stages))
     return Evaluation(tuple(scores), curves)
 
 
@@ -175,24 +177,13 @@ def _pointing(
     return pointing_game_on_photo(values, mask, geometry, tolerance=tolerance)
 
 
-def _scores(
-    curves: DeletionInsertion, index: int, target: int, name: str, pointing: PointingGame | None,
-    check: SanityCheck | None,
-) -> MapScores:  # fmt: skip
-    clean = float(curves.clean[index])
-    deletion = _curve_score(curves.shares, curves.deletion[index], curves.shifted_deletion[index], clean)
-    insertion = _curve_score(curves.shares, curves.insertion[index], curves.shifted_insertion[index], clean)
-    return MapScores(target, name, clean, deletion, insertion, pointing, _stages(check, index) if check else None)
-
-
 def _curve_score(shares: Tensor, curve: Tensor, shifted: Tensor, clean: float) -> CurveScore:
-    own, others = float(auc(shares, curve)), auc(shares, shifted)
+    """Return the areas under a map's curve (steps + 1,) and the shifted maps' (shifts, steps + 1)."""
+    own, others = float(torch.trapezoid(curve, shares)), torch.trapezoid(shifted, shares)
     normalized = own / clean if clean > 0 else None
     return CurveScore(own, normalized, float(others.mean()), (float(others.min()), float(others.max())))
 
 
 def _stages(check: SanityCheck, index: int) -> tuple[RandomizationStage, ...]:
-    return tuple(
-        RandomizationStage(name, float(signed), float(absolute))
-        for name, signed, absolute in zip(check.down_to, check.signed[:, index], check.absolute[:, index], strict=True)
-    )
+    signed, absolute = check.signed[:, index].tolist(), check.absolute[:, index].tolist()
+    return tuple(map(RandomizationStage, check.down_to, signed, absolute))

@@ -1,10 +1,11 @@
-"""Maps and object masks from files: which file belongs to a photo, and which map of a file to which class."""
+"""The maps and object masks of an evaluation: cnnviz's own, or from files, which are not trusted."""
 
 import os
+import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,16 +13,18 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cnnviz.attribution.catalog import METHODS
-from cnnviz.attribution.map_arrays import MapFile
+from cnnviz.attribution.occlusion import occlusion
+from cnnviz.control import Control
 from cnnviz.errors import MethodError
+from cnnviz.io.arrays import Arrays, array_errors, read_array, read_arrays
 from cnnviz.io.color import Photo
 from cnnviz.io.photo import read_mask
+from cnnviz.io.recipe import Recipe, read_recipe
+from cnnviz.models.network import Network
+from cnnviz.models.preprocess import Geometry
 from cnnviz.text import printable
 
-if TYPE_CHECKING:
-    from cnnviz.models.network import Network
-    from cnnviz.models.preprocess import Geometry
-
+MAX_NAME = 60  # characters of a method's name
 MAX_MAPS = 6  # in one figure: as many colours as colour-blind readers can tell apart
 MAP_ENDINGS = (".npy", ".npz", "-occlude.npz", "-attribute.npz")
 MASK_ENDINGS = (".png", ".bmp", ".tif", ".tiff", ".gif", ".webp", ".jpg", ".jpeg")
@@ -36,6 +39,103 @@ class ScoredMap:
     label: str
     target: int
     values: Tensor
+
+
+def own_maps(
+    network: Network, inputs: Tensor, targets: Sequence[int] | None, control: Control = Control()
+) -> list[ScoredMap]:
+    """Return the occlusion map of each class of an input (1, 3, h, w), by default of the top class."""
+    found = occlusion(network, inputs, targets=targets, control=control)
+    several = len(found.targets) > 1
+    return [
+        ScoredMap(f"occlusion, {network.class_name(target)}" if several else "occlusion", target, values)
+        for target, values in zip(found.targets, found.maps, strict=True)
+    ]
+
+
+def occlusion_maps(inputs: Tensor, targets: Sequence[int], network: Network) -> Tensor:
+    """Return the occlusion maps (targets, h, w) of a network: what the sanity check computes again."""
+    return occlusion(network, inputs, targets=targets).maps
+
+
+@dataclass(frozen=True)
+class MapFile:
+    """The maps in a file.
+
+    ``arrays``: "maps" (n, h, w) and, in files of ``--raw``, "photo_maps" (n, H, W), float32, NaN outside the network's
+    crop; ``targets`` the class of each map and ``methods`` the name of its method, None if the file does not contain
+    them; ``recipe`` of the command that wrote it.
+    """
+
+    name: str
+    arrays: Arrays
+    targets: tuple[int, ...] | None = None
+    recipe: Recipe | None = None
+    methods: tuple[str, ...] | None = None
+
+    def on_input(self, geometry: Geometry, *, same_view: bool = False) -> NDArray[np.float32]:
+        """Return the maps (n, h, w) on the network's input, from there or from the photo's own pixels.
+
+        ``same_view``: the file's network had the same crop of the photo, so that "maps" lie on our input; otherwise
+        "photo_maps", if there are any, are resampled. Raises MethodError for other sizes.
+        """
+        photo_maps = self.arrays.get("photo_maps") if not same_view else None
+        values = self.arrays["maps"] if photo_maps is None else photo_maps
+        size = values.shape[-2:]
+        if size == geometry.size and photo_maps is None:
+            return values
+        if size == geometry.photo:
+            return geometry.to_input(values)
+        (h, w), (height, width) = geometry.size, geometry.photo
+        raise MethodError(
+            f"{self.name}: a map of {size[1]}x{size[0]} pixels lies neither on the network's input ({w}x{h}) "
+            f"nor on the photo ({width}x{height})"
+        )
+
+
+def read_maps(path: Path) -> MapFile:
+    """Return the maps in a .npy or .npz file. Raises MethodError for anything but numbers (h, w) or (n, h, w)."""
+    name = printable(str(path))
+    with array_errors(name):
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            raise MethodError(f"{name}: is not a file")
+        if path.suffix.lower() == ".npz":
+            return _read_archive(path, name)
+        with path.open("rb") as file:
+            return MapFile(name, {"maps": _to_maps(read_array(file, name), name)})
+
+
+def _read_archive(path: Path, name: str) -> MapFile:
+    arrays = read_arrays(path, ("maps", "photo_maps", "targets"))
+    targets = arrays.pop("targets", None)
+    arrays = {key: _to_maps(values, name) for key, values in arrays.items()}
+    if "maps" not in arrays:
+        raise MethodError(f"{name}: holds no array named maps")
+    if len({len(values) for values in arrays.values()}) > 1:
+        raise MethodError(f"{name}: holds different numbers of maps and of photo_maps")
+    if targets is None:
+        return MapFile(name, arrays)
+    count = len(arrays["maps"])
+    if targets.dtype.kind not in "iu" or targets.shape != (count,) or (targets < 0).any():
+        raise MethodError(f"{name}: its targets are not the indices of {count} classes")
+    methods = read_arrays(path, ("methods",), "U").get("methods")
+    if methods is not None and methods.shape != (count,):
+        raise MethodError(f"{name}: its methods are not the names of {count} maps")
+    names = None if methods is None else tuple(str(method)[:MAX_NAME] for method in methods)
+    return MapFile(name, arrays, tuple(map(int, targets)), read_recipe(path), names)
+
+
+def _to_maps(values: NDArray[Any], name: str) -> NDArray[np.float32]:
+    """Return maps (n, h, w) from (h, w) or (n, h, w)."""
+    if values.ndim not in (2, 3) or not values.size:
+        raise MethodError(f"{name}: an array of shape {values.shape} is no map (h, w) or (n, h, w)")
+    with np.errstate(over="ignore"):
+        maps = np.ascontiguousarray(values.reshape(-1, *values.shape[-2:]), np.float32)
+    if np.isinf(maps).any():
+        raise MethodError(f"{name}: holds infinite values")
+    if np.isnan(maps).all(axis=(1, 2)).any():
+        raise MethodError(f"{name}: holds a map without a single number")
+    return maps
 
 
 def matching_file(given: str, folder: str, stem: str, endings: Sequence[str]) -> Path:
@@ -67,19 +167,16 @@ def read_object_mask(
         if x + w > width or y + h > height:
             raise MethodError(f"--box {x},{y},{w},{h} leaves the photo of {width}x{height} pixels")
         mask[y : y + h, x : x + w] = True
-    return mask if path is None else mask | _light_pixels(path, photo, max_pixels)
-
-
-def _light_pixels(path: Path, photo: Photo, max_pixels: int) -> NDArray[np.bool_]:
-    """Return where a mask image is at least half as light as white, in any of its channels, (H, W)."""
-    light: NDArray[np.bool_] = read_mask(path, photo.shape[:2], max_pixels=max_pixels) >= 128
-    if not light.any():
-        raise MethodError(f"{printable(str(path))}: the mask is dark everywhere")
-    return light
+    if path is not None:
+        light = read_mask(path, (height, width), max_pixels=max_pixels) >= 128  # half as light as white
+        if not light.any():
+            raise MethodError(f"{printable(str(path))}: the mask is dark everywhere")
+        mask = mask | light
+    return mask
 
 
 def read_scored_maps(
-    network: "Network", inputs: Tensor, geometry: "Geometry", files: Sequence[MapFile], *,
+    network: Network, inputs: Tensor, geometry: Geometry, files: Sequence[MapFile], *,
     targets: Sequence[int] | None, labels: Sequence[str], sha256: str, view: Mapping[str, object],
 ) -> list[ScoredMap]:  # fmt: skip
     """Return the maps of files on the network's input, with their classes and labels.
@@ -89,44 +186,38 @@ def read_scored_maps(
     """
     with torch.inference_mode():
         logits = network(inputs)[0]
-    top = [int(logits.argmax())]
+    if not labels:  # a single file whose maps name their methods needs none
+        single = "" if files[0].methods else "map"
+        labels = [single] if len(files) == 1 else [f"map {number}" for number in range(1, len(files) + 1)]
     maps = []
-    for label, file in zip(labels or _labels(files), files, strict=True):
-        chosen = _of_classes(file, targets, top)
-        _check_photo(file, sha256)
-        values = torch.from_numpy(file.on_input(geometry, same_view=_same_view(file, view)))
+    for label, file in zip(labels, files, strict=True):
+        chosen = _of_classes(file, targets, int(logits.argmax()))
+        recipe = file.recipe or {}
+        source, own = recipe.get("input"), recipe.get("options")
+        if isinstance(source, dict) and source.get("sha256") != sha256:
+            raise MethodError(f"{file.name}: was made from another photo")
+        same_view = isinstance(own, dict) and all(own.get(key) == view[key] for key in VIEW)
+        values = torch.from_numpy(file.on_input(geometry, same_view=same_view))
         several = len({target for _, target in chosen}) > 1
         for index, target in chosen:
             if target >= len(logits):
                 raise MethodError(f"{file.name}: is of class {target}, and {network.name} has {len(logits)} classes")
             if values[index].isnan().all():
                 raise MethodError(f"{file.name}: has only NaN on the network's input")
-            words = [label, _method_title(file, index), network.class_name(target) if several else ""]
+            method = file.methods[index] if file.methods else ""
+            title = METHODS[method].title if method in METHODS else method
+            words = [label, title, network.class_name(target) if several else ""]
             maps.append(ScoredMap(", ".join(filter(None, words)), target, values[index]))
     if len(maps) > MAX_MAPS:
         raise MethodError(f"{len(maps)} maps, and one figure holds {MAX_MAPS}: choose with --class")
     return maps
 
 
-def _labels(files: Sequence[MapFile]) -> list[str]:
-    """Return labels for files without; a single file whose maps name their methods needs none."""
-    if len(files) == 1:
-        return ["" if files[0].methods else "map"]
-    return [f"map {number}" for number in range(1, len(files) + 1)]
-
-
-def _method_title(file: MapFile, index: int) -> str:
-    if not file.methods:
-        return ""
-    name = file.methods[index]
-    return METHODS[name].title if name in METHODS else name
-
-
-def _of_classes(file: MapFile, targets: Sequence[int] | None, top: list[int]) -> list[tuple[int, int]]:
+def _of_classes(file: MapFile, targets: Sequence[int] | None, top: int) -> list[tuple[int, int]]:
     """Return which maps of a file to take, as (index, class)."""
-    count = len(file.arrays["maps"])
     if file.targets is None:
-        wanted = list(targets or top)
+        count = len(file.arrays["maps"])
+        wanted = list(targets or [top])
         if len(wanted) != count:
             raise MethodError(
                 f"{file.name}: maps: {count}, classes: {len(wanted)}; name the class of each map with --class"
@@ -141,14 +232,3 @@ def _of_classes(file: MapFile, targets: Sequence[int] | None, top: list[int]) ->
     if not file.methods:
         return [(file.targets.index(target), target) for target in wanted]
     return [(index, target) for target in wanted for index, own in enumerate(file.targets) if own == target]
-
-
-def _check_photo(file: MapFile, sha256: str) -> None:
-    source = file.recipe.get("input") if file.recipe else None
-    if isinstance(source, dict) and source.get("sha256") != sha256:
-        raise MethodError(f"{file.name}: was made from another photo")
-
-
-def _same_view(file: MapFile, view: Mapping[str, object]) -> bool:
-    own = file.recipe.get("options") if file.recipe else None
-    return isinstance(own, dict) and all(own.get(key) == view[key] for key in VIEW)

@@ -1,7 +1,6 @@
 """Occlusion sensitivity: the drop of the class score when a window covers a part of the input.
 
 Zeiler & Fergus, "Visualizing and Understanding Convolutional Networks", 2013 (arXiv:1311.2901), section 4.2.
-The formula, and where it departs from the paper: ``occlusion``.
 """
 
 from collections.abc import Sequence
@@ -11,10 +10,9 @@ from typing import get_args
 import torch
 from torch import Tensor
 
-from cnnviz.attribution.class_score import SCORES, Score, class_scores
+from cnnviz.attribution.class_score import SCORES, Score, class_scores, resolve_targets
 from cnnviz.attribution.fills import FILLS, Fill, occluder
-from cnnviz.attribution.occlusion_engines import EngineName, choose_engine
-from cnnviz.attribution.occlusion_run import OccludedLogits, occluded_logits
+from cnnviz.attribution.occlusion_engines import EngineName, OccludedLogits, choose_engine, occluded_logits
 from cnnviz.attribution.windows import Border, WindowGrid
 from cnnviz.control import Control
 from cnnviz.errors import InvalidRequest, MethodError
@@ -158,19 +156,22 @@ def occlusion(
     _check(network, inputs, window, fill)
     _check_choice("score", score, SCORES)
     _check_choice("border", border, get_args(Border))
+    _check_choice("engine", options.engine, get_args(EngineName))
     grid = WindowGrid.over((inputs.shape[-2], inputs.shape[-1]), window, stride, border)
     with torch.inference_mode():
         x = inputs.to(network.device)
         clean = network(x)[0].cpu()
         require_finite(network.name, clean)
-        chosen = tuple(targets) if targets is not None else (int(clean.argmax()),)
-        if any(not 0 <= index < len(clean) for index in chosen):
-            raise InvalidRequest(f"classes {chosen}: {network.name} has {len(clean)}, counted from 0")
+        chosen = resolve_targets(network, clean, targets)
         cover = fill.to(x) if isinstance(fill, Tensor) else occluder(x, fill, network)
         engine = choose_engine(options.engine, network.folded, x, cover, grid, options.layer)
-        answers = _answers(options.resume_from, len(grid.positions), len(clean))
+        positions = len(grid.positions)
+        answers = options.resume_from or OccludedLogits.none(positions, len(clean))
+        if (answers.logits.shape, answers.totals.shape) != ((positions, len(clean)), (positions,)):
+            raise MethodError("the result to resume from belongs to another grid or network")
         batch = occluded_logits(engine, grid, answers, control)
-    drops = _scores(clean[None], chosen, score) - _scores(answers.logits, chosen, score)
+    uncovered, covered = (class_scores(logits.double(), score) for logits in (clean[None], answers.logits))
+    drops = (uncovered - covered)[:, list(chosen)]
     strongest = engine.strongest if options.layer else None
     activation = StrongestMap(str(options.layer), *strongest, answers.totals) if strongest else None
     return Occlusion(
@@ -195,16 +196,3 @@ def _check(network: Network, inputs: Tensor, window: int, fill: Fill | Tensor) -
 def _check_choice(name: str, value: str, choices: Sequence[str]) -> None:
     if value not in choices:
         raise InvalidRequest(f"{name} {value!r}: take one of {', '.join(choices)}")
-
-
-def _answers(known: OccludedLogits | None, positions: int, classes: int) -> OccludedLogits:
-    """Return the answers of a stopped run, which are filled in, or empty ones."""
-    answers = known or OccludedLogits.none(positions, classes)
-    if (answers.logits.shape, answers.totals.shape) != ((positions, classes), (positions,)):
-        raise MethodError("the result to resume from belongs to another grid or network")
-    return answers
-
-
-def _scores(logits: Tensor, targets: tuple[int, ...], score: Score) -> Tensor:
-    """Return the scores (positions, targets) of logits (positions, classes), in float64."""
-    return class_scores(logits.double(), score)[:, list(targets)]

@@ -1,21 +1,31 @@
-"""The two engines that compute the logits of covered inputs, and the choice between them."""
+"""Logits of covered inputs: the two engines that compute them, the choice of one, and its run over all positions."""
 
-from functools import cached_property
-from typing import Literal, Protocol
+import gc
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property, partial
+from itertools import chain
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from cnnviz.attribution.windows import WindowGrid, chunks
-from cnnviz.errors import InvalidRequest, MethodError
+from cnnviz.control import Control
+from cnnviz.errors import MethodError
 from cnnviz.graph.incremental import Incremental
 from cnnviz.graph.region import Box
 from cnnviz.graph.tape import UntraceableError
-from cnnviz.models.hooks import capture, feature_maps
-from cnnviz.models.memory import batch_size, memory_errors
-from cnnviz.models.network import Network
+from cnnviz.models.features import capture, feature_maps
+from cnnviz.models.memory import batch_size, memory_errors, release_memory
+from cnnviz.models.network import Network, require_finite
 
 EngineName = Literal["auto", "incremental", "plain"]
+Sums = Tensor | None  # (boxes,) over the strongest feature map of a layer, if one was named
+BatchResult = Callable[[], tuple[Tensor, Sums]]
 
 # Pixels of one batch. On a CPU few are fastest (benchmarks/forward.py); a GPU needs many. The incremental engine
 # computes small parts of them, so it takes more.
@@ -26,43 +36,25 @@ SIDE_BY_SIDE = 2  # batches of the incremental engine on a CPU: its small operat
 AGREES = {torch.float64: 1e-9, torch.float32: 1e-4}  # of the largest logit; half types round more
 
 
-class Engine(Protocol):
-    """Computes logits for covered boxes."""
-
-    name: str
-    reason: str
-    strongest: tuple[int, Tensor] | None
-    side_by_side: int  # batches that may be computed at once, each by a thread of its own
-
-    @property
-    def batches(self) -> list[list[int]]:
-        """All positions in batches, in the order of computation."""
-
-    def __call__(self, boxes: list[Box]) -> tuple[Tensor, Tensor | None]:
-        """Return logits (boxes, classes), and the sums (boxes,) over the strongest feature map of the layer."""
-
-
 class FullPassEngine:
-    """A full forward pass for each position."""
+    """A full forward pass for each position; ``batches`` are all positions in the order of computation."""
 
     name = "plain"
-    side_by_side = 1  # a module may keep state from one operator to the next
+    side_by_side = 1  # batches at once, each by a thread: a module may keep state from one operator to the next
 
     def __init__(
         self, network: Network, x: Tensor, cover: Tensor, grid: WindowGrid, layer: str | None, reason: str
     ) -> None:
         self.network, self.x, self.cover, self.layer, self.reason = network, x, cover, layer, reason
-        self.batches = chunks(
-            [index for level in grid.levels() for index in level], batch_size(x, CPU_PIXELS, GPU_PIXELS)
-        )
+        self.batches = chunks(list(chain(*grid.levels())), batch_size(x, CPU_PIXELS, GPU_PIXELS))
         self.strongest: tuple[int, Tensor] | None = None
         if layer:
             with capture(network, layer) as captured:
                 network(x)
             self.strongest = _strongest(captured.tensors.get(layer, []), layer)
 
-    def __call__(self, boxes: list[Box]) -> tuple[Tensor, Tensor | None]:
-        """Cover each box and run the network."""
+    def __call__(self, boxes: list[Box]) -> tuple[Tensor, Sums]:
+        """Return logits (boxes, classes), and the sums, with each box covered in turn."""
         covered = self.x.repeat(len(boxes), 1, 1, 1)
         for row, (top, left, bottom, right) in zip(covered, boxes, strict=True):
             row[:, top:bottom, left:right] = self.cover[0, :, top:bottom, left:right]
@@ -81,7 +73,7 @@ def _strongest(outputs: list[Tensor], layer: str) -> tuple[int, Tensor]:
 
 
 class IncrementalEngine:
-    """The incremental engine: only what a window changes is computed."""
+    """Only what a window changes is computed."""
 
     name = "incremental"
     reason = "only what a window changes is computed"
@@ -94,10 +86,10 @@ class IncrementalEngine:
         self.strongest: tuple[int, Tensor] | None = None
         if layer:
             watched = self.evaluate.watched
-            self.strongest = _strongest([self.evaluate.clean(watched)] if watched else [], layer)
+            self.strongest = _strongest([self.evaluate.maps.clean(watched)] if watched else [], layer)
 
-    def __call__(self, boxes: list[Box]) -> tuple[Tensor, Tensor | None]:
-        """Compute the boxes as one batch."""
+    def __call__(self, boxes: list[Box]) -> tuple[Tensor, Sums]:
+        """Return logits (boxes, classes), and the sums, with each box covered in turn."""
         return self.evaluate(self.cover, boxes, self.strongest[0] if self.strongest else 0)
 
     @cached_property
@@ -113,6 +105,9 @@ class IncrementalEngine:
         return sum(costs) / sum(map(len, some))
 
 
+Engine = FullPassEngine | IncrementalEngine
+
+
 def choose_engine(
     name: EngineName, network: Network, x: Tensor, cover: Tensor, grid: WindowGrid, layer: str | None = None
 ) -> Engine:
@@ -120,8 +115,6 @@ def choose_engine(
 
     The incremental engine is checked against full passes at the first and the middle position.
     """
-    if name not in ("auto", "incremental", "plain"):
-        raise InvalidRequest(f"engine {name!r}: take one of auto, incremental, plain")
     if layer is not None:
         network.layer(layer)  # an unknown layer is refused before any work
     if name == "plain":
@@ -141,6 +134,7 @@ def choose_engine(
 
 
 def _no_gain(engine: IncrementalEngine, grid: WindowGrid) -> str:
+    """Return why full passes are about as fast; "" where they are slower."""
     cheapest = engine.evaluate.cost([grid.boxes[0]])  # in a corner a window changes least; computed before any plan
     if cheapest <= GAIN and engine.share <= GAIN:
         return ""
@@ -154,3 +148,114 @@ def _agrees(engine: IncrementalEngine, plain: FullPassEngine, network: Network) 
     # logits that are not finite are refused later, with a message of their own
     error, scale = (t[full.isfinite()].abs() for t in (ours - full, full))
     return not len(scale) or bool((error <= AGREES.get(network.dtype, 0.05) * scale.max()).all())
+
+
+@dataclass(frozen=True)
+class OccludedLogits:
+    """Logits (positions, classes) and, of a layer, sums ``totals`` (positions,); NaN where not computed."""
+
+    logits: Tensor
+    totals: Tensor
+
+    @classmethod
+    def none(cls, positions: int, classes: int) -> "OccludedLogits":
+        """Return logits of which none is computed yet."""
+        logits = torch.full((positions, classes), torch.nan)
+        return cls(logits, torch.full((positions,), torch.nan, dtype=torch.float64))
+
+    @property
+    def done(self) -> Tensor:
+        """Which positions are computed, (positions,) bool: computed logits are finite, so one class suffices."""
+        return ~self.logits[:, 0].isnan()
+
+    def store(self, positions: list[int], logits: Tensor, totals: Tensor | None) -> None:
+        """Fill in the results of some positions. Raises MethodError where logits are not finite."""
+        require_finite("the network", logits)
+        self.logits[positions] = logits.to(self.logits)
+        if totals is not None:
+            self.totals[positions] = totals.cpu()
+
+
+class _Queue:
+    """Batches that wait and those that run, at most ``width`` at once and of at most ``limit`` positions."""
+
+    def __init__(self, engine: Engine, answers: OccludedLogits, submit: Callable[[list[int]], BatchResult]) -> None:
+        self.answers, self.submit = answers, submit
+        self.waiting = engine.batches[::-1]
+        self.limit, self.width = max(map(len, engine.batches)), engine.side_by_side
+        self.running = deque[tuple[list[int], BatchResult]]()
+
+    def next(self) -> tuple[list[int], BatchResult] | None:
+        """Start what may run, and return the batch that was started first; None when all are done."""
+        while self.waiting and len(self.running) < self.width:
+            batch = self.waiting.pop()
+            if len(batch) > self.limit:
+                self.waiting += chunks(batch, self.limit)[::-1]
+            elif not self.answers.done[batch].all():
+                self.running.append((batch, self.submit(batch)))
+        return self.running.popleft() if self.running else None
+
+    def retry_smaller(self, batch: list[int]) -> bool:
+        """Put a batch back whose memory ran short: one at a time from now on, then half as many positions."""
+        if len(batch) == self.width == 1:
+            return False
+        self.width, self.limit = 1, self.limit if self.width > 1 else len(batch) // 2
+        self.waiting.append(batch)
+        return True
+
+
+def occluded_logits(engine: Engine, grid: WindowGrid, answers: OccludedLogits, control: Control = Control()) -> int:
+    """Compute the missing answers, batch by batch, until all are there or ``control`` asks to stop.
+
+    Where memory runs short, batches run one at a time, then halved, and so do all after them. Returns the size of the
+    largest batch.
+    """
+    largest, short = 0, False
+    with _submitting(engine, grid) as submit:
+        queue = _Queue(engine, answers, submit)
+        while job := queue.next():
+            batch, result = job
+            try:
+                logits, totals = result()
+            except MemoryError:
+                if not queue.retry_smaller(batch):
+                    raise
+            else:
+                answers.store(batch, logits, totals)
+                largest = max(largest, len(batch))
+                control.report(int(answers.done.sum()), len(grid.positions))
+                if control.stopped():
+                    break
+                continue
+            del job, result
+            gc.collect()  # tensors of the failed pass live in the frames of its error
+            release_memory()
+            if not short:
+                control.note("memory ran short: fewer positions at a time from here on")
+            short = True
+    return largest
+
+
+@contextmanager
+def _submitting(engine: Engine, grid: WindowGrid) -> Iterator[Callable[[list[int]], BatchResult]]:
+    """Yield a function that starts a batch and returns a function that waits for its result.
+
+    Side by side, torch's threads are shared among the batches: bytes depend on their number, never on the order in
+    which batches end.
+    """
+
+    def compute(batch: list[int]) -> tuple[Tensor, Sums]:
+        with torch.inference_mode(), memory_errors():  # the mode is each thread's own
+            return engine([grid.boxes[index] for index in batch])
+
+    if engine.side_by_side == 1:
+        yield lambda batch: partial(compute, batch)
+        return
+    threads = torch.get_num_threads()
+    each = threads // engine.side_by_side
+    pool = ThreadPoolExecutor(engine.side_by_side, initializer=torch.set_num_threads, initargs=(each,))
+    try:
+        yield lambda batch: pool.submit(compute, batch).result
+    finally:
+        pool.shutdown(cancel_futures=True)
+        torch.set_num_threads(threads)  # a thread's number becomes that of all new ones

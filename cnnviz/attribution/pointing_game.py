@@ -23,10 +23,9 @@ LONG_SIDE = 500  # of the photos that the paper's tolerance of 15 pixels belongs
 class PointingGame:
     """Where a map points.
 
-    ``hit``: its highest value lies in the mask or within the tolerance of it; ``peak`` the position y, x of that
-    value in pixels; ``distance`` from it to the mask in pixels, 0 inside; ``energy`` the share of the map's positive
-    sum inside the mask, 0 where nothing is positive; ``covered`` the share of the map that the mask covers, which is
-    the energy of a uniform map.
+    ``hit``: its ``peak``, the position y, x of the highest value, lies in the mask or within the tolerance of it;
+    ``distance`` of the peak from the mask in pixels, 0 inside; ``energy`` the share of the map's positive sum inside
+    the mask, 0 where nothing is positive; ``covered`` the share of the map in the mask, the energy of a uniform map.
     """
 
     hit: bool

@@ -1,9 +1,8 @@
 """Cascading parameter randomisation: whether a map depends on the network's weights.
 
-Adebayo et al., "Sanity Checks for Saliency Maps", 2018 (arXiv:1810.03292), section 3: the weights are randomised
-layer by layer from the logits down, and each time the map is computed again and compared. We depart in two things:
-each tensor's values are shuffled, not drawn again from the initialisation, which a file of weights does not contain;
-and a few stages stand for all layers, since each costs a map.
+Adebayo et al., "Sanity Checks for Saliency Maps", 2018 (arXiv:1810.03292), section 3. We depart in two things: each
+tensor's values are shuffled, not drawn again from the initialisation, which a file of weights does not contain; and a
+few stages stand for all layers, since each costs a map.
 """
 
 import copy
@@ -43,10 +42,9 @@ def sanity_check(
 ) -> SanityCheck:
     """Randomise a network from the logits down and compute its maps again at each stage.
 
-    ``compute`` returns the maps (maps, h, w) of a network; ``maps`` are those of the trained one. The first of
-    ``stages`` is the last layer with parameters; the others are the rest in parts of equally many layers, downwards
-    in the order of definition. Running means and variances stay. ``seed`` draws the shuffles; ``control`` gets
-    (done, stages). Raises InvalidRequest for less than one stage, MethodError for a network without parameters.
+    ``compute`` returns the maps (maps, h, w) of a network; ``maps`` are those of the trained one. The first stage is
+    the last layer with parameters; the others are the rest in parts of equally many layers, downwards in the order of
+    definition. Running means and variances stay. Raises MethodError for a network without parameters.
     """
     if stages < 1:
         raise InvalidRequest("at least 1 stage is needed")
@@ -56,7 +54,7 @@ def sanity_check(
     signed, absolute = [], []
     for done, part in enumerate(parts, 1):
         for _, layer in part:
-            randomize_layer(layer, generator)
+            _shuffle(layer, generator)
         pairs = list(zip(maps, compute(replace(network, module=module)), strict=True))
         signed.append([spearman(one, other) for one, other in pairs])
         absolute.append([spearman(one.abs(), other.abs()) for one, other in pairs])
@@ -76,7 +74,7 @@ def cascade(module: nn.Module, stages: int) -> list[list[tuple[str, nn.Module]]]
     return [[last], *(rest[low:high] for low, high in pairwise(edges))]
 
 
-def randomize_layer(layer: nn.Module, generator: torch.Generator) -> None:
+def _shuffle(layer: nn.Module, generator: torch.Generator) -> None:
     """Shuffle the values of each parameter tensor of a layer, in place."""
     with torch.no_grad():
         for tensor in layer.parameters(recurse=False):

@@ -28,13 +28,9 @@ class WindowGrid:
 
     @classmethod
     def over(cls, size: tuple[int, int], window: int, stride: int, border: Border = "inside") -> "WindowGrid":
-        """Return the positions of a window. Raises InvalidRequest where it is larger than the input."""
+        """Return the positions of a window that is not larger than the input."""
         if window < 1 or stride < 1:
             raise InvalidRequest("window and stride must be at least 1 pixel")
-        if window > min(size):
-            raise InvalidRequest(
-                f"the window of {window} pixels is larger than the network's input of {size[1]}x{size[0]}"
-            )
 
         def starts(side: int) -> range:
             if border == "overhang":

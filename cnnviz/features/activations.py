@@ -1,8 +1,4 @@
-"""A layer's feature maps for one input, strongest first.
-
-Zeiler & Fergus, "Visualizing and Understanding Convolutional Networks", 2013 (arXiv:1311.2901), section 4.2 and figure
-7 (b) take the map of a layer with the strongest response to one image. How strength is measured: ``activations``.
-"""
+"""A layer's feature maps for one input, strongest first: Zeiler & Fergus 2013 (arXiv:1311.2901), section 4.2."""
 
 from dataclasses import dataclass
 
@@ -10,7 +6,7 @@ import torch
 from torch import Tensor
 
 from cnnviz.errors import InvalidRequest
-from cnnviz.models.hooks import capture, feature_maps, refuse_channels_last
+from cnnviz.models.features import capture, feature_maps, refuse_channels_last
 from cnnviz.models.network import Network, require_finite
 
 
@@ -81,5 +77,4 @@ def activations(network: Network, inputs: Tensor, *, layer: str) -> Activations:
     maps = maps.float().cpu().clone(memory_format=torch.contiguous_format)
     require_finite(network.name, maps, what=f"activations of {layer}")
     strengths = maps.double().clamp(min=0).sum((1, 2))
-    order = strengths.argsort(descending=True, stable=True)
-    return Activations(layer, maps, strengths, order, logits[0].cpu())
+    return Activations(layer, maps, strengths, strengths.argsort(descending=True, stable=True), logits[0].cpu())

@@ -2,12 +2,7 @@
 
 Zeiler & Fergus, "Visualizing and Understanding Convolutional Networks", 2013 (arXiv:1311.2901), section 2.1: all
 activations of a layer but one are set to zero, and the rest is passed down through unpooling by the switches of the
-max pools, rectification, and transposed filters. Guided backpropagation: Springenberg et al., "Striving for
-Simplicity: The All Convolutional Net", 2014 (arXiv:1412.6806), section 3.4.
-
-We depart in four things. Where windows of a pool overlap, their values at one position are summed, which is the
-transposed operator; the paper does not say. Contrast normalisation is skipped. A factor for a whole map, as in
-squeeze-and-excitation, is a constant. Batch normalisation by learned statistics, unknown in 2013, is a linear map.
+max pools, rectification, and transposed filters. Where we depart from the paper: ``deconvnet``.
 """
 
 from dataclasses import dataclass
@@ -18,8 +13,8 @@ from torch import Tensor
 from cnnviz.errors import InvalidRequest, MethodError
 from cnnviz.graph.backward_rules import Method, Rule, UndefinedError, replay
 from cnnviz.graph.region import Box
-from cnnviz.graph.tape import Tape, UntraceableError, Value, record
-from cnnviz.models.hooks import refuse_channels_last
+from cnnviz.graph.tape import UntraceableError, record
+from cnnviz.models.features import refuse_channels_last
 from cnnviz.models.network import Network, require_finite
 
 
@@ -57,7 +52,9 @@ class Deconvnet:
         self.layer = layer
         try:
             tape = record(network, inputs.to(network.device, network.dtype), network.module, whole=True)
-            self._replay = replay(tape, _value(tape, layer), method, other_activations)
+            if layer not in tape.modules:
+                raise InvalidRequest(f"layer {layer} does not contribute to the logits, or gives no tensor")
+            self._replay = replay(tape, tape.modules[layer], method, other_activations)
         except UndefinedError as error:
             raise InvalidRequest(
                 f"{network.name} has layers for which {method} has no rule: {error}; "
@@ -142,9 +139,9 @@ def deconvnet(
     Notes
     -----
     The deconvnet [1]_ sets all activations of a layer but one to zero; guided backpropagation is that of [2]_.
-    Departures: where windows of a pool overlap, their values at one position are summed; contrast normalisation is
-    skipped; a factor for a whole map, as in squeeze-and-excitation, is a constant; batch normalisation by learned
-    statistics is a linear map.
+    Departures: where windows of a pool overlap, their values at one position are summed, which is the transposed
+    operator, and the paper does not say; contrast normalisation is skipped; a factor for a whole map, as in
+    squeeze-and-excitation, is a constant; batch normalisation by learned statistics, unknown in 2013, is a linear map.
 
     References
     ----------
@@ -167,18 +164,11 @@ def effective_receptive_box(projection: Tensor, share: float = 0.95) -> Box:
     where there is no energy.
     """
     energy = projection[0].double().square().sum(0)
-    height, width = energy.shape
     if not energy.sum() > 0:
-        return 0, 0, height, width
-    edges = []
+        return 0, 0, *energy.shape
+    edges, rest = [], (1 - share) / 4
     for line in (energy.sum(1), energy.sum(0)):
         part = line.cumsum(0) / line.sum()
-        rest = (1 - share) / 4
         edges.append((int((part <= rest).sum()), int((part < 1 - rest).sum()) + 1))
-    return edges[0][0], edges[1][0], edges[0][1], edges[1][1]
-
-
-def _value(tape: Tape, layer: str) -> Value:
-    if layer not in tape.modules:
-        raise InvalidRequest(f"layer {layer} does not contribute to the logits, or gives no tensor")
-    return tape.modules[layer]
+    (top, bottom), (left, right) = edges
+    return top, left, bottom, right

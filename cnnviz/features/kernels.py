@@ -1,8 +1,4 @@
-"""The filters of a convolution, shown as Krizhevsky, Sutskever & Hinton show those of AlexNet's first layer.
-
-"ImageNet Classification with Deep Convolutional Neural Networks", NIPS 2012, section 6.1 and figure 3. The paper does
-not say how weights become grey levels; here every filter has its own scale, symmetric about zero.
-"""
+"""The filters of a convolution: Krizhevsky, Sutskever & Hinton, NIPS 2012, section 6.1 and figure 3."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from cnnviz.errors import InvalidRequest, MethodError
-from cnnviz.models.hooks import capture
+from cnnviz.models.features import capture
 from cnnviz.models.network import Network
 
 NAMES_SHOWN = 6
@@ -93,7 +89,10 @@ def kernels(network: Network, *, layer: str | None = None) -> Kernels:
     >>> cnnviz.kernels(cnnviz.load_network()).weights.shape
     torch.Size([32, 3, 3, 3])
     """
-    name = layer or _first(network)
+    convolutions = (name for name, module in network.layers().items() if isinstance(module, nn.Conv2d))
+    name = layer or next(convolutions, None)
+    if name is None:
+        raise InvalidRequest(f"{network.name} has no convolution, and so no filters to show")
     conv = _convolution(network, name)
     weights = conv.weight.detach().float().cpu()
     colours = _colours(network, name) if weights.shape[1] == conv.in_channels == 3 else None
@@ -102,13 +101,6 @@ def kernels(network: Network, *, layer: str | None = None) -> Kernels:
     if not torch.isfinite(weights).all():
         raise MethodError(f"the weights of {name} are not finite numbers")
     return Kernels(name, weights, conv.groups, colours is not None)
-
-
-def _first(network: Network) -> str:
-    names = (name for name, module in network.layers().items() if isinstance(module, nn.Conv2d))
-    if name := next(names, None):
-        return name
-    raise InvalidRequest(f"{network.name} has no convolution, and so no filters to show")
 
 
 def _convolution(network: Network, name: str) -> nn.Conv2d:

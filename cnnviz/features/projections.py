@@ -1,6 +1,6 @@
 """Units of a layer projected back and cut out: the part of the input that a unit sees, beside its projection."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -51,10 +51,6 @@ class ProjectedUnit:
     region: UnitRegion
     patch: NDArray[np.float32]
     part: NDArray[np.float32]
-
-    def resized(self, side: int) -> "ProjectedUnit":
-        """Return the same with patch and part of ``side`` pixels square."""
-        return replace(self, patch=resize_square(self.patch, side), part=resize_square(self.part, side))
 
 
 @dataclass(frozen=True)

@@ -1,20 +1,20 @@
 """The strongest activations of every feature map over many images: one pass, a running best.
 
-Zeiler & Fergus, "Visualizing and Understanding Convolutional Networks", 2013 (arXiv:1311.2901), section 4.1 and figure
-2: for each feature map the nine largest activations over a set of images. An image counts once for a map, with its
-largest activation, so that nine images are shown; the paper does not say.
+Zeiler & Fergus 2013 (arXiv:1311.2901), section 4.1 and figure 2. An image counts once for a map, with its largest
+activation, so that as many images are shown as activations; the paper does not say.
 """
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import groupby, islice
 
 import torch
 from torch import Tensor
 
 from cnnviz.control import Control
 from cnnviz.errors import InvalidRequest, MethodError
-from cnnviz.models.hooks import Capture, capture
+from cnnviz.models.features import Capture, capture
 from cnnviz.models.network import Network, require_finite
 
 BATCH = 4  # images at a time: few are fastest on a CPU (benchmarks/forward.py), and one size repeats
@@ -122,14 +122,9 @@ def _maps(
 
 def _batches(images: Iterable[tuple[int, Tensor]]) -> Iterator[tuple[list[int], Tensor]]:
     """Yield images of one size together, up to a batch."""
-    held: list[tuple[int, Tensor]] = []
-    for number, inputs in images:
-        if held and (len(held) == BATCH or held[0][1].shape != inputs.shape):
-            yield [n for n, _ in held], torch.cat([x for _, x in held])
-            held = []
-        held.append((number, inputs))
-    if held:
-        yield [n for n, _ in held], torch.cat([x for _, x in held])
+    for _, group in groupby(images, key=lambda image: image[1].shape):
+        while batch := list(islice(group, BATCH)):
+            yield [number for number, _ in batch], torch.cat([inputs for _, inputs in batch])
 
 
 def _layer_maps(captured: Capture, network: Network, layer: str, inputs: Tensor) -> Tensor:

@@ -18,10 +18,7 @@ class _Tracer(fx.Tracer):
 
 
 def clone_structure(module: nn.Module, device: str | None = None) -> nn.Module:
-    """Return a copy of a network with modules of its own, and with the same tensors.
-
-    On another ``device`` ("meta": shapes only, without memory) the tensors are copies.
-    """
+    """Return a copy of a network that shares its tensors, or has copies on another ``device`` ("meta": shapes only)."""
     weights = {id(p): p if device is None else nn.Parameter(p.to(device), p.requires_grad) for p in module.parameters()}
     return copy.deepcopy(module, weights | {id(b): b if device is None else b.to(device) for b in module.buffers()})
 
@@ -37,9 +34,8 @@ def _nodes(module: nn.Module) -> list[fx.Node]:
 def fold_batchnorm(module: nn.Module, keep: Collection[str] = ()) -> nn.Module:
     """Return a network with each batch normalisation folded into the convolution before it.
 
-    The same function up to rounding, with fewer operators. The given network is not changed; unchanged tensors are
-    shared. Names stay; a normalisation module with an activation keeps the activation. Convolutions named in ``keep``
-    are not changed, so that their output stays the same. A network that fx cannot trace is returned itself.
+    A copy that shares unchanged tensors and keeps names and activations; convolutions named in ``keep`` keep their
+    outputs. A network that fx cannot trace is returned itself.
     """
     nodes = _nodes(module)
     if not nodes:
@@ -61,10 +57,7 @@ def fold_batchnorm(module: nn.Module, keep: Collection[str] = ()) -> nn.Module:
 
 
 def single_consumers(module: nn.Module, keep: Collection[str] = ()) -> dict[str, str]:
-    """Return, by module name, the name of the only module that reads its output, if each of them runs once.
-
-    Identities between them are skipped; pairs between which a layer named in ``keep`` ends are left out.
-    """
+    """Return, by name, the only reader of a module's output, if both run once, past identities, not past ``keep``."""
     nodes, consumers = [node for node in _nodes(module) if node.op == "call_module"], {}
     uses = Counter(str(node.target) for node in nodes)
     for node in nodes:

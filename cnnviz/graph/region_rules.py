@@ -3,13 +3,12 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import reduce
-from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from cnnviz.graph.region import Ints, Region, SlidingWindow
-from cnnviz.graph.tape import Result, Step, Value, replace
+from cnnviz.graph.region import Maps, Patch, Region, SlidingWindow
+from cnnviz.graph.tape import Result, Step
 
 # A map is computed completely if more than this share of it changes.
 LARGEST_SHARE = 0.75
@@ -28,30 +27,6 @@ IN_PLACE = {
     "native_batch_norm", "relu", "hardtanh", "clamp", "clamp_min", "sigmoid", "silu", "hardswish", "leaky_relu",
     "add", "mul",
 }  # fmt: skip
-
-Margin = tuple[int, int, int, int]  # left, right, top, bottom
-
-
-@dataclass(frozen=True)
-class Patch:
-    """The changed part of a value: ``data`` (positions, ..., h, w) at the positions of ``region``."""
-
-    value: Value
-    region: Region
-    data: Tensor
-
-
-class Maps(Protocol):
-    """Access to the clean tensors."""
-
-    def cut(self, patch: Patch, starts: Ints, size: tuple[int, int], margin: Margin = ..., fill: float = ...) -> Tensor:
-        """Return the map with its patch, (positions, ..., *size) from ``starts`` on, padded by ``margin``."""
-
-    def fit(self, patch: Patch, region: Region) -> Tensor:
-        """Return the map with its patch, at the positions of a region."""
-
-    def clean(self, value: Value) -> Tensor:
-        """Return the clean tensor of a value, (1, ...)."""
 
 
 class RegionRule:
@@ -73,25 +48,21 @@ class RegionRule:
                 return tensors[patches[0].value].reshape(count, *clean[-1][1:])
             elementwise = step.name in ELEMENTWISE and len({len(shape) for shape in clean}) == 1
             if elementwise or step.name in BATCHED:
-                return step.function(*replace(step.args, tensors), **replace(step.kwargs, tensors))
+                return step.run(tensors)
         tensors = {v: t.reshape(count, *maps.clean(v).shape) for v, t in tensors.items()}
         # Some kernels of torch (group normalisation up to 2.10) need contiguous memory.
-        results = [self._run_one(step, {v: t[i].contiguous() for v, t in tensors.items()}) for i in range(count)]
-        return tuple(
-            None if t[0] is None else torch.stack(t).reshape(-1, *t[0].shape[1:]) for t in zip(*results, strict=True)
-        )
-
-    def _run_one(self, step: Step, tensors: dict[Value, Tensor]) -> list[Tensor | None]:
-        args, kwargs = replace(step.args, tensors), replace(step.kwargs, tensors)
-        out = args[0].reshape(args[1]) if step.name in RESHAPING else step.function(*args, **kwargs)
-        return list(out) if isinstance(out, (tuple, list)) else [out]
+        function = torch.reshape if step.name in RESHAPING else None
+        results = [step.run({v: t[i].contiguous() for v, t in tensors.items()}, function) for i in range(count)]
+        parts = zip(*(out if isinstance(out, (tuple, list)) else [out] for out in results), strict=True)
+        return tuple(None if t[0] is None else torch.stack(t).reshape(-1, *t[0].shape[1:]) for t in parts)
 
 
+@dataclass
 class Elementwise(RegionRule):
-    """An elementwise operator on one map, or on several of one size."""
+    """An elementwise operator, done by ``in_place`` if its input may be overwritten, on maps of one size."""
 
-    def __init__(self, in_place: Callable[..., Result] | None = None, fresh: bool = True) -> None:
-        self.in_place, self.fresh = in_place, fresh
+    in_place: Callable[..., Result] | None = None
+    fresh: bool = True
 
     def region(self, step: Step, regions: Sequence[Region], shape: tuple[int, int]) -> Region:
         """Return the bounding rectangle of all regions; the complete map if one of them is, such as a gate."""
@@ -106,8 +77,7 @@ class Elementwise(RegionRule):
             p.value: maps.fit(p, region if p.region.shape == region.shape else Region.all(p.region.shape, count))
             for p in patches
         }
-        args, kwargs = replace(step.args, tensors), replace(step.kwargs, tensors)
-        return (self.in_place or step.function)(*args, **kwargs)
+        return step.run(tensors, self.in_place)
 
 
 class BatchNormRule(Elementwise):
@@ -142,18 +112,18 @@ class ChannelView(RegionRule):
             return data.reshape(len(data), *middle, *data.shape[-2:])
         if step.name == "as_strided":  # the same shape, only other strides
             return data
-        return step.function(*replace(step.args, {patches[0].value: data}), **step.kwargs)
+        return step.run({patches[0].value: data})
 
 
+@dataclass
 class WindowRule(RegionRule):
-    """A convolution or a pool: each output depends on a window."""
+    """A convolution or a pool: each output, on a map of ``shape``, depends on a window; ``fill`` is the padding."""
 
-    fresh = True
-
-    def __init__(
-        self, sliding: SlidingWindow, shape: tuple[int, int], compute: Callable[..., Tensor], fill: float
-    ) -> None:
-        self.sliding, self.shape, self.compute, self.fill = sliding, shape, compute, fill
+    sliding: SlidingWindow
+    shape: tuple[int, int]
+    compute: Callable[[Tensor, Region], Tensor]
+    fill: float = 0.0
+    fresh: bool = True
 
     def region(self, step: Step, regions: Sequence[Region], shape: tuple[int, int]) -> Region:
         """Return the outputs that change; the complete map if they are most of it."""
@@ -182,8 +152,8 @@ class GlobalMean(RegionRule):
         patch = patches[0]
         if patch.region.whole:
             return super().run(step, patches, region, maps)
-        before = maps.cut(Patch(patch.value, patch.region, patch.data[..., :0, :0]), patch.region.starts,
-                          patch.region.size)  # fmt: skip
+        empty = Patch(patch.value, patch.region, patch.data[..., :0, :0])
+        before = maps.cut(empty, patch.region.starts, patch.region.size)
         keep, places = step.args[2:3] == (True,), patch.region.shape[0] * patch.region.shape[1]
         change = (patch.data - before).sum((-2, -1), keepdim=keep) / places
         return maps.clean(patch.value).mean((-2, -1), keepdim=keep) + change

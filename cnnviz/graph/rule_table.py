@@ -6,46 +6,39 @@ from functools import reduce
 import torch
 from torch import Tensor
 
-from cnnviz.graph.region import Region, SlidingWindow
-from cnnviz.graph.region_rules import (
-    ELEMENTWISE,
-    RESHAPING,
-    BatchNormRule,
-    ChannelView,
-    Elementwise,
-    GlobalMean,
-    RegionRule,
-    WindowRule,
-)
-from cnnviz.graph.tape import Argument, Step, UntraceableError, Value
+from cnnviz.graph import region_rules as rules
+from cnnviz.graph.region import Region, SlidingWindow, pair, sliding_window
+from cnnviz.graph.tape import Step, UntraceableError, Value
 
 aten = torch.ops.aten
 BY_CHANNEL = {"_native_batch_norm_legit_no_training", "prelu", "_prelu_kernel"}
 
 
-def region_rule(step: Step, clean: Sequence[Tensor]) -> RegionRule:
+def region_rule(step: Step, clean: Sequence[Tensor]) -> rules.RegionRule:
     """Return the rule for an operator. Raises UntraceableError if even complete maps would give wrong results."""
     source, out = clean[step.inputs[0].index], clean[step.output.index]
     if any(t.shape[:1] != (1,) for t in (out, *(clean[v.index] for v in step.inputs))):
-        return RegionRule()
-    maker = _MAKERS.get(step.name)
-    if maker and source.dim() == 4:
-        rule: RegionRule | None = maker(step, source, out)
+        return rules.RegionRule()
+    if source.dim() == 4 and step.name in _MAKERS:
+        window = sliding_window(step.name, step.args, source, out)
+        rule = _MAKERS[step.name](step, window, source, out) if window else None
         if rule:
             return rule
+    if step.name == "mean" and source.dim() == 4 and not step.kwargs and {d % 4 for d in step.args[1] or ()} == {2, 3}:
+        return rules.GlobalMean()
     if step.name == "native_batch_norm" and source.dim() == 4 and step.args[5] is False:
         _, weight, bias, mean, variance, _, _, epsilon = step.args
-        return BatchNormRule(weight, bias, mean, variance, epsilon)
-    if (step.name in ELEMENTWISE and _constants_fit(step)) or step.name in BY_CHANNEL:
-        return Elementwise(fresh=step.name not in ("clone", "_to_copy"))
+        return rules.BatchNormRule(weight, bias, mean, variance, epsilon)
+    if (step.name in rules.ELEMENTWISE and _constants_fit(step)) or step.name in BY_CHANNEL:
+        return rules.Elementwise(fresh=step.name not in ("clone", "_to_copy"))
     channels = step.name == "cat" and source.dim() == 4 and step.args[1:] in ((1,), (-3,))
     if channels and len(step.inputs) == len(step.args[0]):
-        return Elementwise()
+        return rules.Elementwise()
     if source.dim() > 2 and _keeps_positions(step, source, out):
-        return ChannelView()
+        return rules.ChannelView()
     if step.name == "as_strided":
         raise UntraceableError("as_strided accesses a tensor's memory")
-    return RegionRule()
+    return rules.RegionRule()
 
 
 def _constants_fit(step: Step) -> bool:
@@ -57,10 +50,10 @@ def _constants_fit(step: Step) -> bool:
 def _keeps_positions(step: Step, source: Tensor, out: Tensor) -> bool:
     """Return whether a view keeps the batch, the rows and the columns."""
     same = out.dim() > 2 and out.shape[0] == source.shape[0] and out.shape[-2:] == source.shape[-2:]
-    if step.name in ("detach", "alias", *RESHAPING):
+    if step.name in ("detach", "alias", *rules.RESHAPING):
         return same
     if step.name == "as_strided":
-        return out.shape == source.shape and _starts_at_zero(step)
+        return out.shape == source.shape and not any(step.args[3:4])
     if step.name == "transpose":
         return same and all(0 < dim % source.dim() < source.dim() - 2 for dim in step.args[1:3])
     if step.name in ("slice", "split", "split_with_sizes", "chunk", "unsqueeze", "squeeze", "select"):
@@ -75,43 +68,27 @@ def _keeps_positions(step: Step, source: Tensor, out: Tensor) -> bool:
     return False
 
 
-def _starts_at_zero(step: Step) -> bool:
-    return len(step.args) < 4 or not step.args[3]
-
-
-def _pair(values: int | Sequence[int]) -> tuple[int, int]:
-    values = [values] if isinstance(values, int) else list(values)
-    return values[0], values[-1]
-
-
-def _convolution(step: Step, source: Tensor, out: Tensor) -> RegionRule | None:
-    _, weight, bias, stride, padding, dilation, transposed, _, groups = step.args
+def _convolution(step: Step, window: SlidingWindow, source: Tensor, out: Tensor) -> rules.RegionRule | None:
+    _, weight, bias, stride, _, dilation, transposed, _, groups = step.args
     if transposed or not isinstance(weight, Tensor) or isinstance(bias, Value):
         return None
-    sliding = SlidingWindow((weight.shape[-2], weight.shape[-1]), _pair(stride), _pair(padding), _pair(dilation))
 
     def compute(x: Tensor, _: Region) -> Tensor:
         out: Tensor = aten.convolution(x, weight, bias, stride, [0, 0], dilation, False, [0, 0], groups)
         return out
 
-    return WindowRule(sliding, (out.shape[-2], out.shape[-1]), compute, 0.0)
+    return rules.WindowRule(window, pair(out.shape[-2:]), compute)
 
 
-def _arguments(step: Step, *defaults: Argument) -> list[Argument]:
-    return [*step.args[1:], *defaults[len(step.args) - 1 :]]
-
-
-def _max_pool(step: Step, source: Tensor, out: Tensor) -> RegionRule | None:
-    kernel, stride, padding, dilation, _ = _arguments(step, None, [], 0, 1, False)
-    kernel, stride, dilation = _pair(kernel), _pair(stride or kernel), _pair(dilation)
-    sliding = SlidingWindow(kernel, stride, _pair(padding), dilation)
+def _max_pool(step: Step, window: SlidingWindow, source: Tensor, out: Tensor) -> rules.RegionRule:
+    kernel, dilation = window.kernel, window.dilation
 
     def compute(x: Tensor, _: Region) -> Tensor:
-        if stride == (1, 1) and min(kernel) > 1:  # rows, then columns: half the work of torch's kernel
+        if window.stride == (1, 1) and min(kernel) > 1:  # rows, then columns: half the work of torch's kernel
             return _largest(_largest(x, -1, kernel[1], dilation[1]), -2, kernel[0], dilation[0])
-        return torch.max_pool2d(x, kernel, stride, 0, dilation)
+        return torch.max_pool2d(x, kernel, window.stride, 0, dilation)
 
-    return WindowRule(sliding, (out.shape[-2], out.shape[-1]), compute, -torch.inf)
+    return rules.WindowRule(window, pair(out.shape[-2:]), compute, -torch.inf)
 
 
 def _largest(x: Tensor, dim: int, kernel: int, dilation: int) -> Tensor:
@@ -121,28 +98,16 @@ def _largest(x: Tensor, dim: int, kernel: int, dilation: int) -> Tensor:
     return reduce(lambda most, view: torch.maximum(most, view, out=most), views[2:], torch.maximum(*views[:2]))
 
 
-def _avg_pool(step: Step, source: Tensor, out: Tensor) -> RegionRule | None:
-    kernel, stride, padding = _arguments(step, None, [], 0)[:3]
-    sliding = SlidingWindow(_pair(kernel), _pair(stride or kernel), _pair(padding), (1, 1))
-    return _mean_pool(step, sliding, source, out)
-
-
-def _adaptive(step: Step, source: Tensor, out: Tensor) -> RegionRule | None:
-    sizes = list(zip(source.shape[-2:], out.shape[-2:], strict=True))
-    if any(i % o or o == 1 for i, o in sizes):
-        return None
-    kernel = _pair([i // o for i, o in sizes])
-    return _mean_pool(step, SlidingWindow(kernel, kernel, (0, 0), (1, 1)), source, out)
-
-
-def _mean_pool(step: Step, sliding: SlidingWindow, source: Tensor, out: Tensor) -> RegionRule:
+def _mean_pool(step: Step, window: SlidingWindow, source: Tensor, out: Tensor) -> rules.RegionRule | None:
     """Sum over windows, divided by the divisor of each position by the operator's own border rule."""
-    shape, ones = (out.shape[-2], out.shape[-1]), source.new_ones(1, 1, *source.shape[-2:])
-    padded = torch.nn.functional.pad(ones, sliding.margin(source.shape[-2:], shape))
+    shape, ones = pair(out.shape[-2:]), source.new_ones(1, 1, *source.shape[-2:])
+    if step.name == "_adaptive_avg_pool2d" and 1 in shape:
+        return None
 
     def total(x: Tensor) -> Tensor:
-        return torch.nn.functional.avg_pool2d(x, sliding.kernel, sliding.stride, divisor_override=1)
+        return torch.nn.functional.avg_pool2d(x, window.kernel, window.stride, divisor_override=1)
 
+    padded = torch.nn.functional.pad(ones, window.margin(source.shape[-2:], shape))
     mean = step.function(ones, *step.args[1:], **step.kwargs)
     factors = mean / total(padded)[..., : shape[0], : shape[1]]
     low, high = float(factors.min()), float(factors.max())
@@ -157,11 +122,10 @@ def _mean_pool(step: Step, sliding: SlidingWindow, source: Tensor, out: Tensor) 
         local: Tensor = factors[0, 0][rows[:, :, None], columns[:, None, :]]
         return total(x) * local[:, None]
 
-    return WindowRule(sliding, shape, compute, 0.0)
+    return rules.WindowRule(window, shape, compute)
 
 
-def _pad(step: Step, source: Tensor, out: Tensor) -> RegionRule | None:
-    left, _, top, _ = (*step.args[1], 0, 0, 0, 0)[:4]
+def _pad(step: Step, window: SlidingWindow, source: Tensor, out: Tensor) -> rules.RegionRule | None:
     if min(step.args[1]) < 0 or any(step.args[1][4:]) or not any(step.args[1]):
         return None
 
@@ -169,22 +133,15 @@ def _pad(step: Step, source: Tensor, out: Tensor) -> RegionRule | None:
         return x
 
     fill = float(step.args[2]) if len(step.args) > 2 else 0.0
-    rule = WindowRule(SlidingWindow((1, 1), (1, 1), (top, left), (1, 1)), (out.shape[-2], out.shape[-1]), compute, fill)
-    rule.fresh = False  # a part without margin is the patch itself
-    return rule
+    # not fresh: without a margin the result is the patch itself
+    return rules.WindowRule(window, pair(out.shape[-2:]), compute, fill, fresh=False)
 
 
-def _mean(step: Step, source: Tensor, out: Tensor) -> RegionRule | None:
-    dims = {dim % 4 for dim in step.args[1] or ()}
-    return GlobalMean() if dims == {2, 3} and not step.kwargs else None
-
-
-_MAKERS: dict[str, Callable[[Step, Tensor, Tensor], RegionRule | None]] = {
+_MAKERS: dict[str, Callable[[Step, SlidingWindow, Tensor, Tensor], rules.RegionRule | None]] = {
     "convolution": _convolution,
     "max_pool2d_with_indices": _max_pool,
     "max_pool2d": _max_pool,
-    "avg_pool2d": _avg_pool,
-    "_adaptive_avg_pool2d": _adaptive,
+    "avg_pool2d": _mean_pool,
+    "_adaptive_avg_pool2d": _mean_pool,
     "constant_pad_nd": _pad,
-    "mean": _mean,
 }

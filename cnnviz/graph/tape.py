@@ -1,10 +1,9 @@
 """Recordings of networks: the operators from one input to the output, with their results.
 
-Operators are those of torch's dispatcher, below modules and functions, so that ``nn.ReLU``, ``F.relu`` and
-``x.relu_()`` are the same; tensors that depend on the weights only are constants.
+Operators are those of torch's dispatcher, below modules and functions; tensors without the input are constants.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeAlias
@@ -12,6 +11,7 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves, tree_map_only
 
 Argument: TypeAlias = Any  # of an operator: a tensor, a Value, a number, a torch object, or a list of these
 Arguments: TypeAlias = tuple[Argument, ...]
@@ -30,7 +30,7 @@ class Value:
     index: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Step:
     """One operator, never in place: ``args`` and ``kwargs`` hold a ``Value`` where a tensor depends on the input."""
 
@@ -44,12 +44,17 @@ class Step:
     @cached_property
     def inputs(self) -> list[Value]:
         """The input values, in order; a value that is used twice is there twice."""
-        return list(_values((self.args, list(self.kwargs.values()))))
+        return _values((self.args, self.kwargs))
 
     @cached_property
     def output(self) -> Value:
         """The first output tensor; further ones have the same positions."""
         return next(value for value in self.outputs if value)
+
+    def run(self, tensors: Mapping[Value, Tensor], function: Callable[..., Result] | None = None) -> Result:
+        """Run the operator, or another of the same arguments, on tensors in place of the values."""
+        args, kwargs = tree_map_only(Value, tensors.__getitem__, (self.args, self.kwargs))
+        return (function or self.function)(*args, **kwargs)
 
 
 @dataclass
@@ -83,9 +88,9 @@ def record(
     names = {child: name for name, child in module.named_modules() if name} if module else {}
     fused = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(fused and not whole)  # the fused operator has no derivative
-    recorder = _Recorder(tape, keep, whole=whole)
-    handles = [child.register_forward_pre_hook(recorder.enter(name)) for child, name in names.items()]
-    handles += [child.register_forward_hook(recorder.leave(name)) for child, name in names.items()]
+    recorder = _Recorder(tape, names, keep, whole=whole)
+    handles = [child.register_forward_pre_hook(recorder.enter) for child in names]
+    handles += [child.register_forward_hook(recorder.leave) for child in names]
     try:
         with torch.inference_mode(False), torch.no_grad(), recorder:
             output = function(x)
@@ -99,41 +104,45 @@ def record(
     return tape
 
 
-class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Writes a tape. All tensors are kept, so that no id is used twice."""
+class DispatchMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """A dispatch mode that does not import torch.compile, about 1.7 s of CPU time and 150 MB."""
 
-    def __init__(self, tape: Tape, keep: str | None = None, *, whole: bool = False) -> None:
+    def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.tape, self.keep, self.whole = tape, keep, whole
-        self.values: dict[int, Value] = {id(tape.clean[0]): Value(0)}
-        self._kept: list[Tensor] = [tape.clean[0]]
-        self._inside: list[str] = []
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
-        """Return False: True would import torch.compile, about 1.7 s of CPU time."""
         return False
 
-    def enter(self, name: str) -> Callable[..., None]:
-        """Return a hook that records that a module starts."""
-        return lambda *_: self._inside.append(name)
 
-    def leave(self, name: str) -> Callable[..., None]:
-        """Return a hook that records a module's output."""
+class _Recorder(DispatchMode):  # type: ignore[no-untyped-call]
+    """Writes a tape. All tensors are kept, so that no id is used twice."""
 
-        def note(_: nn.Module, __: object, out: object) -> None:
-            self._inside.pop()
-            if isinstance(out, Tensor) and id(out) in self.values:
-                self.tape.modules[name] = self.values[id(out)]
+    def __init__(self, tape: Tape, names: dict[nn.Module, str], keep: str | None, *, whole: bool) -> None:
+        super().__init__()
+        self.tape, self.names, self.keep, self.whole = tape, names, keep, whole
+        self.values: dict[int, Value] = {id(tape.clean[0]): Value(0)}
+        self._kept: list[Tensor] = [tape.clean[0]]
+        self._inside = [""]
 
-        return note
+    def enter(self, module: nn.Module, _: object) -> None:
+        """Record that a module starts: a hook."""
+        self._inside.append(self.names[module])
+
+    def leave(self, module: nn.Module, _: object, out: object) -> None:
+        """Record a module's output: a hook."""
+        self._inside.pop()
+        if isinstance(out, Tensor) and id(out) in self.values:
+            self.tape.modules[self.names[module]] = self.values[id(out)]
 
     def __torch_dispatch__(
         self, func: Argument, types: Sequence[type], args: Arguments = (), kwargs: Keywords | None = None
     ) -> Result:
         kwargs = kwargs or {}
-        replaced: tuple[Arguments, Keywords] = self._to_values((args, kwargs))
-        if not list(_values(replaced)):
+        replaced: tuple[Arguments, Keywords] = tree_map_only(
+            Tensor, lambda t: self.values.get(id(t), t), (args, kwargs)
+        )
+        if not _values(replaced):
             return func(*args, **kwargs)
         name = func.overloadpacket.__name__
         pure = func
@@ -146,8 +155,7 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         outputs = tuple(map(self._put, out if isinstance(out, (tuple, list)) else (out,)))
         if not any(outputs):
             raise UntraceableError(f"{name} returns a number that depends on the input")
-        inside = self._inside[-1] if self._inside else ""
-        self.tape.steps.append(Step(name, pure, *replaced, outputs, inside))
+        self.tape.steps.append(Step(name, pure, *replaced, outputs, self._inside[-1]))
         return out
 
     def _put(self, out: object) -> Value | None:
@@ -166,40 +174,13 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         memory = changed.untyped_storage().data_ptr()
         current = set(self.values.values())
         for index, other in enumerate(self.tape.clean):
-            shares = other.untyped_storage().data_ptr() == memory and Value(index) in current
-            if shares and index != value.index:
+            another = index != value.index and Value(index) in current
+            if another and other.untyped_storage().data_ptr() == memory:
                 raise UntraceableError(f"{name} changes a part of another tensor")
         kept = Value(0), self.tape.modules.get(self.keep or "")
         needed = self.whole or joins or value in kept or any(value in step.inputs for step in self.tape.steps)
         self.tape.clean[value.index] = changed.clone() if needed else changed.to("meta")
 
-    def _to_values(self, args: Argument) -> Argument:
-        """Return arguments with a Value in place of each tensor that depends on the input."""
-        if isinstance(args, Tensor):
-            return self.values.get(id(args), args)
-        if isinstance(args, (list, tuple)):
-            return type(args)(map(self._to_values, args))
-        if isinstance(args, dict):
-            return {key: self._to_values(item) for key, item in args.items()}
-        return args
 
-
-def _values(args: Argument) -> Iterator[Value]:
-    if isinstance(args, Value):
-        yield args
-    elif isinstance(args, (list, tuple)):
-        for item in args:
-            yield from _values(item)
-    elif isinstance(args, dict):
-        yield from _values(list(args.values()))
-
-
-def replace(args: Argument, tensors: dict[Value, Tensor]) -> Argument:
-    """Return arguments with tensors in place of values."""
-    if isinstance(args, Value):
-        return tensors[args]
-    if isinstance(args, (list, tuple)):
-        return type(args)(replace(item, tensors) for item in args)
-    if isinstance(args, dict):
-        return {key: replace(item, tensors) for key, item in args.items()}
-    return args
+def _values(args: Argument) -> list[Value]:
+    return [leaf for leaf in tree_leaves(args) if isinstance(leaf, Value)]

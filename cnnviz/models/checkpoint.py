@@ -10,8 +10,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from cnnviz.errors import WeightsError
-from cnnviz.models.weights import error_reason
-from cnnviz.text import printable
+from cnnviz.text import error_reason, printable
 
 LISTED_KEYS = 3  # keys of each kind that a message lists
 WRAPPERS = ("state_dict", "model_state_dict", "model", "state_dict_ema", "net")
@@ -21,8 +20,7 @@ PREFIX = re.compile(r"^(module\.|_orig_mod\.)+")  # DataParallel's and torch.com
 class WithoutInit(TorchFunctionMode):
     """Inside ``with WithoutInit()`` modules are built without memory for their weights, which ``load_state`` sets.
 
-    Only ``torch.empty``, which modules allocate with, is put on the meta device: some networks (RegNet) compute their
-    sizes with tensors.
+    Only ``torch.empty`` is put on the meta device: some networks (RegNet) compute their sizes with tensors.
     """
 
     def __torch_function__(
@@ -37,14 +35,13 @@ class WithoutInit(TorchFunctionMode):
 
 
 def read_checkpoint(path: Path) -> dict[str, Tensor]:
-    """Return the tensors of a .safetensors or .pth file by name.
+    """Return the tensors of a .safetensors or .pth file by name; pickled code is refused. Raises WeightsError."""
+    from safetensors.torch import load_file
 
-    Nothing in the file is executed: pickled code is refused (torch's ``weights_only``).
-    Raises WeightsError.
-    """
+    state: object
     name, safe = printable(str(path)), path.suffix.lower() == ".safetensors"
     try:
-        state = _safetensors(path) if safe else _torch(path)
+        state = load_file(path) if safe else torch.load(path, map_location="cpu", weights_only=True)
     except MemoryError:
         raise
     except (OSError, RuntimeError) as error:
@@ -64,32 +61,15 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
     return tensors
 
 
-def _safetensors(path: Path) -> object:
-    from safetensors.torch import load_file
-
-    return load_file(path)
-
-
-def _torch(path: Path) -> object:
-    return torch.load(path, map_location="cpu", weights_only=True)
-
-
 def count_classes(build: Callable[[int], nn.Module], state: Mapping[str, Tensor]) -> int | None:
-    """Return the number of classes of a state dict; None if it lacks the last layer.
-
-    ``build`` makes the network for a number of classes. The tensors that differ between two such networks are those of
-    the last layer; the order of a file's keys means nothing (.safetensors sorts them).
-    """
+    """Return the number of classes of a state dict, from shapes that depend on it; None if it lacks the last layer."""
     few, more = (build(count).state_dict() for count in (2, 3))
     rows = [len(state[key]) for key in few if few[key].shape != more[key].shape and key in state and state[key].dim()]
     return rows[-1] if rows else None
 
 
 def load_state(module: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
-    """Load a state dict into a module built ``WithoutInit``, every key or none.
-
-    Raises WeightsError with the number of keys that are missing, unknown or of another shape, and three of each.
-    """
+    """Load a state dict into a module built ``WithoutInit``, every key or none. Raises WeightsError."""
     own = module.state_dict()
     counters = {key for key in own if key.endswith("num_batches_tracked")}
     missing = [key for key in own if key not in state and key not in counters]
@@ -102,12 +82,10 @@ def load_state(module: nn.Module, state: Mapping[str, Tensor], source: str) -> N
     if texts:
         raise WeightsError(f"{source} does not fit the network: of {len(own)} keys, {'; '.join(texts)}")
     tensors = OrderedDict((key, t.float() if t.is_floating_point() else t) for key, t in state.items())
-    # Some modules refuse a state dict without a version (torchvision's MNASNet). With all keys there it is the current
-    # one.
+    # Some modules (torchvision's MNASNet) refuse a state dict without a version: with all keys it is the current one.
     tensors._metadata = own._metadata  # type: ignore[attr-defined]
     module.load_state_dict(tensors, strict=False, assign=True)
-    tensors_left = (*module.named_parameters(), *module.named_buffers())
-    unset = [key for key, tensor in tensors_left if tensor.is_meta]
+    unset = [key for key, t in (*module.named_parameters(), *module.named_buffers()) if t.is_meta]
     if unset:
         raise WeightsError(f"{source} leaves {_some(unset)} unset")
 

@@ -22,7 +22,7 @@ STAGES = (
     (5, 2, 6, 192, 4),
     (3, 1, 6, 320, 1),
 )
-# name: depth multiplier; the width multiplier is 1.0, 1.0 and 1.1
+# the factors of width and depth
 SCALES = {"efficientnet_lite0": (1.0, 1.0), "efficientnet_lite1": (1.0, 1.1), "efficientnet_lite2": (1.1, 1.2)}
 
 
@@ -30,7 +30,7 @@ class SameConv2d(nn.Conv2d):
     """A convolution with TensorFlow's "same" padding: ceil(size / stride) out, the odd pixel below and right."""
 
     def forward(self, input: Tensor) -> Tensor:
-        """Map (N, C, h, w) to (N, channels, ceil(h / stride), ceil(w / stride))."""
+        """Convolve (N, C, h, w)."""
         top, bottom = self.same(input.shape[-2], 0)
         left, right = self.same(input.shape[-1], 1)
         if top == bottom and left == right:
@@ -58,7 +58,7 @@ class BatchNormAct(nn.BatchNorm2d):
         return activated
 
 
-class DepthwiseSeparable(nn.Module):
+class DepthwiseSeparable(nn.Sequential):
     """Depthwise then pointwise convolution: the block of the first stage, which does not expand."""
 
     def __init__(self, channels: int, out: int, kernel: int, stride: int) -> None:
@@ -68,13 +68,8 @@ class DepthwiseSeparable(nn.Module):
         self.conv_pw = nn.Conv2d(channels, out, 1, bias=False)
         self.bn2 = BatchNormAct(out, act=False)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (N, C, h, w) to (N, out, h / stride, w / stride)."""
-        projected: Tensor = self.bn2(self.conv_pw(self.bn1(self.conv_dw(x))))
-        return projected
 
-
-class InvertedResidual(nn.Module):
+class InvertedResidual(nn.Sequential):
     """Expansion, depthwise convolution, projection, residual if shapes agree (MobileNetV2, Sandler et al. 2018)."""
 
     def __init__(self, channels: int, out: int, kernel: int, stride: int, expansion: int) -> None:
@@ -88,18 +83,18 @@ class InvertedResidual(nn.Module):
         self.bn3 = BatchNormAct(out, act=False)
         self.residual = channels == out and stride == 1
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         """Map (N, C, h, w) to (N, out, h / stride, w / stride)."""
-        expanded = self.bn2(self.conv_dw(self.bn1(self.conv_pw(x))))
-        projected: Tensor = self.bn3(self.conv_pwl(expanded))
-        return projected + x if self.residual else projected
+        projected: Tensor = super().forward(input)  # type: ignore[no-untyped-call]
+        return projected + input if self.residual else projected
 
 
-class EfficientNetLite(nn.Module):
+class EfficientNetLite(nn.Sequential):
     """EfficientNet-Lite: (N, 3, h, w), normalised with mean and deviation 0.5, to logits (N, classes)."""
 
-    def __init__(self, width: float = 1.0, depth: float = 1.0, num_classes: int = 1000) -> None:
+    def __init__(self, name: str, num_classes: int = 1000) -> None:
         super().__init__()
+        width, depth = SCALES[name]
         self.conv_stem = SameConv2d(3, 32, 3, 2, bias=False)
         self.bn1 = BatchNormAct(32)
         self.blocks = nn.Sequential()
@@ -110,11 +105,10 @@ class EfficientNetLite(nn.Module):
             stage, out = nn.Sequential(), _round_channels(out * width)
             for repeat in range(repeats):
                 step = stride if repeat == 0 else 1
-                stage.append(
-                    DepthwiseSeparable(channels, out, kernel, step)
-                    if expansion == 1
-                    else InvertedResidual(channels, out, kernel, step, expansion)
-                )
+                if expansion == 1:
+                    stage.append(DepthwiseSeparable(channels, out, kernel, step))
+                else:
+                    stage.append(InvertedResidual(channels, out, kernel, step, expansion))
                 channels = out
             self.blocks.append(stage)
         self.conv_head = nn.Conv2d(channels, 1280, 1, bias=False)
@@ -122,30 +116,14 @@ class EfficientNetLite(nn.Module):
         self.global_pool = nn.Sequential(OrderedDict(pool=nn.AdaptiveAvgPool2d(1), flatten=nn.Flatten()))
         self.classifier = nn.Linear(1280, num_classes)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return logits (N, classes)."""
-        x = self.blocks(self.bn1(self.conv_stem(x)))
-        logits: Tensor = self.classifier(self.global_pool(self.bn2(self.conv_head(x))))
-        return logits
 
-
-def _round_channels(channels: float, divisor: int = 8) -> int:
-    rounded = max(divisor, int(channels + divisor / 2) // divisor * divisor)
-    return rounded + divisor if rounded < 0.9 * channels else rounded
-
-
-def build(name: str, num_classes: int = 1000) -> EfficientNetLite:
-    """Return a lite network by name, without its pretrained weights."""
-    width, depth = SCALES[name]
-    return EfficientNetLite(width, depth, num_classes)
+def _round_channels(channels: float) -> int:
+    rounded = max(8, int(channels + 4) // 8 * 8)
+    return rounded + 8 if rounded < 0.9 * channels else rounded
 
 
 def translate(state: Mapping[str, Tensor], module: nn.Module) -> dict[str, Tensor]:
-    """Rename the keys of the public files, which have the same tensors in the same order.
-
-    A state dict without ``_conv_stem`` is returned unchanged.
-    """
+    """Give the tensors of the public files this network's names: same tensors, same order; others are unchanged."""
     own = module.state_dict()
-    if "_conv_stem.weight" not in state or len(state) != len(own):
-        return dict(state)
-    return dict(zip(own, state.values(), strict=True))
+    public = "_conv_stem.weight" in state and len(state) == len(own)
+    return dict(zip(own, state.values(), strict=True)) if public else dict(state)

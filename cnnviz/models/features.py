@@ -1,12 +1,9 @@
-"""A network truncated after the requested layers, with fast gradients in its input.
+"""Outputs of layers: captured by hooks, or of a truncated network with fast gradients in its input."""
 
-Optimising an image needs the gradient in the image only, and nothing behind the last requested layer.
-"""
-
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -14,12 +11,100 @@ from torch import Tensor, nn
 from cnnviz.errors import InvalidRequest, MethodError
 from cnnviz.graph.fold_batchnorm import clone_structure, fold_batchnorm
 from cnnviz.models.frozen_ops import fuse, unfuse
-from cnnviz.models.hooks import Capture
 from cnnviz.models.memory import memory_errors, release_memory
 from cnnviz.models.network import Network
-from cnnviz.models.weights import error_reason
+from cnnviz.text import error_reason
 
 LOGITS = "logits"
+T = TypeVar("T")
+
+
+class _PassEnded(Exception):  # noqa: N818 - no error: all layers have run
+    """Ends a forward pass early."""
+
+
+class Capture:
+    """Forward hooks on modules inside ``with``: tensors by name, one for each time that a module ran, copied at once.
+
+    With ``inputs`` the modules' first inputs in place of their outputs; with ``channel`` one channel only. With
+    ``stop_early`` a pass ends as soon as every module has run as often as in the first pass, or as ``runs`` says.
+    """
+
+    def __init__(
+        self,
+        modules: dict[str, nn.Module],
+        *,
+        inputs: bool = False,
+        channel: int | None = None,
+        stop_early: bool = False,
+    ) -> None:
+        self.tensors: dict[str, list[Tensor]] = {}
+        self.runs: dict[str, int] = {}
+        self._channel, self._stop_early = channel, stop_early
+        self._handles = [
+            module.register_forward_pre_hook(lambda _, args, name=name: self._take(name, args[0]))
+            if inputs
+            else module.register_forward_hook(lambda _, __, out, name=name: self._take(name, out))
+            for name, module in modules.items()
+        ]
+
+    def run(self, function: Callable[[Tensor], T], x: Tensor) -> T | None:
+        """Return ``function(x)``, a forward pass; None if the pass ended early."""
+        self.tensors = {}
+        try:
+            result = function(x)
+        except _PassEnded:
+            return None
+        self.runs = {name: len(tensors) for name, tensors in self.tensors.items()}
+        return result
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for handle in self._handles:
+            handle.remove()
+
+    def _take(self, name: str, value: object) -> None:
+        tensors = self.tensors.setdefault(name, [])
+        if not isinstance(value, Tensor):
+            return
+        tensors.append(value if self._channel is None else value[:, self._channel])
+        if self._stop_early and self.runs and all(len(self.tensors.get(n, ())) == k for n, k in self.runs.items()):
+            raise _PassEnded
+        tensors[-1] = tensors[-1].clone()
+
+
+def capture(
+    network: Network,
+    layers: str | Sequence[str],
+    *,
+    inputs: bool = False,
+    channel: int | None = None,
+    stop_early: bool = False,
+) -> Capture:
+    """Capture the outputs of layers, given by name, inside ``with``: see ``Capture``.
+
+    After ``with capture(network, "layer3") as captured: network(x)``, ``captured.tensors["layer3"]`` is a list of
+    tensors (N, ...). Raises InvalidRequest for a layer that does not exist.
+    """
+    names = [layers] if isinstance(layers, str) else layers
+    modules = {name: network.layer(name) for name in names}
+    return Capture(modules, inputs=inputs, channel=channel, stop_early=stop_early)
+
+
+def feature_maps(outputs: Sequence[Tensor], layer: str) -> Tensor:
+    """Return the maps (channels, h, w) of the first input in a layer's last output. Raises InvalidRequest for none."""
+    if not outputs or outputs[-1].dim() != 4:
+        raise InvalidRequest(f"layer {layer} gives no feature maps (channels, rows, columns)")
+    return outputs[-1][0]
+
+
+def refuse_channels_last(maps: Tensor, inputs: Tensor, layer: str) -> None:
+    """Raise InvalidRequest for maps (h, w, channels), as in Swin: of a square input, square in the first two axes."""
+    first, second, third = maps.shape
+    if inputs.shape[-2] == inputs.shape[-1] and first == second != third:
+        raise InvalidRequest(f"layer {layer} gives its channels last (rows, columns, channels), which is not drawn")
 
 
 @dataclass(frozen=True)
@@ -31,11 +116,10 @@ class BatchNormStatistics:
 
 
 class FeatureExtractor:
-    """The part of a network up to some layers: RGB in [0, 1] to the output of each of them.
+    """The part of a network up to some layers, named or LOGITS: RGB in [0, 1] to the last output of each of them.
 
-    ``layers`` are names of ``network.layers()``, or LOGITS for the class scores. Batch normalisations are folded and
-    filters stored channels last; the network itself is not changed. Of a layer that runs several times the last output
-    is taken. Raises InvalidRequest for a layer that does not exist, or whose output is no tensor.
+    Batch normalisations are folded; the network itself is not changed. Raises InvalidRequest for a layer that does not
+    exist, or whose output is no tensor.
     """
 
     def __init__(self, network: Network, layers: Sequence[str]) -> None:
@@ -58,8 +142,7 @@ class FeatureExtractor:
     def __call__(self, x: Tensor) -> dict[str, Tensor]:
         """Return the output of each layer, (N, channels, rows, columns) or others, for RGB (N, 3, h, w) in [0, 1].
 
-        Differentiable in ``x``, whatever the network changes in place afterwards. Raises MethodError if the network
-        cannot take this size, MemoryError if memory runs out.
+        Differentiable in ``x``. Raises MethodError for a size that the network cannot take, MemoryError without memory.
         """
         with self._errors(x):
             logits = self._run(x)
@@ -69,8 +152,7 @@ class FeatureExtractor:
     def norms(self) -> list[tuple[nn.Module, BatchNormStatistics]]:
         """Return the modules in place of the batch normalisations, with the expected statistics of their inputs.
 
-        Those are the running statistics; if the normalisation is folded into the convolution before it, its weight and
-        bias. From then on the layers are not fused any more, so that their inputs can be observed.
+        For a normalisation folded into a convolution these are its weight and bias. From then on no layers are fused.
         """
         unfuse(self.module)
         pairs = []
@@ -109,9 +191,8 @@ class FeatureExtractor:
             with memory_errors():
                 yield
         except (RuntimeError, ValueError, AssertionError) as error:
-            height, width = x.shape[-2:]
-            name = self.network.name
-            raise MethodError(f"{name} cannot take {width}x{height} pixels: {error_reason(error)}") from error
+            size = f"{x.shape[-1]}x{x.shape[-2]}"
+            raise MethodError(f"{self.network.name} cannot take {size} pixels: {error_reason(error)}") from error
 
 
 def feature_extractor(network: Network, layers: Sequence[str]) -> FeatureExtractor:

@@ -2,9 +2,8 @@
 
 For one image on one thread torch's 1 x 1 convolution copies much, and its backward pass of a depthwise convolution
 takes two to four times the forward pass. Here the backward pass is a matrix product (1 x 1), a convolution with the
-flipped filter (stride 1), or a transposed convolution. A ReLU6 that is the only reader of such a convolution is fused
-with it; other ReLU6 run in place, so that torch saves no copy of their input. A 1 x 1 convolution that is only read by
-a depthwise one is fused with that. Measured by ``benchmarks/dream.py``. Dense 3 x 3 filters gain nothing.
+flipped filter (stride 1), or a transposed convolution. A ReLU6 or depthwise convolution that is the only reader of such
+a convolution is fused with it. Measured by ``benchmarks/dream.py``. Dense 3 x 3 filters gain nothing.
 """
 
 from collections.abc import Collection
@@ -26,10 +25,7 @@ STRIP = 1 << 18  # values of a gradient at a time, 1 MB, so that they stay in th
 
 
 def fuse(module: nn.Module, keep: Collection[str] = ()) -> None:
-    """Replace layers of a network with frozen weights by faster ones, in place; the function stays the same.
-
-    The outputs of layers named in ``keep`` stay the same; others may be computed by a later layer, until ``unfuse``.
-    """
+    """Replace layers by faster ones, in place; those not named in ``keep`` may be computed by a later layer."""
     consumers = single_consumers(module, keep)
     only_consumers = set(consumers.values())
     for name, child in list(module.named_modules()):
@@ -38,19 +34,18 @@ def fuse(module: nn.Module, keep: Collection[str] = ()) -> None:
         elif type(child) is nn.ReLU6 and (child.inplace or name in only_consumers):
             module.set_submodule(name, InplaceReLU6())
     for name, consumer in consumers.items():
-        conv, clip = module.get_submodule(name), module.get_submodule(consumer)
-        if isinstance(conv, FrozenConv2d) and isinstance(clip, InplaceReLU6):
-            conv.clips, clip.idle = True, True
-    for name in consumers:
-        conv = module.get_submodule(name)
-        if isinstance(conv, FrozenConv2d):
-            following = module.get_submodule(consumers.get(consumers[name], "") if conv.clips else consumers[name])
-            if isinstance(following, FrozenConv2d):
-                following.before, conv.idle = [conv], True
+        conv, following = module.get_submodule(name), module.get_submodule(consumer)
+        if not isinstance(conv, FrozenConv2d):
+            continue
+        if isinstance(following, InplaceReLU6):
+            conv.clips, following.idle = True, True
+            following = module.get_submodule(consumers.get(consumer, ""))
+        if isinstance(following, FrozenConv2d):
+            following.before, conv.idle = [conv], True
 
 
 def unfuse(module: nn.Module) -> None:
-    """Undo the joining of layers by ``fuse``: each layer computes its own output again."""
+    """Let each layer compute its own output again."""
     for child in module.modules():
         if isinstance(child, FrozenConv2d):
             child.clips, child.idle, child.before = False, False, []
@@ -73,19 +68,16 @@ def _is_first(conv: nn.Conv2d) -> bool:
     return conv.groups == 1 and conv.in_channels <= MAX_COLOURS and conv.dilation == ONE and not _is_pointwise(conv)
 
 
-class InplaceReLU6(nn.Module):
+class InplaceReLU6(nn.ReLU6):
     """ReLU6 in place; ``idle`` if a convolution computes it."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(inplace=True)
         self.idle = False
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         """Clip to 0 to 6."""
-        if self.idle:
-            return x
-        out: Tensor = _Clip.apply(x)
-        return out
+        return input if self.idle else super().forward(input)
 
 
 class FrozenConv2d(nn.Module):
@@ -112,19 +104,17 @@ class FrozenConv2d(nn.Module):
         links = [link for conv in self.before for link in conv._links(size)]
         for filters, padding, _ in links:
             size = filters.size(size, padding)
-        padding, extra = self._padding(size)
+        if isinstance(self._conv, SameConv2d):
+            (top, bottom), (left, right) = self._conv.same(size[0], 0), self._conv.same(size[1], 1)
+        else:
+            bottom, right = map(int, self._conv.padding)
+            top, left = bottom, right
+        padding, extra = (bottom, right), (bottom - top, right - left)
         if extra not in self._filters:
             # TensorFlow's odd pixel of padding is below and right: an empty first row or column of the filter has the
             # same effect without a padded copy of the map.
             self._filters[extra] = _Filter(self._conv, F.pad(self._conv.weight, (extra[1], 0, extra[0], 0)))
         return [*links, (self._filters[extra], padding, self.clips)]
-
-    def _padding(self, size: Pair) -> tuple[Pair, Pair]:
-        if not isinstance(self._conv, SameConv2d):
-            top, left = map(int, self._conv.padding)
-            return (top, left), (0, 0)
-        (top, bottom), (left, right) = self._conv.same(size[0], 0), self._conv.same(size[1], 1)
-        return (bottom, right), (bottom - top, right - left)
 
 
 class _Kernel:
@@ -170,10 +160,7 @@ class _Filter:
         return height, width
 
     def back(self, signal: Tensor, padding: Pair, size: Pair, clipped: Tensor | None, own: bool) -> Tensor:
-        """Return the gradient in a map of ``size`` (h, w) from that in the output.
-
-        ``clipped`` is the output of a fused ReLU6; ``own``: the signal may be overwritten.
-        """
+        """Return the gradient in a map of ``size``; ``clipped``: a fused ReLU6's output; ``own``: overwrite signal."""
         if self.pointwise:
             return self._product(signal, clipped, own)
         signal = signal if clipped is None else _relu6_backward(signal, clipped, own)
@@ -250,20 +237,3 @@ class _Convolve(torch.autograd.Function):
         for (filters, padding, _), size, clipped in reversed(steps):
             signal, own = filters.back(signal, padding, size, clipped, own), True
         return signal, None
-
-
-class _Clip(torch.autograd.Function):
-    """ReLU6 in place."""
-
-    @staticmethod
-    def forward(ctx: Context, x: Tensor) -> Tensor:
-        """Clip to 0 to 6."""
-        ctx.mark_dirty(x)
-        ctx.save_for_backward(x.clamp_(0, 6))
-        return x
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Context, signal: Tensor) -> Tensor:
-        """Return the gradient in the input."""
-        return _relu6_backward(signal, ctx.saved_tensors[0], own=False)

@@ -12,10 +12,10 @@ from torch import Tensor, nn
 
 from cnnviz.control import Control
 from cnnviz.errors import InvalidRequest, WeightsError
-from cnnviz.models import checkpoint, efficientnet_lite, timm_hub, weights, zfnet, zfnet_onnx
+from cnnviz.models import checkpoint, efficientnet_lite, timm_hub, weights, zfnet
 from cnnviz.models.catalog import DEFAULT, NetworkEntry, entries, find_entry, imagenet_classes
 from cnnviz.models.network import Network, Preprocessing
-from cnnviz.text import did_you_mean, printable
+from cnnviz.text import did_you_mean, error_reason, printable
 
 IMAGENET = 1000
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -104,9 +104,8 @@ def load_network(
     else:
         path = Path(weights_file) if weights_file else weights.find_weights(entry, offline=offline, control=control)
         module, count, digest = _load_weights(entry, path)
-    own = (
-        timm_hub.preprocessing_of(module) if entry.source == "timm" else preprocessing_of(entry, path.suffix == ".onnx")
-    )
+    timm = entry.source == "timm"
+    own = timm_hub.preprocessing_of(module) if timm else preprocessing_of(entry, path.suffix == ".onnx")
     changed = _override(own, preprocessing)
     if classes and len(classes) != count:
         raise InvalidRequest(f"{len(classes)} class names, but {name} with these weights has {count} classes")
@@ -119,11 +118,10 @@ def load_network(
 
 
 def _entry(name: str) -> NetworkEntry:
-    entry = find_entry(name)
-    if entry is None:
-        near = did_you_mean(name, list(entries()), "; see cnnviz models")
-        raise InvalidRequest(f"no network is named {name!r}{near}")
-    return entry
+    if entry := find_entry(name):
+        return entry
+    near = did_you_mean(name, list(entries()), "; see cnnviz models")
+    raise InvalidRequest(f"no network is named {name!r}{near}")
 
 
 def _load_weights(entry: NetworkEntry, path: Path) -> tuple[nn.Module, int, str]:
@@ -138,11 +136,8 @@ def _load_weights(entry: NetworkEntry, path: Path) -> tuple[nn.Module, int, str]
             f"remove it, then fetch it again: {again.replace('_', '-')}"
         )
     state = _state(entry, path)
-    count = (
-        IMAGENET
-        if own
-        else checkpoint.count_classes(lambda count: _without_init(entry, state, count), state) or IMAGENET
-    )
+    count = None if own else checkpoint.count_classes(lambda count: _without_init(entry, state, count), state)
+    count = count or IMAGENET
     module = _without_init(entry, state, count)
     if entry.name in efficientnet_lite.SCALES:
         state = efficientnet_lite.translate(state, module)
@@ -154,7 +149,7 @@ def _state(entry: NetworkEntry, path: Path) -> dict[str, Tensor]:
     if path.suffix == ".onnx":
         if entry.name != "zfnet":
             raise WeightsError(f"{printable(str(path))}: ONNX weights are read for zfnet only")
-        return zfnet_onnx.read_zfnet(path)
+        return zfnet.read_zfnet(path)
     state = checkpoint.read_checkpoint(path)
     for family, old, new in OLD_NAMES:
         if entry.name.startswith(family):
@@ -180,13 +175,13 @@ def _override(own: Preprocessing, parts: PreprocessingChanges) -> Preprocessing:
 
 
 def _try_size(network: Network) -> None:
-    # Most networks take any size; only a forward pass shows which do not.
+    """Raise InvalidRequest if a network cannot take its size: only a forward pass shows it."""
     height, width = network.size
     try:
         with torch.inference_mode():
             network(torch.zeros(1, 3, height, width))
     except (RuntimeError, ValueError, AssertionError) as error:
-        reason = weights.error_reason(error)
+        reason = error_reason(error)
         raise InvalidRequest(f"{network.name} cannot take an input of {width}x{height} pixels: {reason}") from error
 
 
@@ -212,16 +207,14 @@ def _build(entry: NetworkEntry, state: Mapping[str, Tensor] | None, count: int) 
     if entry.source == "timm":
         return timm_hub.build(entry, count)
     if entry.name in efficientnet_lite.SCALES:
-        return efficientnet_lite.build(entry.name, count)
+        return efficientnet_lite.EfficientNetLite(entry.name, count)
     if entry.name == "zfnet":
         return zfnet.build(state, count)
     from torchvision import models
 
-    special: dict[str, Any] = {}
-    if entry.name in AUXILIARY:
-        special = {"init_weights": False, "aux_logits": False, "transform_input": True}
-    if entry.name == "vit_h_14":
-        special = {"image_size": entry.size}
+    training_heads = {"init_weights": False, "aux_logits": False, "transform_input": True}
+    special: dict[str, Any] = {"image_size": entry.size} if entry.name == "vit_h_14" else {}
+    special |= training_heads if entry.name in AUXILIARY else {}
     module: nn.Module = models.get_model(entry.name, weights=None, num_classes=count, **special)
     return module
 

@@ -29,10 +29,7 @@ def release_memory() -> None:
 
 
 def batch_size(x: Tensor, cpu_pixels: int, gpu_pixels: int | None = None) -> int:
-    """Return the number of inputs of the size of ``x`` (N, C, h, w) in a batch, at least 1.
-
-    ``cpu_pixels`` and ``gpu_pixels`` (by default the same) limit the pixels of a batch. The result depends on the input
-    size and the device only, never on free memory, so that results are reproducible.
-    """
+    """Return how many inputs like ``x`` (N, C, h, w), at least 1, have at most so many pixels on their device."""
+    # whatever memory is free, so that results are reproducible
     pixels = cpu_pixels if gpu_pixels is None or x.device.type == "cpu" else gpu_pixels
     return max(1, pixels // (x.shape[-2] * x.shape[-1]))

@@ -8,12 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from cnnviz.errors import InvalidRequest, MethodError
-from cnnviz.graph import receptive_field
 from cnnviz.graph.fold_batchnorm import fold_batchnorm
+from cnnviz.graph.receptive_field import layer_table
 from cnnviz.models.catalog import ClassProbability, imagenet_classes
 from cnnviz.models.memory import memory_errors
-from cnnviz.models.weights import error_reason
-from cnnviz.text import did_you_mean
+from cnnviz.text import did_you_mean, error_reason
 
 LISTED_NAMES = 6  # class names that a message lists
 CPU = torch.device("cpu")
@@ -42,10 +41,7 @@ class Preprocessing:
 
 @dataclass(frozen=True)
 class Network:
-    """A classifier with its preprocessing, its class names and its layers by name.
-
-    ``weights`` holds the weights file's name and sha256 for the recipe of a result.
-    """
+    """A classifier with preprocessing, class names, layers by name; ``weights``: the file's name and sha256."""
 
     module: nn.Module
     preprocessing: Preprocessing
@@ -71,9 +67,9 @@ class Network:
         It is put into evaluation mode, and its parameters are frozen.
         """
         first = next(module.parameters(), torch.zeros(()))
-        preprocessing = Preprocessing(
-            (int(size[0]), int(size[1])), min(size), "bilinear", tuple(map(float, mean)), tuple(map(float, std))
-        )
+        height, width = map(int, size)
+        scale = tuple(map(float, mean)), tuple(map(float, std))
+        preprocessing = Preprocessing((height, width), min(size), "bilinear", *scale)
         module.eval().requires_grad_(False)
         return cls(module, preprocessing, tuple(classes or ()), name, {}, first.device, first.dtype)
 
@@ -83,10 +79,7 @@ class Network:
         return self.preprocessing.size
 
     def __call__(self, inputs: Tensor) -> Tensor:
-        """Return logits (N, classes), float32 on the network's device, for RGB (N, 3, h, w) in [0, 1].
-
-        Raises MethodError if the network cannot take this size, or if its output is not (N, classes).
-        """
+        """Return logits (N, classes), float32, for RGB (N, 3, h, w) in [0, 1]. Raises MethodError if there are none."""
         try:
             with memory_errors():
                 x = inputs.to(self.device, self.dtype)
@@ -95,10 +88,9 @@ class Network:
             height, width = inputs.shape[-2:]
             if (height, width) == self.size:
                 raise
-            raise MethodError(
-                f"{self.name} cannot take an input of {width}x{height} pixels (its own is "
-                f"{self.size[1]}x{self.size[0]}): {error_reason(error)}"
-            ) from error
+            own = f"{self.size[1]}x{self.size[0]}"
+            text = f"{self.name} cannot take an input of {width}x{height} pixels (its own is {own})"
+            raise MethodError(f"{text}: {error_reason(error)}") from error
         logits = getattr(logits, "logits", logits)
         if not isinstance(logits, Tensor) or logits.dim() != 2:
             kind = f"shape {tuple(logits.shape)}" if isinstance(logits, Tensor) else type(logits).__name__
@@ -124,10 +116,7 @@ class Network:
         return self.classes[index] if index < len(self.classes) else f"class {index}"
 
     def class_index(self, word: str) -> int:
-        """Return the index of a class given by name or index.
-
-        Raises InvalidRequest for a name that no class or several classes have, and for an index beyond the last class.
-        """
+        """Return the index of a class given by name or index. Raises InvalidRequest unless there is exactly one."""
         if word.isascii() and word.isdigit():
             if self.classes and int(word) >= len(self.classes):
                 raise InvalidRequest(f"no class {word}: {self.name} has {len(self.classes)}, counted from 0")
@@ -139,15 +128,12 @@ class Network:
         if not hits:
             within = [name for name in self.classes if wanted in name.lower()]
             more = f" and {len(within) - LISTED_NAMES} more" if len(within) > LISTED_NAMES else ""
-            near = did_you_mean(word, [name.lower() for name in self.classes], self._hint())
+            other = "; see cnnviz classes WORD" if self.classes == imagenet_classes() else ""
+            other = other if self.classes else f"; {self.name} has no class names: give an index"
+            near = did_you_mean(word, [name.lower() for name in self.classes], other)
             hint = f"; names with it: {', '.join(within[:LISTED_NAMES])}{more}" if within else near
             raise InvalidRequest(f"no class is named {word!r}{hint}")
         return hits[0]
-
-    def _hint(self) -> str:
-        if not self.classes:
-            return f"; {self.name} has no class names: give an index"
-        return "; see cnnviz classes WORD" if self.classes == imagenet_classes() else ""
 
     def top(self, logits: Tensor, count: int = 5) -> list[ClassProbability]:
         """Return the ``count`` most probable classes of logits (classes,), most probable first."""
@@ -169,14 +155,11 @@ class Network:
         return modules[name]
 
     def map_layers(self, size: tuple[int, int]) -> list[str]:
-        """Return the layers that give feature maps for an input of ``size`` (h, w), in the order in which they run.
-
-        Raises MethodError if there is none.
-        """
-        table = receptive_field.layer_table(self.module, size)
-        shapes = {layer.name: layer.shape for layer in table if len(layer.shape) == 3 and min(layer.shape[1:]) > 1}
+        """Return the layers that give feature maps for an input of ``size`` (h, w), in order. Raises MethodError."""
+        shapes = {layer.name: layer.shape for layer in layer_table(self.module, size)}
+        maps = {name: shape for name, shape in shapes.items() if len(shape) == 3 and min(shape[1:]) > 1}
         # channels last, as in Swin, are square in the first two axes if the input is square
-        names = [name for name, (a, b, c) in shapes.items() if not (size[0] == size[1] and a == b != c)]
+        names = [name for name, (a, b, c) in maps.items() if not (size[0] == size[1] and a == b != c)]
         if not names:
             raise MethodError(f"{self.name} has no layer with feature maps for an input of {size[1]}x{size[0]} pixels")
         return names
@@ -188,16 +171,10 @@ class Network:
 
     @cached_property
     def folded(self) -> "Network":
-        """The same network with its batch normalisations folded into the convolutions.
-
-        For logits only: the outputs of the folded convolutions differ.
-        """
+        """The same network with its batch normalisations folded into the convolutions, whose outputs differ."""
         return replace(self, module=fold_batchnorm(self.module))
 
     def to(self, device: torch.device, dtype: torch.dtype) -> "Network":
-        """Return the network on a device, in a floating-point type, with its filters stored channels last.
-
-        That makes convolutions faster (benchmarks/), and is the same up to rounding. The module itself is moved.
-        """
+        """Move the network to a device and a floating-point type, filters channels last, which is faster."""
         module = self.module.to(device, dtype).to(memory_format=torch.channels_last)
         return replace(self, module=module, device=device, dtype=dtype)

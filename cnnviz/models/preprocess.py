@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from cnnviz.models.network import Network
 
-Size = tuple[int, int]  # height and width
 STRIP = 128  # rows of a photo for which a gradient is computed at a time
 
 
@@ -46,16 +45,14 @@ class Geometry:
         return np.asarray(canvas)
 
     def back(self, gradient: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the gradient in the photo (H, W, 3) for one in the result of ``see`` (3, h, w): the transposed resize.
-
-        Rounding to 8 bits is ignored. Computed by strips, since a strip of the photo depends on few input rows.
-        """
+        """Return the gradient in the photo (H, W, 3) for one in the result of ``see`` (3, h, w), not rounded."""
         if self.photo == self.resized == self.size:
             return np.ascontiguousarray(gradient.transpose(1, 2, 0))
         vertical, horizontal = (
             resampling_matrix(self.photo[axis], self.resized[axis], self.kind, self.offset[axis], self.size[axis])
             for axis in (0, 1)
         )
+        # by strips: a strip of the photo depends on few rows of the input
         widened = np.stack([plane @ horizontal for plane in gradient], -1).reshape(self.size[0], -1)
         result = np.empty((*self.photo, 3), np.float32)
         for top in range(0, self.photo[0], STRIP):
@@ -66,28 +63,26 @@ class Geometry:
         return result
 
     def to_photo(self, maps: NDArray[np.number], rows: slice | None = None) -> NDArray[np.float32]:
-        """Resample maps (..., h, w) on the input to the photo's own pixels, (..., H, W), bilinear.
-
-        NaN outside the network's crop. ``rows`` selects a strip of the photo, to save memory on large ones.
-        """
-        ys, xs = self._sources(0), self._sources(1)
-        if rows is not None:
-            ys = ys[rows]
-        values = np.asarray(maps, np.float32)
-        widened = _interpolate(values, xs, self.size[1], axis=-1)
+        """Resample maps (..., h, w) on the input to ``rows`` of the photo, (..., H, W); NaN outside the crop."""
+        ys, xs = self._sources(0)[rows or slice(None)], self._sources(1)
+        widened = _interpolate(np.asarray(maps, np.float32), xs, self.size[1], axis=-1)
         return _interpolate(widened, ys, self.size[0], axis=-2)
 
     def to_input(self, maps: NDArray[np.floating]) -> NDArray[np.float32]:
-        """Resample maps (..., H, W) on the photo to the network's input, (..., h, w): its own resize and crop.
-
-        Bilinear with antialiasing, on floats. NaN is left out of averages; NaN where there is nothing else, and in the
-        padding.
-        """
+        """Resample maps (..., H, W) on the photo to the input, (..., h, w), antialiased; NaN without values."""
         values = np.asarray(maps, np.float32)
         result = np.full((*values.shape[:-2], *self.size), np.nan, np.float32)
         (top, left), (height, width) = self.offset, self.size
         for index in np.ndindex(values.shape[:-2]):
-            small = _shrink(values[index], self.resized)
+            valid = ~np.isnan(values[index])
+            sums, weights = (
+                np.asarray(
+                    Image.fromarray(part.astype(np.float32)).resize(self.resized[::-1], Image.Resampling.BILINEAR)
+                )
+                for part in (np.where(valid, values[index], 0), valid)
+            )
+            small = np.full(self.resized, np.nan, np.float32)
+            np.divide(sums, weights, out=small, where=weights > 1e-6)
             crop = small[max(top, 0) : max(top + height, 0), max(left, 0) : max(left + width, 0)]
             y, x = max(-top, 0), max(-left, 0)
             result[index][y : y + crop.shape[0], x : x + crop.shape[1]] = crop
@@ -110,8 +105,7 @@ class Geometry:
 def resampling_matrix(old: int, new: int, kind: str, start: int, size: int) -> NDArray[np.float32]:
     """Return the matrix (size, old) of Pillow's antialiased resize along an axis from ``old`` to ``new`` pixels.
 
-    Its rows are the weights of the result's pixels from ``start`` on, 0 beyond its ends; bicubic is Keys 1981, "Cubic
-    Convolution Interpolation", equation 4, with a = -1/2.
+    Its rows are the result's pixels from ``start`` on; bicubic is Keys 1981, equation 4, with a = -1/2.
     """
     low, high = max(start, 0), min(start + size, new)  # a narrow photo may be resized to a hundred times the crop
     if old == new:  # Pillow copies
@@ -124,17 +118,16 @@ def resampling_matrix(old: int, new: int, kind: str, start: int, size: int) -> N
         places = np.arange(old)[None]
         first, last = np.floor(centres - reach + 0.5), np.floor(centres + reach + 0.5)
         x = np.abs(places - centres + 0.5) / stretch
-        weights = np.where((places >= first) & (places < last), _cubic(x) if kind == "bicubic" else (1 - x).clip(0), 0)
+        if kind == "bicubic":
+            near, far = (1.5 * x - 2.5) * x * x + 1, ((-0.5 * x + 2.5) * x - 4) * x + 2
+            weights = np.where(x < 1, near, np.where(x < 2, far, 0))
+        else:
+            weights = (1 - x).clip(0)
+        weights = np.where((places >= first) & (places < last), weights, 0)
         weights /= weights.sum(1, keepdims=True)
     matrix = np.zeros((size, old), np.float32)
     matrix[low - start : high - start] = weights
     return matrix
-
-
-def _cubic(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    near, far = (1.5 * x - 2.5) * x * x + 1, ((-0.5 * x + 2.5) * x - 4) * x + 2
-    weights: NDArray[np.float64] = np.where(x < 1, near, np.where(x < 2, far, 0))
-    return weights
 
 
 def _inside(places: NDArray[np.float64], size: int) -> NDArray[np.bool_]:
@@ -145,26 +138,13 @@ def _interpolate(maps: NDArray[np.float32], places: NDArray[np.float64], size: i
     """Sample maps at positions along an axis, linearly; NaN more than half a pixel outside."""
     clamped = places.clip(0, size - 1)
     low = np.floor(clamped).astype(np.intp)
-    weight = (clamped - low).astype(np.float32)
     shape = [1] * maps.ndim
     shape[axis] = -1
-    part = weight.reshape(shape)
+    part = (clamped - low).astype(np.float32).reshape(shape)
     below, above = maps.take(low, axis), maps.take(np.minimum(low + 1, size - 1), axis)
     # np.where, not a sum: a NaN neighbour of weight 0 must not spread.
     mixed = np.where(part == 0, below, below + (above - below) * part)
     return np.where(_inside(places, size).reshape(shape), mixed, np.float32(np.nan))
-
-
-def _shrink(values: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
-    """Resize a map (H, W) to ``size`` (h, w); NaN has weight 0."""
-    valid = ~np.isnan(values)
-    sums, weights = (
-        np.asarray(Image.fromarray(part.astype(np.float32)).resize(size[::-1], Image.Resampling.BILINEAR))
-        for part in (np.where(valid, values, 0), valid)
-    )
-    small = np.full(size, np.nan, np.float32)
-    np.divide(sums, weights, out=small, where=weights > 1e-6)
-    return small
 
 
 def to_inputs(images: Sequence[Photo]) -> "Tensor":
@@ -211,10 +191,7 @@ def fit(photo: Photo, network: "Network", fit: str = "crop") -> tuple["Tensor", 
 
 
 def geometry_for(size: tuple[int, ...], network: "Network", fit: str = "crop") -> Geometry:
-    """Return the geometry of a network's input on a photo of a size (H, W); ``fit`` as in ``fit``.
-
-    Raises MethodError for a photo without pixels, or too narrow for the crop.
-    """
+    """Return the geometry of a network's input on a photo of a size (H, W); options and errors as in ``fit``."""
     from cnnviz.errors import MethodError
 
     own, (height, width) = network.preprocessing, size
@@ -223,22 +200,17 @@ def geometry_for(size: tuple[int, ...], network: "Network", fit: str = "crop") -
         raise MethodError("has no pixels")
     if fit == "whole":
         return Geometry((height, width), (height, width), (0, 0), (height, width))
-    resized, offset = _plan(fit, (height, width), own.size, own.resize)
+    if fit == "squash":
+        resized, offset = own.size, (0, 0)
+    elif fit == "pad":
+        scale = min(h / height, w / width)
+        resized = max(1, round(height * scale)), max(1, round(width * scale))
+        offset = (resized[0] - h) // 2, (resized[1] - w) // 2
+    else:  # torchvision's and timm's rule: the long side is truncated, the crop's corner rounded
+        short = min(height, width)
+        resized = int(own.resize * height / short), int(own.resize * width / short)
+        offset = round((resized[0] - h) / 2), round((resized[1] - w) / 2)
     if max(resized) > 64 * max(h, w):
         raise MethodError(f"is too narrow ({width}x{height}) for this network's crop; try --fit pad or squash")
     colour = tuple(round(255 * m) for m in own.mean)
     return Geometry((height, width), resized, offset, own.size, own.interpolation, colour)
-
-
-def _plan(fit: str, photo: Size, size: Size, resize: int) -> tuple[Size, Size]:
-    (height, width), (h, w) = photo, size
-    if fit == "squash":
-        return size, (0, 0)
-    if fit == "pad":
-        scale = min(h / height, w / width)
-        resized = max(1, round(height * scale)), max(1, round(width * scale))
-        return resized, ((resized[0] - h) // 2, (resized[1] - w) // 2)
-    # torchvision's and timm's rule: the long side is truncated, the crop's corner rounded
-    short = min(height, width)
-    resized = int(resize * height / short), int(resize * width / short)
-    return resized, (round((resized[0] - h) / 2), round((resized[1] - w) / 2))

@@ -1,7 +1,7 @@
 """timm's networks by name, such as ``timm:resnet18.a1_in1k``, with weights from the hub's cache or the hub."""
 
 import io
-from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -12,8 +12,8 @@ from cnnviz.control import Control
 from cnnviz.errors import InvalidRequest, WeightsError
 from cnnviz.models.catalog import NetworkEntry
 from cnnviz.models.network import Preprocessing
-from cnnviz.models.weights import error_reason, sha256
-from cnnviz.text import did_you_mean
+from cnnviz.models.weights import sha256
+from cnnviz.text import did_you_mean, error_reason
 
 FILES = ("model.safetensors", "pytorch_model.bin")
 SHA256_DIGITS = 64
@@ -21,8 +21,8 @@ SHA256_DIGITS = 64
 
 def build(entry: NetworkEntry, count: int | None, **options: object) -> nn.Module:
     """Return a timm network without its public weights, for ``count`` classes or its own number."""
-    timm, plain = _timm(entry), entry.name.removeprefix("timm:")
-    module: nn.Module = timm.create_model(plain, **options, **({} if count is None else {"num_classes": count}))
+    options |= {} if count is None else {"num_classes": count}
+    module: nn.Module = _timm(entry).create_model(entry.name.removeprefix("timm:"), **options)
     return module
 
 
@@ -45,19 +45,12 @@ def _timm(entry: NetworkEntry) -> ModuleType:
 
 
 def pretrained(entry: NetworkEntry, *, offline: bool, control: Control) -> tuple[nn.Module, Path]:
-    """Return a network with its public weights, and their file.
-
-    Raises WeightsError if the file is neither in the hub's cache nor can be downloaded, or is damaged.
-    """
+    """Return a network with its public weights, and their file. Raises WeightsError without an intact file."""
     timm = _timm(entry)
     settings = timm.get_pretrained_cfg(entry.name.removeprefix("timm:"))
     if settings is None or not settings.hf_hub_id:
-        url = settings and settings.url
-        raise WeightsError(
-            f"{entry.name}: its weights are not on timm's hub\n"
-            + (f"fetch them from {url} and name" if url else "name")
-            + " the file with --weights FILE"
-        )
+        fetch = f"fetch them from {settings.url} and name" if settings and settings.url else "name"
+        raise WeightsError(f"{entry.name}: its weights are not on timm's hub\n{fetch} the file with --weights FILE")
     if settings.num_classes == 0:
         raise InvalidRequest(f"{entry.name} is no classifier: it was published without a last layer")
     path = _file(entry.name, settings, offline, control)
@@ -73,7 +66,8 @@ def _file(name: str, settings: Any, offline: bool, control: Control) -> Path:
 
     repository, _, revision = settings.hf_hub_id.partition("@")
     failure: Exception | None = None
-    for local, file in _tries(settings.hf_hub_filename, offline):
+    names = (settings.hf_hub_filename,) if settings.hf_hub_filename else FILES
+    for local, file in product((True,) if offline else (True, False), names):
         try:
             path = hf_hub_download(
                 repository, file, revision=revision or None, local_files_only=local, tqdm_class=_bar(file, control)
@@ -86,20 +80,12 @@ def _file(name: str, settings: Any, offline: bool, control: Control) -> Path:
         if len(digest) == SHA256_DIGITS and digest != sha256(Path(path)):
             raise WeightsError(f"{name}: {path} is damaged\nremove it and run the command again to fetch it anew")
         return Path(path)
-    why = (
-        "--offline forbids to fetch them"
-        if offline or failure is None
-        else f"cannot be fetched: {error_reason(failure)}"
-    )
+    why = "--offline forbids to fetch them"
+    if failure and not offline:
+        why = f"cannot be fetched: {error_reason(failure)}"
     raise WeightsError(
         f"{name}: weights {FILES[0]} of {repository} are not here, and {why}\nname a file with --weights FILE"
     )
-
-
-def _tries(own: str | None, offline: bool) -> Iterator[tuple[bool, str]]:
-    for local in (True,) if offline else (True, False):
-        for file in (own,) if own else FILES:
-            yield local, file
 
 
 def _bar(name: str, control: Control) -> type:

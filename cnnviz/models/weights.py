@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from cnnviz.control import Control
 from cnnviz.errors import WeightsError
 from cnnviz.models.catalog import NetworkEntry
-from cnnviz.text import printable
+from cnnviz.text import error_reason, printable
 
 if TYPE_CHECKING:  # a quarter of the start-up time of a command; needed for downloads alone
     from http.client import HTTPResponse
@@ -40,16 +40,13 @@ def weights_path(entry: NetworkEntry) -> Path | None:
 
 
 def find_weights(entry: NetworkEntry, *, offline: bool = False, control: Control = Control()) -> Path:
-    """Return the file of an entry's own weights, downloaded if necessary.
-
-    Raises WeightsError of one or two lines: which file is missing, and where to put it.
-    """
+    """Return the file of an entry's own weights, downloaded if necessary. Raises WeightsError."""
     path = weights_path(entry)
     if path and path.is_file():
         return path
     if path and entry.source == "torchvision":
         if offline:
-            raise WeightsError(_missing(entry, path, "not here, and --offline forbids to fetch it"))
+            raise _missing(entry, path, "not here, and --offline forbids to fetch it")
         return fetch_weights(entry, path, control)
     if entry.file:
         package = entry.package.replace("_", "-")
@@ -64,8 +61,8 @@ def find_weights(entry: NetworkEntry, *, offline: bool = False, control: Control
     )
 
 
-def _missing(entry: NetworkEntry, path: Path, why: str) -> str:
-    return (
+def _missing(entry: NetworkEntry, path: Path, why: str) -> WeightsError:
+    return WeightsError(
         f"{entry.name}: weights {entry.file} (sha256 begins {entry.sha256}): {why}\n"
         f"put the file at {printable(str(path))} (from {entry.url}), or name another with --weights FILE"
     )
@@ -81,30 +78,18 @@ def fetch_weights(entry: NetworkEntry, path: Path, control: Control = Control())
             path.parent.mkdir(parents=True, exist_ok=True)
             digest = _save(response, part, entry.file, control)
         if not digest.startswith(entry.sha256):
-            raise WeightsError(_missing(entry, path, f"the download has another sha256, {digest[:16]}…"))
+            raise _missing(entry, path, f"the download has another sha256, {digest[:16]}…")
         part.replace(path)
     except (OSError, HTTPException, ValueError) as error:
-        raise WeightsError(_missing(entry, path, f"could not be fetched ({error_reason(error)})")) from error
+        raise _missing(entry, path, f"could not be fetched ({error_reason(error)})") from error
     finally:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
     return path
 
 
-def error_reason(error: Exception) -> str:
-    """Return the reason in an error, on one line."""
-    if isinstance(code := getattr(error, "code", None), int):  # of HTTP
-        return f"{code} {getattr(error, 'reason', '')}"
-    inner = getattr(error, "reason", error)
-    text = str(getattr(inner, "strerror", None) or inner).strip() or type(inner).__name__
-    return printable(text.splitlines()[0])
-
-
 def open_url(url: str) -> "HTTPResponse":
-    """Open a URL, or raise OSError within ``CONNECT_SECONDS``.
-
-    In a thread, because getaddrinfo may wait for a name server longer than any socket timeout.
-    """
+    """Open a URL, or raise OSError within ``CONNECT_SECONDS``, however long a name server takes."""
     import urllib.error
     import urllib.request
     from http.client import HTTPException
@@ -146,17 +131,13 @@ def _save(response: "HTTPResponse", part: Path, name: str, control: Control) -> 
 
 
 def check_hub(name: str, *, offline: bool) -> None:
-    """Raise WeightsError for a timm network whose weights are neither in the hub's cache nor can be downloaded.
-
-    Called before timm is imported, which takes seconds.
-    """
+    """Raise WeightsError, before timm is imported, if weights are neither in the hub's cache nor reachable."""
     if importlib.util.find_spec("timm") is None:
         raise WeightsError(f"{name} needs timm: pip install 'cnnviz[timm]'")
     home = os.environ.get("HF_HOME") or str(Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface")
     hub = Path(os.environ.get("HF_HUB_CACHE") or str(Path(home) / "hub")).expanduser()
     plain = name.removeprefix("timm:")
-    files = f"models--*--{plain if '.' in plain else plain + '.*'}/snapshots/*/*"
-    if any(hub.glob(files)):
+    if any(hub.glob(f"models--*--{plain if '.' in plain else plain + '.*'}/snapshots/*/*")):
         return
     where = f"put them under {printable(str(hub))} as timm does, or name a file with --weights FILE"
     if offline:

@@ -101,25 +101,19 @@ def ascend(
     for done in range(steps):
         if observer.control.stopped():
             return AscentResult(image, done, values)
-        values, grad = _viewed_gradient(view, image, done / steps, generator, gradient)
+        share = done / steps
+        with torch.enable_grad():
+            x = image.detach().requires_grad_(view is not None)
+            shown = view(x, share, generator) if view else x
+        values, grad = gradient(shown.detach())
+        if view:
+            (grad,) = torch.autograd.grad(shown, x, grad)
         if not torch.isfinite(values).all():
             raise MethodError("the objective is not a finite number: are these the network's weights?")
-        image = torch.add(image, rule(image, grad, done / steps), out=image if inplace else None).clamp_(0, 1)
+        image = torch.add(image, rule(image, grad, share), out=image if inplace else None).clamp_(0, 1)
         del grad  # frees the memory that the gradient of a large image takes
         observer(done + 1, steps, values, image)
     return AscentResult(image, steps, values)
-
-
-def _viewed_gradient(
-    view: View | None, image: Tensor, share: float, generator: torch.Generator, gradient: Gradient
-) -> tuple[Tensor, Tensor]:
-    if view is None:
-        return gradient(image)
-    with torch.enable_grad():
-        x = image.detach().requires_grad_()
-        shown = view(x, share, generator)
-    values, upstream = gradient(shown.detach())
-    return values, torch.autograd.grad(shown, x, upstream)[0]
 
 
 def full_gradient(extractor: Extractor, objective: Objective) -> Gradient:
@@ -135,7 +129,7 @@ def full_gradient(extractor: Extractor, objective: Objective) -> Gradient:
     return gradient
 
 
-def octave_sizes(size: tuple[int, int], octaves: int, scale: float, smallest: int = 32) -> list[tuple[int, int]]:
+def octave_sizes(size: tuple[int, int], octaves: int, scale: float, smallest: int) -> list[tuple[int, int]]:
     """Return the sizes (h, w) of octaves, smallest first, ``size`` last, each ``scale`` times the one before.
 
     Octaves with a side below ``smallest`` pixels are left out.

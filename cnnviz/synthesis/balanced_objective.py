@@ -1,13 +1,13 @@
 """The objective of a spec on an image, with its terms balanced by the strength of their gradients there."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from cnnviz.errors import InvalidRequest, MethodError
-from cnnviz.io.convert import Photo, resize_long_side, to_tensor
+from cnnviz.io.convert import resize_long_side, to_tensor
 from cnnviz.models.features import LOGITS, FeatureExtractor
 from cnnviz.models.network import Network
 from cnnviz.synthesis import objectives, priors
@@ -52,33 +52,50 @@ def build_objective(
     shares of the step. Raises InvalidRequest for a channel that a layer lacks, MethodError where a gradient is zero.
     """
     terms = _terms(extractor, spec, image, approximate)
+    strengths = _strengths(extractor, terms, image, approximate)
+    shares = zip(terms, spec.weights, strengths, strict=True)
+    return Objective(tuple(replace(term, weight=weight / strength) for term, weight, strength in shares))
+
+
+def _strengths(extractor: FeatureExtractor, terms: Sequence[Term], image: Tensor, approximate: bool) -> list[float]:
+    """Return the root mean square of each term's gradient; 1 of a single term."""
     if len(terms) == 1:
-        return Objective(tuple(terms))
-    units = [Objective((replace(term, weight=1.0),)) for term in terms]
-    strengths = [float(priors.rms(choose_gradient(extractor, unit, approximate)(image)[1])) for unit in units]
-    for term, strength in zip(terms, strengths, strict=True):
-        if strength == 0:
-            raise MethodError(f"the gradient of {term.layer}'s term is zero for this image: leave it out")
-    return Objective(
-        tuple(replace(term, weight=term.weight / strength) for term, strength in zip(terms, strengths, strict=True))
-    )
+        return [1.0]
+    gradients = [choose_gradient(extractor, Objective((term,)), approximate) for term in terms]
+    strengths = [float(priors.rms(gradient(image)[1])) for gradient in gradients]
+    if 0 in strengths:
+        layer = terms[strengths.index(0)].layer
+        raise MethodError(f"the gradient of {layer}'s term is zero for this image: leave it out")
+    return strengths
 
 
-def balance_once(extractor: FeatureExtractor, spec: ObjectiveSpec, first: Tensor) -> Callable[[Tensor], Objective]:
-    """Return a function that gives the objective, its terms balanced on ``first`` at the size of its argument.
+class BalancedTerms:
+    """The terms of ``spec`` for a clip, whose frames must all have the same objective: balanced on ``first`` alone."""
 
-    All terms have a weight of 1. Used for clips, whose frames must all have the same objective.
-    """
-    equal = spec.with_equal_weights()
-    cache: dict[tuple[int, ...], Objective] = {}
+    def __init__(self, network: Network, spec: ObjectiveSpec, first: Tensor) -> None:
+        self.extractor = make_extractor(network, spec)
+        self._spec, self._first = spec, first
+        self._cache: dict[tuple[int, int], list[Term]] = {}
 
-    def objective_at(image: Tensor) -> Objective:
+    def objective(self, image: Tensor, weights: Sequence[float]) -> Objective:
+        """Return the weighted terms, balanced at the size of ``image``."""
         size = (image.shape[-2], image.shape[-1])
-        if size not in cache:
-            cache[size] = build_objective(extractor, equal, resize(first.to(image), size).clamp_(0, 1))
-        return cache[size]
+        if size not in self._cache:
+            first = resize(self._first.to(image), size).clamp_(0, 1)
+            terms = _terms(self.extractor, self._spec, first, approximate=False)
+            strengths = _strengths(self.extractor, terms, first, approximate=False)
+            self._cache[size] = [
+                replace(term, weight=1 / strength) for term, strength in zip(terms, strengths, strict=True)
+            ]
+        shares = zip(self._cache[size], weights, strict=True)
+        return Objective(tuple(replace(term, weight=term.weight * weight) for term, weight in shares))
 
-    return objective_at
+
+def check_objective(network: Network, spec: ObjectiveSpec) -> None:
+    """Raise InvalidRequest or MethodError for layers that cannot be maximised."""
+    extractor = make_extractor(network, spec)
+    grey = torch.full((1, 3, *network.size), 0.5, device=network.device)
+    full_gradient(extractor, build_objective(extractor, spec, grey))(grey)
 
 
 def check_channel(number: int, count: int, layer: str) -> None:
@@ -88,35 +105,25 @@ def check_channel(number: int, count: int, layer: str) -> None:
 
 
 def _terms(extractor: FeatureExtractor, spec: ObjectiveSpec, image: Tensor, approximate: bool) -> list[Term]:
+    """Return the terms of a spec in the order of its weights, each with a weight of 1."""
     network = extractor.network
     with torch.no_grad():
-        guides = [extractor(_guide_tensor(guide, network).to(image)) for guide in spec.guides]
-        own = _feature_maps(extractor, image, approximate) if spec.caricature else {}
+        photos = [to_tensor(resize_long_side(guide, max(network.size))).float() / 255 for guide in spec.guides]
+        guides = [extractor(photo.to(image)) for photo in photos]
         small = extractor(resize(image, network.size)) if spec.channels else {}
-    terms = [
-        _layer_term(name, weight, own, [features[name] for features in guides], spec)
-        for name, weight in spec.layers.items()
-    ]
-    for (name, number), weight in spec.channels.items():
+        if not spec.caricature:
+            own = {}
+        elif fits_untiled(image):
+            own = extractor(image)
+        else:
+            own = tiled_maps(extractor, image, approximate=approximate)
+    for name, number in spec.channels:
         check_channel(number, small[name].shape[1], name)
-        terms.append(objectives.channel(name, number, weight))
-    classes = spec.for_network(network).classes
-    return terms + [objectives.logit(int(target), weight) for target, weight in classes.items()]
-
-
-def _guide_tensor(guide: Photo, network: Network) -> Tensor:
-    return to_tensor(resize_long_side(guide, max(network.size))).float() / 255
-
-
-def _layer_term(
-    name: str, weight: float, own: Mapping[str, Tensor], guides: Sequence[Tensor], spec: ObjectiveSpec
-) -> Term:
     if guides:
-        return objectives.guide(name, guides, weight)
-    if spec.caricature:
-        return objectives.caricature(name, own[name], weight=weight)
-    return objectives.layer(name, weight)
-
-
-def _feature_maps(extractor: FeatureExtractor, image: Tensor, approximate: bool) -> Mapping[str, Tensor]:
-    return extractor(image) if fits_untiled(image) else tiled_maps(extractor, image, approximate=approximate)
+        layers = [objectives.guide(name, [features[name] for features in guides]) for name in spec.layers]
+    elif spec.caricature:
+        layers = [objectives.caricature(name, own[name]) for name in spec.layers]
+    else:
+        layers = [objectives.layer(name) for name in spec.layers]
+    channels = [objectives.channel(name, number) for name, number in spec.channels]
+    return layers + channels + [objectives.logit(int(index)) for index in spec.for_network(network).classes]

@@ -6,7 +6,7 @@ notebook in TensorFlow (2016). Departures: see ``dream``.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -21,13 +21,13 @@ from cnnviz.models.features import FeatureExtractor
 from cnnviz.models.memory import release_memory
 from cnnviz.models.network import Network
 from cnnviz.synthesis import priors
-from cnnviz.synthesis.ascent import OnStep, StepObserver, StepRule, ascend, octave_sizes
+from cnnviz.synthesis.ascent import Gradient, OnStep, StepObserver, StepRule, ascend, octave_sizes
 from cnnviz.synthesis.balanced_objective import build_objective, choose_gradient, fits_untiled, make_extractor
 from cnnviz.synthesis.objectives import Objective
 from cnnviz.synthesis.spec import ObjectiveSpec, layers_spec
-from cnnviz.synthesis.transforms import jitter_gradient, resize
+from cnnviz.synthesis.transforms import resize
 
-BANDS, COARSER = 4, 1.4  # bands of the gradient, and the weight of each relative to the next finer one
+COARSER = 1.4  # weight of each band of the gradient relative to the next finer one
 RESIDUAL = 0.0  # weight of the coarsest residual: the brightness of large areas does not change
 MIN_SIDE = 64  # pixels of an octave's shorter side
 LUMA = (0.299, 0.587, 0.114)  # brightness of red, green and blue, as in JPEG
@@ -98,7 +98,7 @@ def dream(
     image : ndarray or Tensor
         uint8 RGB (H, W, 3), or a tensor (1, 3, H, W), uint8 or in [0, 1].
     layers : str, iterable of str, or mapping of str to float, default ()
-        A name, names, or names with weights; by default the network's in ``synthesis.catalog.DREAM_LAYERS``.
+        A name, names, or names with weights; by default the network's in ``synthesis.spec.DREAM_LAYERS``.
     objective : ObjectiveSpec, optional
         In place of ``layers``; it allows channels, classes, guides and caricatures.
     settings : DreamSettings, default DreamSettings()
@@ -143,66 +143,80 @@ def dream(
     spec = layers_spec(layers, network.name) if objective is None else objective
     spec = spec.for_network(network)
     extractor = make_extractor(network, spec)
-    run = OctaveAscent(
-        extractor, partial(build_objective, extractor, spec, approximate=settings.approximate_tiles), settings, seed
-    )
     base = (to_tensor(image) if isinstance(image, np.ndarray) else image).to(network.device)
-    tensor, done, sizes, values = run(base, mask, StepObserver(control, on_step))
+    objective_at = partial(build_objective, extractor, spec, approximate=settings.approximate_tiles)
+    tensor, done, sizes, values = dream_octaves(
+        extractor, objective_at, base, settings, seed, mask, StepObserver(control, on_step)
+    )
     return DreamResult(tensor, spec, done, settings.steps * len(sizes), tuple(sizes), tuple(values))
 
 
-@dataclass(frozen=True)
-class OctaveAscent:
-    """Gradient ascent over octaves, on an ``extractor`` that is built once for many images.
+def dream_octaves(
+    extractor: FeatureExtractor,
+    objective_at: Callable[[Tensor], Objective],
+    base: Tensor,
+    settings: DreamSettings,
+    seed: int,
+    mask: Tensor | None = None,
+    observer: StepObserver = StepObserver(),
+) -> tuple[Tensor, int, list[tuple[int, int]], list[float]]:
+    """Return the dream over ``base`` (1, 3, H, W), uint8 or in [0, 1], the steps done, octave sizes and values.
 
     ``objective_at`` returns the objective for an ascent from an image (1, 3, h, w).
     """
+    full_size = (base.shape[-2], base.shape[-1])
+    generator = torch.Generator().manual_seed(seed)
+    sizes = octave_sizes(full_size, settings.octaves, settings.octave_scale, MIN_SIDE)
+    detail = base.new_zeros((*base.shape[:2], *sizes[0]), dtype=torch.float32)
+    done, values = 0, []
 
-    extractor: FeatureExtractor
-    objective_at: Callable[[Tensor], Objective]
-    settings: DreamSettings = DreamSettings()
-    seed: int = 0
+    def render(image: Tensor) -> Tensor:
+        change = image - _scaled_base(base, (image.shape[-2], image.shape[-1]))
+        return composite(_scaled_base(base, full_size), resize(change, full_size), settings, mask)
 
-    def __call__(
-        self, base: Tensor, mask: Tensor | None = None, observer: StepObserver = StepObserver()
-    ) -> tuple[Tensor, int, list[tuple[int, int]], list[float]]:
-        """Return the dream over ``base`` (1, 3, H, W), uint8 or in [0, 1], the steps done, octave sizes and values."""
-        s = self.settings
-        generator = torch.Generator().manual_seed(self.seed)
-        sizes = octave_sizes((base.shape[-2], base.shape[-1]), s.octaves, s.octave_scale, MIN_SIDE)
-        detail = base.new_zeros((*base.shape[:2], *sizes[0]), dtype=torch.float32)
-        done, values = 0, []
-        for size in sizes:
-            if observer.control.stopped():
-                break
-            gradient = choose_gradient(self.extractor, self.objective_at(_scaled_base(base, size)), s.approximate_tiles)
-            allowed = None if mask is None else (resize(mask.to(base.device), size) > 0).float()
-            result = ascend(
-                resize(detail, size).add_(_scaled_base(base, size)).clamp_(0, 1),
-                jitter_gradient(gradient, s.jitter, generator),
-                _step_rule(s.step_size, s.tv_weight, allowed),
-                steps=s.steps,
-                generator=generator,
-                observer=self._octave_observer(observer, base, mask, done, s.steps * len(sizes)),
-                inplace=True,
-            )
-            detail, done = result.tensor - _scaled_base(base, size), done + result.done
-            values += [] if result.values is None else [float(result.values[0])]
-            del result
-        full = resize(detail, sizes[-1])
-        del detail
-        return composite(_scaled_base(base, sizes[-1]), full, s.strength, s.original_colors, mask), done, sizes, values
+    for size in sizes:
+        if observer.control.stopped():
+            break
+        gradient = choose_gradient(extractor, objective_at(_scaled_base(base, size)), settings.approximate_tiles)
+        allowed = None if mask is None else (resize(mask.to(base.device), size) > 0).float()
+        result = ascend(
+            resize(detail, size).add_(_scaled_base(base, size)).clamp_(0, 1),
+            jitter_gradient(gradient, settings.jitter, generator),
+            _step_rule(settings.step_size, settings.tv_weight, allowed),
+            steps=settings.steps,
+            generator=generator,
+            observer=replace(observer, before=done, of=settings.steps * len(sizes), render=render),
+            inplace=True,
+        )
+        detail, done = result.tensor - _scaled_base(base, size), done + result.done
+        values += [] if result.values is None else [float(result.values[0])]
+        del result
+    detail = resize(detail, full_size)
+    return composite(_scaled_base(base, full_size), detail, settings, mask), done, sizes, values
 
-    def _octave_observer(
-        self, observer: StepObserver, base: Tensor, mask: Tensor | None, before: int, of: int
-    ) -> StepObserver:
-        size, s = (base.shape[-2], base.shape[-1]), self.settings
 
-        def render(image: Tensor) -> Tensor:
-            detail = image - _scaled_base(base, (image.shape[-2], image.shape[-1]))
-            return composite(_scaled_base(base, size), resize(detail, size), s.strength, s.original_colors, mask)
+def jitter_gradient(gradient: Gradient, limit: int, generator: torch.Generator) -> Gradient:
+    """Return the gradient at the image rolled by up to ``limit`` pixels along both axes, at random each time.
 
-        return StepObserver(observer.control, observer.on_step, before, of, observer.quantity, render)
+    So that the network's stride leaves no pattern. A large image is rolled in place, and back, without copies.
+    """
+
+    def at_rolled(image: Tensor) -> tuple[Tensor, Tensor]:
+        dy, dx = torch.randint(-limit, limit + 1, (2,), generator=generator).tolist()
+        if image[0].numel() <= priors.MAX_COPIED:
+            values, grad = gradient(image.roll((dy, dx), (2, 3)))
+            return values, grad.roll((-dy, -dx), (2, 3))
+        values, grad = gradient(_roll_(image, dy, dx))
+        _roll_(image, -dy, -dx)
+        return values, _roll_(grad, -dy, -dx)
+
+    return at_rolled
+
+
+def _roll_(image: Tensor, dy: int, dx: int) -> Tensor:
+    for plane in torch.split(image, 1, 1):
+        plane.copy_(plane.roll((dy, dx), (2, 3)))
+    return image
 
 
 def _scaled_base(base: Tensor, size: tuple[int, int]) -> Tensor:
@@ -216,10 +230,10 @@ def _step_rule(step_size: float, tv_weight: float, allowed: Tensor | None) -> St
         if not gradient.any():
             raise MethodError("the objective's gradient is zero for this image: take another layer or channel")
         if fits_untiled(gradient):
-            bands = priors.laplacian_normalize(gradient, BANDS, COARSER, RESIDUAL)
+            bands = priors.laplacian_normalize(gradient, COARSER, RESIDUAL)
             step = priors.unit(priors.correlate_colors(bands))
         else:
-            bands = priors.laplacian_normalize_(gradient, BANDS, COARSER, RESIDUAL)
+            bands = priors.laplacian_normalize_(gradient, COARSER, RESIDUAL)
             step = priors.unit_(priors.correlate_colors_(bands))
             release_memory()
         if tv_weight:
@@ -229,14 +243,14 @@ def _step_rule(step_size: float, tv_weight: float, allowed: Tensor | None) -> St
     return rule
 
 
-def composite(base: Tensor, change: Tensor, strength: float, original_colors: bool, mask: Tensor | None) -> Tensor:
-    """Return images (1, 3, H, W): ``base`` plus ``strength`` times the change within the mask, clamped to [0, 1].
+def composite(base: Tensor, change: Tensor, settings: DreamSettings, mask: Tensor | None) -> Tensor:
+    """Return images (1, 3, H, W): ``base`` plus the change times ``strength`` within the mask, clamped to [0, 1].
 
     With ``original_colors`` the change is reduced to its brightness.
     """
-    if original_colors:
+    if settings.original_colors:
         luma = torch.tensor(LUMA, device=base.device).view(1, 3, 1, 1)
         change = (luma * change).sum(1, keepdim=True)
     if mask is not None:
         change = mask.to(base) * change
-    return torch.add(base, change, alpha=strength).clamp_(0, 1)
+    return torch.add(base, change, alpha=settings.strength).clamp_(0, 1)

@@ -1,24 +1,72 @@
-"""Deep dream over a clip in one call, from file to file."""
+"""Deep dream over a clip: the stylizer of its frames, and a whole clip in one call, from file to file."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
-import torch
+from torch import Tensor
 
 from cnnviz.control import Control
 from cnnviz.errors import PhotoError
-from cnnviz.io.convert import Photo, resize_long_side
+from cnnviz.io.convert import Photo, resize_long_side, to_tensor
 from cnnviz.models.network import Network
-from cnnviz.synthesis.dream import DreamSettings
-from cnnviz.synthesis.frame_dream import coherence_settings, make_stylizer
+from cnnviz.synthesis.balanced_objective import BalancedTerms, check_objective
+from cnnviz.synthesis.dream import DreamSettings, dream_octaves
 from cnnviz.synthesis.spec import ObjectiveSpec, layers_spec
-from cnnviz.video.clip import read_clip
-from cnnviz.video.coherence import FrameStylizer, stylize_frame
+from cnnviz.video.clip import read_clip, write_clip
+from cnnviz.video.coherence import stylize_frame
 from cnnviz.video.frame import Clip, Frame
-from cnnviz.video.writing import write_clip
 
 MIN_SIDE = 16  # pixels of a frame's shorter side that optical flow requires
+
+
+class DreamStylizer:
+    """A FrameStylizer that dreams over each frame of a clip whose first frame is ``first``, uint8 (H, W, 3).
+
+    The gradients of several terms are balanced once, on the first frame. With ``sequence_over``, a number of frames,
+    the layers of ``spec`` follow one another over them. Each frame has a seed of its own, so that the result does not
+    depend on other calls. Raises InvalidRequest or MethodError for layers of a sequence that cannot be maximised.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        first: Photo,
+        spec: ObjectiveSpec,
+        settings: DreamSettings = DreamSettings(),
+        seed: int = 0,
+        sequence_over: int = 0,
+    ) -> None:
+        self.first = to_tensor(first).to(network.device).float().div_(255)
+        self._network, self._spec = network, spec.for_network(network)
+        self._settings, self._seed, self._sequence_over = settings, seed, sequence_over
+        self._balanced: dict[tuple[str, ...], BalancedTerms] = {}
+        if sequence_over:
+            check_objective(network, self._spec)
+
+    def __call__(self, start: Tensor, _frame: Tensor, steps: int, number: int, /) -> Tensor:
+        """Return ``start`` after ``steps`` steps in each octave."""
+        spec = self.objective_at(number)
+        key = tuple(spec.layers)
+        if key not in self._balanced:
+            self._balanced[key] = BalancedTerms(self._network, spec, self.first)
+        balanced = self._balanced[key]
+        settings = replace(self._settings, steps=steps)
+        weighted = partial(balanced.objective, weights=spec.weights)
+        return dream_octaves(balanced.extractor, weighted, start, settings, self._seed + number)[0]
+
+    def objective_at(self, number: int) -> ObjectiveSpec:
+        """Return the objective of frame ``number``, counted from 0.
+
+        Of a sequence each layer has its own place in time, where its weight is 1; it is 0 at its neighbours' places.
+        """
+        if not self._sequence_over:
+            return self._spec
+        share = min(number / max(self._sequence_over - 1, 1), 1)
+        position = share * (len(self._spec.layers) - 1)
+        weights = {name: 1 - abs(position - place) for place, name in enumerate(self._spec.layers)}
+        return replace(self._spec, layers={name: weight for name, weight in weights.items() if weight > 0})
 
 
 def dream_clip(
@@ -73,11 +121,21 @@ def dream_clip(
     first = first_frame(clip, long_side)
     spec = objective or layers_spec(layer_sequence or layers, network.name)
     count = clip.count or sum(1 for _ in clip.frames())
-    stylizer = make_stylizer(network, first, spec, settings, seed, sequence_over=count if layer_sequence else 0)
-    frames = stylized_frames(clip, stylizer, settings.steps, long_side, network.device)
+    stylizer = DreamStylizer(network, first, spec, settings, seed, sequence_over=count if layer_sequence else 0)
+
+    def stylized_frames() -> Iterator[Frame]:
+        state = None
+        for done, frame in enumerate(clip.frames(), 1):
+            image = resize_long_side(frame.picture, long_side)
+            state = stylize_frame(image, stylizer, settings.steps, state, network.device)
+            control.report(done, count)
+            yield replace(frame, picture=state.image)
+            if control.stopped():
+                return
+
     write_clip(
         str(output),
-        _observed(frames, count, control),
+        stylized_frames(),
         rate=clip.rate,
         time_base=clip.time_base,
         recipe={},
@@ -92,22 +150,3 @@ def first_frame(clip: Clip, long_side: int | None) -> Photo:
     if (side := min(image.shape[:2])) < MIN_SIDE:
         raise PhotoError(f"has frames of {side} pixels a side; a clip needs {MIN_SIDE}: see --long-side")
     return image
-
-
-def stylized_frames(
-    clip: Clip, stylizer: FrameStylizer, steps: int, long_side: int | None, device: torch.device
-) -> Iterator[Frame]:
-    """Yield a clip's frames, stylized with ``steps`` steps, with their times."""
-    state = None
-    for frame in clip.frames():
-        image = resize_long_side(frame.picture, long_side)
-        state = stylize_frame(image, stylizer, coherence_settings(steps), state, device)
-        yield replace(frame, picture=state.image)
-
-
-def _observed(frames: Iterator[Frame], count: int, control: Control) -> Iterator[Frame]:
-    for done, frame in enumerate(frames, 1):
-        control.report(done, count)
-        yield frame
-        if control.stopped():
-            return

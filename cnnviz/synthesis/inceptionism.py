@@ -1,14 +1,10 @@
 """Class visualization: an image that a network assigns to a class, optimised from noise to maximise the class logit.
 
 Simonyan, Vedaldi & Zisserman 2014, "Deep Inside Convolutional Networks", section 2, and Mordvintsev, Olah & Tyka 2015,
-"Inceptionism" (Google Research blog), section "Enhance whatever it sees": pixels, a label, and total variation. That is
-the method "plain"; other networks see only noise in its images. Departures of the method "robust", whose images other
-networks recognise: random views (Olah et al. 2017, "Feature Visualization", section "Transformation robustness"), every
-second one blurred; a preconditioned gradient with correlated colours; and the batch-norm statistics loss of Yin et al.
-2020, "Dreaming to Distill", section 3.2.
+"Inceptionism" (Google Research blog), section "Enhance whatever it sees". The methods and their departures: see
+``inceptionism``.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -21,17 +17,7 @@ from cnnviz.control import Control
 from cnnviz.io.convert import to_image
 from cnnviz.models.features import LOGITS, FeatureExtractor
 from cnnviz.models.network import Network
-from cnnviz.synthesis import objectives, priors
-from cnnviz.synthesis.ascent import (
-    OnStep,
-    StepObserver,
-    StepRule,
-    ascend,
-    full_gradient,
-    grey_noise,
-    pull_to_grey,
-    shrinking_step_size,
-)
+from cnnviz.synthesis import ascent, objectives, priors
 from cnnviz.synthesis.batchnorm_prior import batchnorm_regularized
 from cnnviz.synthesis.objectives import Objective
 from cnnviz.synthesis.transforms import RandomTransform, resize
@@ -39,7 +25,7 @@ from cnnviz.synthesis.transforms import RandomTransform, resize
 Method = Literal["robust", "plain"]
 Preconditioner = Literal["laplacian", "fourier", "pixels"]
 
-BANDS, COARSER = 4, 1.9  # bands of the gradient, and the weight of each relative to the next finer one
+COARSER = 1.9  # weight of each band of the gradient relative to the next finer one
 ROBUST_SIDE = 3 / 2  # side of the image relative to the network's input
 PLAIN_TV = 0.5  # default weight of total variation in the plain method
 GROWTH = (3 / 7, 4 / 7, 5 / 7, 1.0)  # sides of the views over the ascent, relative to the network's input
@@ -111,7 +97,7 @@ def inceptionism(
     settings: ClassSettings = ClassSettings(),
     seed: int = 0,
     control: Control = Control(),
-    on_step: OnStep | None = None,
+    on_step: ascent.OnStep | None = None,
 ) -> ClassVisualization:
     """Make an image that maximises the logit of a class, from grey noise.
 
@@ -161,16 +147,21 @@ def inceptionism(
     plain = settings.method == "plain"
     side = settings.size or round(max(network.size) * (1 if plain else ROBUST_SIDE))
     extractor, generator = FeatureExtractor(network, [LOGITS]), torch.Generator().manual_seed(seed)
-    start = grey_noise((side, side), generator).to(network.device)
+    start = ascent.grey_noise((side, side), generator).to(network.device)
+    height, width = network.size
+    sizes = tuple((round(height * share), round(width * share)) for share in GROWTH)
+    view = RandomTransform(
+        sizes, settings.zoom, settings.rotate, VIEW_NOISE, flip=True, blur=settings.blur, jitter=settings.jitter
+    )
     with batchnorm_regularized(extractor, 0.0 if plain else settings.batchnorm_weight):
-        result = ascend(
+        result = ascent.ascend(
             start,
-            full_gradient(extractor, Objective((objectives.logit(index),))),
+            ascent.full_gradient(extractor, Objective((objectives.logit(index),))),
             _plain_rule(settings) if plain else _robust_rule(settings),
             steps=settings.steps,
             generator=generator,
-            view=None if plain else _random_view(settings, network.size),
-            observer=StepObserver(control, on_step, quantity="logit"),
+            view=None if plain else view,
+            observer=ascent.StepObserver(control, on_step, quantity="logit"),
         )
     with torch.no_grad():
         start_logits, logits = (
@@ -180,14 +171,7 @@ def inceptionism(
     return ClassVisualization(result.tensor, index, logits, start_logits, result.done, settings.steps)
 
 
-def _random_view(settings: ClassSettings, size: tuple[int, int]) -> RandomTransform:
-    sizes = tuple((round(size[0] * share), round(size[1] * share)) for share in GROWTH)
-    return RandomTransform(
-        sizes, settings.zoom, settings.rotate, VIEW_NOISE, flip=True, blur=settings.blur, jitter=settings.jitter
-    )
-
-
-def _plain_rule(settings: ClassSettings) -> StepRule:
+def _plain_rule(settings: ClassSettings) -> ascent.StepRule:
     tv_weight = PLAIN_TV if settings.tv_weight is None else settings.tv_weight
 
     def rule(image: Tensor, gradient: Tensor, _share: float) -> Tensor:
@@ -196,25 +180,17 @@ def _plain_rule(settings: ClassSettings) -> StepRule:
     return rule
 
 
-def _robust_rule(settings: ClassSettings) -> StepRule:
-    precondition = _preconditioner(settings.preconditioner)
-    tv_weight, correlation = settings.tv_weight or 0.0, settings.color_correlation
-
-    def rule(image: Tensor, gradient: Tensor, share: float) -> Tensor:
-        step = precondition(gradient)
-        step = priors.correlate_chroma(step, correlation) if correlation else step
-        length = shrinking_step_size(settings.step_size, share)
-        pull = pull_to_grey(image)
-        if tv_weight:
-            pull = pull - length * tv_weight * priors.variation_gradient(image)
+def _robust_rule(settings: ClassSettings) -> ascent.StepRule:
+    def rule(image: Tensor, step: Tensor, share: float) -> Tensor:
+        if settings.preconditioner == "laplacian":
+            step = priors.laplacian_normalize(step, COARSER)
+        elif settings.preconditioner == "fourier":
+            step = priors.spectral_precondition(step)
+        if settings.color_correlation:
+            step = priors.correlate_chroma(step, settings.color_correlation)
+        length, pull = ascent.shrinking_step_size(settings.step_size, share), ascent.pull_to_grey(image)
+        if settings.tv_weight:
+            pull = pull - length * settings.tv_weight * priors.variation_gradient(image)
         return torch.addcmul(pull, step, length / priors.rms(step).clamp(min=1e-30))
 
     return rule
-
-
-def _preconditioner(name: Preconditioner) -> Callable[[Tensor], Tensor]:
-    if name == "fourier":
-        return priors.spectral_precondition
-    if name == "pixels":
-        return lambda gradient: gradient
-    return lambda gradient: priors.laplacian_normalize(gradient, BANDS, COARSER)

@@ -1,13 +1,11 @@
 """Objectives: weighted sums of terms, each of which scores the activation of one layer.
 
-    objective = 0.5 * layer("blocks.3") + channel("blocks.4", 20)
-
 Most terms score every cell (position of the feature map) and average over the map, so they can be summed tile by tile:
 ``MapWindow`` says where a tile's cells lie on the whole map.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -42,28 +40,12 @@ class Term:
     weight: float = 1.0
     cellwise: bool = True
 
-    def __mul__(self, factor: float) -> "Term":
-        return replace(self, weight=self.weight * factor)
-
-    __rmul__ = __mul__
-
-    def __add__(self, other: "Term | Objective") -> "Objective":
-        return Objective((self,)) + other
-
 
 @dataclass(frozen=True)
 class Objective:
-    """A weighted sum of terms, to be maximised. Objectives and terms can be added and multiplied by a number."""
+    """A weighted sum of terms, to be maximised."""
 
     terms: tuple[Term, ...]
-
-    def __add__(self, other: "Term | Objective") -> "Objective":
-        return Objective((*self.terms, *(other.terms if isinstance(other, Objective) else (other,))))
-
-    def __mul__(self, factor: float) -> "Objective":
-        return Objective(tuple(term * factor for term in self.terms))
-
-    __rmul__ = __mul__
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -94,20 +76,20 @@ class Objective:
         return term.weight * term.score(activation, window).sum((1, 2)) / (window.height * window.width)
 
 
-def layer(name: str, weight: float = 1.0) -> Term:
+def layer(name: str) -> Term:
     """Half the mean square of a layer's activation: its gradient is the activation itself, divided by the count.
 
     The objective of Google's deep dream (Mordvintsev, Olah & Tyka 2015, "Inceptionism").
     """
-    return Term(name, lambda activation, _: activation.square().mean(1) / 2, weight)
+    return Term(name, lambda activation, _: activation.square().mean(1) / 2)
 
 
-def channel(name: str, number: int, weight: float = 1.0) -> Term:
+def channel(name: str, number: int) -> Term:
     """The mean of one feature map."""
-    return Term(name, lambda activation, _: activation[:, number], weight)
+    return Term(name, lambda activation, _: activation[:, number])
 
 
-def neuron(name: str, number: int, position: tuple[int, int] | None = None, weight: float = 1.0) -> Term:
+def neuron(name: str, number: int, position: tuple[int, int] | None = None) -> Term:
     """One unit of a feature map, at ``position`` (y, x), by default in the centre."""
 
     def score(activation: Tensor, window: MapWindow) -> Tensor:
@@ -117,41 +99,38 @@ def neuron(name: str, number: int, position: tuple[int, int] | None = None, weig
             mask[:, y - window.top, x - window.left] = window.height * window.width  # undoes the mean over the map
         return activation[:, number] * mask
 
-    return Term(name, score, weight)
+    return Term(name, score)
 
 
-def direction(name: str, vector: Tensor, power: float = 0.0, weight: float = 1.0) -> Term:
-    """The dot product with a direction (channels,), times their cosine to ``power``.
+def direction(name: str, vector: Tensor) -> Term:
+    """The dot product with a direction (channels,), times their cosine.
 
     The cosine, of at least 0.1, keeps the activation from growing in other directions (lucid's ``dot_compare``).
     """
-    return Term(name, lambda activation, _: _similarity(activation, vector.to(activation).view(1, -1, 1, 1), power),
-                weight)  # fmt: skip
+    return Term(name, lambda activation, _: _similarity(activation, vector.to(activation).view(1, -1, 1, 1)))
 
 
-def caricature(name: str, features: Tensor, power: float = 1.0, weight: float = 1.0) -> Term:
-    """The dot product with the photo's own features, (1, channels, h, w): exaggerates what is there.
+def caricature(name: str, features: Tensor) -> Term:
+    """The dot product with the photo's own features, (1, channels, h, w), times their cosine as in ``direction``.
 
-    Times the cosine to ``power``, as in ``direction``.
+    Exaggerates what is there.
     """
 
     def score(activation: Tensor, window: MapWindow) -> Tensor:
         height, width = activation.shape[-2:]
         own = features[..., window.top : window.top + height, window.left : window.left + width].to(activation)
-        return _similarity(activation, own, power) / activation.shape[1]
+        return _similarity(activation, own) / activation.shape[1]
 
-    return Term(name, score, weight)
+    return Term(name, score)
 
 
-def _similarity(activation: Tensor, reference: Tensor, power: float) -> Tensor:
+def _similarity(activation: Tensor, reference: Tensor) -> Tensor:
     dot = (activation * reference).sum(1)
-    if not power:
-        return dot
     lengths = activation.square().sum(1).sqrt() * reference.square().sum(1).sqrt()
-    return dot * (dot / (lengths + 1e-6)).clamp(min=MIN_COSINE) ** power
+    return dot * (dot / (lengths + 1e-6)).clamp(min=MIN_COSINE)
 
 
-def guide(name: str, features: Sequence[Tensor], weight: float = 1.0) -> Term:
+def guide(name: str, features: Sequence[Tensor]) -> Term:
     """For each cell, the dot product with the guides' cell for which that product is largest.
 
     ``features`` (1, channels, h, w) of each guide image. From Google's notebook "deepdream" (2015), section
@@ -161,22 +140,16 @@ def guide(name: str, features: Sequence[Tensor], weight: float = 1.0) -> Term:
     cells = torch.cat([maps.flatten(2)[0] for maps in features], 1)  # (channels, cells of all guides)
 
     def score(activation: Tensor, _: MapWindow) -> Tensor:
-        flat = activation.flatten(2)
-        best = cells.to(activation)[:, _best_cells(flat.detach(), cells.to(activation))].transpose(0, 1)
+        flat, own = activation.flatten(2), cells.to(activation)
+        rows, step = flat.detach().transpose(1, 2), max(1, CHUNK // own.shape[1])
+        chunks = [(rows[:, start : start + step] @ own).argmax(2) for start in range(0, rows.shape[1], step)]
+        best = own[:, torch.cat(chunks, 1)].transpose(0, 1)
         return (flat * best).mean(1).view(len(activation), *activation.shape[-2:])
 
-    return Term(name, score, weight)
+    return Term(name, score)
 
 
-def _best_cells(flat: Tensor, cells: Tensor) -> Tensor:
-    """Return for each cell of (N, channels, cells) the index of the guides' cell with the largest dot product."""
-    step = max(1, CHUNK // cells.shape[1])
-    rows = flat.transpose(1, 2)
-    parts = [(rows[:, start : start + step] @ cells).argmax(2) for start in range(0, rows.shape[1], step)]
-    return torch.cat(parts, 1)
-
-
-def diversity(name: str, weight: float = 1.0) -> Term:
+def diversity(name: str) -> Term:
     """Minus the mean cosine between an image's Gram matrix and those of the other images of its batch.
 
     Olah, Mordvintsev & Schubert 2017 ("Feature Visualization", Distill, section "Diversity"). Cannot be tiled.
@@ -188,9 +161,9 @@ def diversity(name: str, weight: float = 1.0) -> Term:
         cosines = grams @ grams.T - torch.eye(len(activation), device=activation.device, dtype=activation.dtype)
         return -cosines.sum(1) / max(1, len(activation) - 1)
 
-    return Term(name, score, weight, cellwise=False)
+    return Term(name, score, cellwise=False)
 
 
-def logit(target: int, weight: float = 1.0) -> Term:
+def logit(target: int) -> Term:
     """The logit of class ``target``. Cannot be tiled."""
-    return Term(LOGITS, lambda logits, _: logits[:, target], weight, cellwise=False)
+    return Term(LOGITS, lambda logits, _: logits[:, target], cellwise=False)

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 # (lucid/optvis/param/color.py, "color_correlation_svd_sqrt").
 COLOR_ROOT = ((0.26, 0.09, 0.02), (0.27, 0.00, -0.05), (0.27, -0.09, 0.03))
 MAX_COPIED = 3 << 20  # values of an image that may be copied; larger ones are changed in place, and resampled by torch
+BANDS = 4  # of a gradient, without the residual
 ROWS = 256  # rows of a large image processed at a time
 
 
@@ -79,14 +80,14 @@ def rms(values: Tensor) -> Tensor:
     return norms / math.sqrt(max(values[0].numel(), 1))
 
 
-def laplacian_normalize(gradient: Tensor, count: int = 4, coarser: float = 1.0, residual: float = 1.0) -> Tensor:
+def laplacian_normalize(gradient: Tensor, coarser: float, residual: float = 1.0) -> Tensor:
     """Return a gradient (N, 3, h, w) with each band of its Laplacian pyramid divided by its root mean square.
 
-    ``count`` bands and the residual, each weighted ``coarser`` times the one before, the residual ``residual`` times
+    BANDS bands and the residual, each weighted ``coarser`` times the one before, the residual ``residual`` times
     that: at 0 the brightness of large areas does not change. The sum has a root mean square of 1. From Google's
     notebook "deepdream" (Mordvintsev 2016, TensorFlow's, section "Laplacian Pyramid Gradient Normalization").
     """
-    pyramid = bands(gradient, count)
+    pyramid = bands(gradient, BANDS)
     weights = [coarser**level for level in range(len(pyramid))]
     weights[-1] *= residual if len(pyramid) > 1 else 1
     parts = zip(weights, pyramid, strict=True)
@@ -107,15 +108,15 @@ def spectral_precondition(gradient: Tensor) -> Tensor:
     return smoothed
 
 
-def laplacian_normalize_(gradient: Tensor, count: int = 4, coarser: float = 1.0, residual: float = 1.0) -> Tensor:
+def laplacian_normalize_(gradient: Tensor, coarser: float, residual: float = 1.0) -> Tensor:
     """Do ``laplacian_normalize`` in place, one colour channel at a time: for images too large to copy."""
     planes = torch.split(gradient, 1, 1)
-    squares = [torch.stack([rms(band).square() for band in bands(plane, count)]) for plane in planes]
+    squares = [torch.stack([rms(band).square() for band in bands(plane, BANDS)]) for plane in planes]
     strengths = torch.stack(squares).mean(0).sqrt().clamp(min=1e-30)
     weights = [coarser**level for level in range(len(strengths))]
     weights[-1] *= residual if len(weights) > 1 else 1
     for plane in planes:
-        parts = zip(weights, strengths, bands(plane, count), strict=True)
+        parts = zip(weights, strengths, bands(plane, BANDS), strict=True)
         plane.copy_(collapse([band.mul_(weight / strength) for weight, strength, band in parts]))
     return unit_(gradient)
 
@@ -126,10 +127,10 @@ def unit_(values: Tensor) -> Tensor:
     return values.div_(squares.sqrt().clamp(min=1e-30))
 
 
-def correlate_colors_(gradient: Tensor, power: float = 1.0) -> Tensor:
+def correlate_colors_(gradient: Tensor) -> Tensor:
     """Do ``correlate_colors`` in place, some rows at a time."""
     for rows in torch.split(gradient, ROWS, 2):
-        rows.copy_(correlate_colors(rows, power))
+        rows.copy_(correlate_colors(rows))
     return gradient
 
 
@@ -158,12 +159,12 @@ def correlate_colors(gradient: Tensor, power: float = 1.0) -> Tensor:
     return torch.einsum("ij,njhw->nihw", root, gradient)
 
 
-def correlate_chroma(gradient: Tensor, power: float = 1.0, by: int = 4) -> Tensor:
-    """Return ``correlate_colors`` of a gradient (N, 3, h, w) with its chroma averaged over ``by`` x ``by`` pixels.
+def correlate_chroma(gradient: Tensor, power: float) -> Tensor:
+    """Return ``correlate_colors`` of a gradient (N, 3, h, w) with its chroma averaged over 4 x 4 pixels.
 
     The brightness keeps its resolution: in photos, as in JPEG's subsampled planes, colours vary more slowly.
     """
-    low = correlate_colors(F.avg_pool2d(gradient, by, ceil_mode=True, count_include_pad=False), power)
+    low = correlate_colors(F.avg_pool2d(gradient, 4, ceil_mode=True, count_include_pad=False), power)
     chroma = _enlarge(low - low.mean(1, keepdim=True), gradient)
     shares = color_correlation_root(power).mean(0).to(gradient)
     return chroma.add_(torch.einsum("j,njhw->nhw", shares, gradient)[:, None])

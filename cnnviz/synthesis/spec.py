@@ -5,13 +5,44 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from cnnviz.errors import InvalidRequest
-from cnnviz.synthesis.catalog import dream_layer
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from cnnviz.models.network import Network
+
+
+# By the beginning of the network's name, longer ones first: layers whose dreams show parts of animals and objects.
+DREAM_LAYERS = {
+    "efficientnet_lite": "blocks.4",
+    "efficientnet_": "features.5",
+    "googlenet": "inception4c",
+    "inception_v3": "Mixed_6c",
+    "vgg11_bn": "features.20",
+    "vgg13_bn": "features.26",
+    "vgg16_bn": "features.32",
+    "vgg19_bn": "features.35",
+    "vgg11": "features.14",
+    "vgg13": "features.18",
+    "vgg16": "features.22",
+    "vgg19": "features.24",
+    "alexnet": "features.9",
+    "zfnet": "conv4",
+    "resnet": "layer3",
+    "resnext": "layer3",
+    "wide_resnet": "layer3",
+    "densenet": "features.denseblock3",
+    "squeezenet1_0": "features.11",
+    "squeezenet1_1": "features.10",
+    "mobilenet_v2": "features.13",
+    "mobilenet_v3_large": "features.12",
+    "mobilenet_v3_small": "features.8",
+    "mnasnet": "layers.11",
+    "regnet": "trunk_output.block3",
+    "shufflenet": "stage3",
+    "convnext": "features.5",
+}
 
 
 @dataclass(frozen=True)
@@ -34,15 +65,6 @@ class ObjectiveSpec:
         """The weights of its terms: layers, channels, classes."""
         return [*self.layers.values(), *self.channels.values(), *self.classes.values()]
 
-    def with_equal_weights(self) -> "ObjectiveSpec":
-        """Return the same terms, each with a weight of 1."""
-        return replace(
-            self,
-            layers=dict.fromkeys(self.layers, 1.0),
-            channels=dict.fromkeys(self.channels, 1.0),
-            classes=dict.fromkeys(self.classes, 1.0),
-        )
-
     def for_network(self, network: "Network") -> "ObjectiveSpec":
         """Return the spec with its classes by index. Raises InvalidRequest for a class that the network lacks."""
         indices: dict[int | str, float] = {
@@ -60,7 +82,12 @@ def parse_objective(
     maximised as a whole. If nothing is given, the default layer is. Raises InvalidRequest for a channel that is
     malformed or ambiguous.
     """
-    numbered = [(*_split_channel(text), weight) for text, weight in channels]
+    numbered = []
+    for text, weight in channels:
+        layer, _, number = text.rpartition(":")
+        if not number.isdecimal():
+            raise InvalidRequest(f"--channel {text}: is neither a number nor LAYER:NUMBER")
+        numbered.append((layer, int(number), weight))
     owner = ""
     if bare := [number for layer, number, _ in numbered if not layer]:
         if len(layers) > 1:
@@ -73,14 +100,6 @@ def parse_objective(
     return ObjectiveSpec(dict(layers), parsed, dict(classes))
 
 
-def _split_channel(text: str) -> tuple[str, int]:
-    """Return layer ("" if none is given) and number of a text such as "blocks.4:20"."""
-    layer, _, number = text.rpartition(":")
-    if not number.isdecimal():
-        raise InvalidRequest(f"--channel {text}: is neither a number nor LAYER:NUMBER")
-    return layer, int(number)
-
-
 def layers_spec(layers: str | Iterable[str] | Mapping[str, float], model: str) -> ObjectiveSpec:
     """Return the spec of whole layers: a name, names, or names with weights; of none the network's default layer."""
     if isinstance(layers, Mapping):
@@ -91,7 +110,7 @@ def layers_spec(layers: str | Iterable[str] | Mapping[str, float], model: str) -
 
 def default_layer(model: str) -> str:
     """Return the layer that deep dream maximises by default. Raises InvalidRequest for a network that has none."""
-    layer = dream_layer(model)
-    if layer is None:
-        raise InvalidRequest(f"Missing option '--layer': one of those that cnnviz layers -m {model} prints")
-    return layer
+    for prefix, layer in DREAM_LAYERS.items():
+        if model.startswith(prefix):
+            return layer
+    raise InvalidRequest(f"Missing option '--layer': one of those that cnnviz layers -m {model} prints")

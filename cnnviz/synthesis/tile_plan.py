@@ -95,19 +95,18 @@ def axis_spans(layers: Sequence[LayerAxis], length: int, stride: int, tile: int)
 
 def _span(layers: Sequence[LayerAxis], edges: tuple[int, int], length: int, stride: int) -> TileSpan:
     """Return the tile that owns the cells between two edges, in pixels."""
-    cells = {}
+    owned = []
     for layer in layers:
         first, last = (min(layer.count, round(edge / layer.field.jump)) for edge in edges)
-        cells[layer.name] = (first, layer.count if edges[1] == length else last)
-    fields = [(layer.field, *cells[layer.name]) for layer in layers]
-    start = min(first * field.jump + field.start for field, first, _ in fields)
-    stop = max((last - 1) * field.jump + field.stop + 1 for field, _, last in fields)
+        owned.append((layer, first, layer.count if edges[1] == length else last))
+    start = min(first * layer.field.jump + layer.field.start for layer, first, _ in owned)
+    stop = max((last - 1) * layer.field.jump + layer.field.stop + 1 for layer, _, last in owned)
     begin = max(0, floor(start / stride) * stride)
     end = length - max(0, floor((length - stop) / stride) * stride)
-    owned = {
-        layer.name: TileCells(*cells[layer.name], layer.count, round(begin / layer.field.jump)) for layer in layers
+    cells = {
+        layer.name: TileCells(first, last, layer.count, round(begin / layer.field.jump)) for layer, first, last in owned
     }
-    return TileSpan(begin, end, owned)
+    return TileSpan(begin, end, cells)
 
 
 def _layers_at_size(network: Network, names: Sequence[str], size: tuple[int, int]) -> Layers:
@@ -165,13 +164,13 @@ def extrapolate_layer(
     """
     if not (small and larger and small.axes and small.axes == larger.axes and len(small.shape) == 3):
         return None
-    jumps = [field.jump for field in small.axes]
-    if any((b - a) * jump != stride for a, b, jump in zip(small.shape[1:], larger.shape[1:], jumps, strict=True)):
-        return None
-    sides = zip(small.shape[1:], size, small_size, jumps, strict=True)
-    return replace(
-        small, shape=(small.shape[0], *(count + round((side - low) / jump) for count, side, low, jump in sides))
-    )
+    shape = [small.shape[0]]
+    for axis, field in enumerate(small.axes):
+        count = small.shape[1 + axis]
+        if (larger.shape[1 + axis] - count) * field.jump != stride:
+            return None
+        shape.append(count + round((size[axis] - small_size[axis]) / field.jump))
+    return replace(small, shape=tuple(shape))
 
 
 def _layer_axis(table: Layers, name: str, axis: int, length: int | None) -> LayerAxis:

@@ -10,7 +10,6 @@ from itertools import product
 import torch
 from torch import Tensor
 
-from cnnviz.control import Control
 from cnnviz.errors import InvalidRequest
 from cnnviz.models.features import LOGITS, FeatureExtractor
 from cnnviz.models.memory import release_memory
@@ -20,35 +19,32 @@ from cnnviz.synthesis.tile_plan import TILE, TileSpan, plan_tiles
 
 
 def tiled_gradient(
-    extractor: FeatureExtractor,
-    objective: Objective,
-    tile: int = TILE,
-    approximate: bool = False,
-    control: Control = Control(),
+    extractor: FeatureExtractor, objective: Objective, tile: int = TILE, approximate: bool = False
 ) -> Gradient:
     """Return the gradient of an objective tile by tile, each about ``tile`` pixels high and wide.
 
-    ``control`` gets the number of finished tiles. The gradient raises InvalidRequest where no exact tiles exist:
-    classes, layers whose cells see the whole image, objectives that are not sums over cells. With ``approximate``
-    cells with an unknown or unbounded receptive field are assumed to see ``tile_plan.HALO`` pixels around them.
+    It raises InvalidRequest where no exact tiles exist: classes, layers whose cells see the whole image, objectives
+    that are not sums over cells. With ``approximate`` cells with an unknown or unbounded receptive field are assumed to
+    see ``tile_plan.HALO`` pixels around them.
     """
-    check_tileable(objective)
+    if LOGITS in objective.layers:
+        raise InvalidRequest("a class needs the whole image at once: it has no tiles")
+    if not objective.cellwise:
+        raise InvalidRequest("this objective is not a sum over a layer's cells: it has no tiles")
 
     @lru_cache(maxsize=8)
     def tiles_of(size: tuple[int, int]) -> list[tuple[TileSpan, TileSpan]]:
         return list(product(*plan_tiles(extractor.network, objective.layers, size, tile, approximate)))
 
     def gradient(image: Tensor) -> tuple[Tensor, Tensor]:
-        tiles = tiles_of((image.shape[-2], image.shape[-1]))
         total, values = torch.zeros_like(image), torch.zeros(len(image), dtype=image.dtype, device=image.device)
-        for done, (rows, columns) in enumerate(tiles, 1):
+        for rows, columns in tiles_of((image.shape[-2], image.shape[-1])):
             inside = (..., slice(rows.start, rows.stop), slice(columns.start, columns.stop))
             share, grad = _tile_gradient(extractor, objective, image[inside], rows, columns)
             total[inside] += grad
             values += share
             del grad
             release_memory()  # tiles differ in shape: the next one cannot reuse this one's blocks
-            control.report(done, len(tiles))
         return values, total
 
     return gradient
@@ -72,14 +68,6 @@ def tiled_maps(
                 maps[name] = out.new_zeros(*out.shape[:2], y.count, x.count)
             maps[name][..., y.first : y.last, x.first : x.last] = out[..., y.inside, x.inside]
     return maps
-
-
-def check_tileable(objective: Objective) -> None:
-    """Raise InvalidRequest for an objective that is not a sum over cells."""
-    if LOGITS in objective.layers:
-        raise InvalidRequest("a class needs the whole image at once: it has no tiles")
-    if not objective.cellwise:
-        raise InvalidRequest("this objective is not a sum over a layer's cells: it has no tiles")
 
 
 def _tile_gradient(

@@ -11,9 +11,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from cnnviz.synthesis.ascent import Gradient
-from cnnviz.synthesis.priors import MAX_COPIED
-
 
 @dataclass(frozen=True)
 class RandomTransform:
@@ -51,30 +48,6 @@ class RandomTransform:
         if self.blur and torch.rand((), generator=generator) < 0.5:
             view = gaussian_blur(view, self.blur * float(torch.rand((), generator=generator).clamp(min=0.1)))
         return view.add(torch.randn(view.shape, generator=generator).to(view), alpha=self.noise)
-
-
-def jitter_gradient(gradient: Gradient, limit: int, generator: torch.Generator) -> Gradient:
-    """Return the gradient at the image rolled by up to ``limit`` pixels along both axes, at random each time.
-
-    So that the network's stride leaves no pattern. A large image is rolled in place, and back, without copies.
-    """
-
-    def at_rolled(image: Tensor) -> tuple[Tensor, Tensor]:
-        dy, dx = torch.randint(-limit, limit + 1, (2,), generator=generator).tolist()
-        if image[0].numel() <= MAX_COPIED:
-            values, grad = gradient(image.roll((dy, dx), (2, 3)))
-            return values, grad.roll((-dy, -dx), (2, 3))
-        values, grad = gradient(_roll_(image, dy, dx))
-        _roll_(image, -dy, -dx)
-        return values, _roll_(grad, -dy, -dx)
-
-    return at_rolled
-
-
-def _roll_(image: Tensor, dy: int, dx: int) -> Tensor:
-    for plane in torch.split(image, 1, 1):
-        plane.copy_(plane.roll((dy, dx), (2, 3)))
-    return image
 
 
 def resize(image: Tensor, size: tuple[int, int]) -> Tensor:

@@ -24,10 +24,9 @@ from cnnviz.synthesis.objectives import Objective, Term
 from cnnviz.synthesis.transforms import RandomTransform
 
 DEFAULT_CHANNELS = 9  # channels visualized if none is given
-BANDS, COARSER = 4, 1.5  # bands of the gradient, and the weight of each relative to the next finer one
+COARSER = 1.5  # weight of each band of the gradient relative to the next finer one
 COLOR_CORRELATION = 0.7  # power of the colour covariance's root: 1 is close to grey, 0 garish
 GROWTH = (4 / 7, 11 / 14, 1.0)  # sides of the views over the ascent, relative to the image
-COSINE_POWER = 1.0  # of the cosine that keeps an activation along a direction
 
 Unit = Literal["channel", "neuron", "direction"]
 Position = tuple[int, int] | Literal["middle"]
@@ -140,14 +139,20 @@ def visualize(
     numbers = tuple(direction or channels or range(min(count, DEFAULT_CHANNELS)))
     for number in numbers:
         check_channel(number, count, layer)
-    terms = [direction_term(layer, direction, count)] if direction else channel_terms(layer, numbers, position)
+    if direction:
+        terms = [direction_term(layer, direction, count)]
+    elif position:
+        terms = [objectives.neuron(layer, number, None if position == "middle" else position) for number in numbers]
+    else:
+        terms = [objectives.channel(layer, number) for number in numbers]
     results: list[ascent.AscentResult] = []
     for index, term in enumerate(terms):
         if results and control.stopped():
             break
         observer = ascent.StepObserver(control, on_step, index * settings.steps, len(terms) * settings.steps)
         results.append(_maximise(extractor, term, settings, seed, observer))
-    values = torch.stack([_values(result, settings.diversity) for result in results])
+    zeros = torch.zeros(settings.diversity)
+    values = torch.stack([zeros if result.values is None else result.values.cpu() for result in results])
     tensor = torch.stack([result.tensor for result in results])
     unit: Unit = "direction" if direction else "neuron" if position else "channel"
     shown = numbers if direction else numbers[: len(results)]
@@ -155,33 +160,28 @@ def visualize(
     return Visualization(tensor, values, layer, unit, shown, done, len(terms) * settings.steps)
 
 
-def _values(result: ascent.AscentResult, diversity: int) -> Tensor:
-    return torch.zeros(diversity) if result.values is None else result.values.cpu()
-
-
 def _maximise(
     extractor: FeatureExtractor, term: Term, settings: VisualizeSettings, seed: int, observer: ascent.StepObserver
 ) -> ascent.AscentResult:
     generator = torch.Generator().manual_seed(seed)
     start = ascent.grey_noise((settings.size, settings.size), generator, settings.diversity)
-    view = RandomTransform(tuple((round(settings.size * share),) * 2 for share in GROWTH))
-    weight = settings.diversity_weight if settings.diversity > 1 else 0
+
+    def rule(image: Tensor, gradient: Tensor, share: float) -> Tensor:
+        bands = priors.laplacian_normalize(gradient, COARSER)
+        step = priors.unit(priors.correlate_colors(bands, COLOR_CORRELATION))
+        if settings.tv_weight:
+            step = step - settings.tv_weight * priors.variation_gradient(image)
+        return ascent.shrinking_step_size(settings.step_size, share) * step + ascent.pull_to_grey(image)
+
     return ascent.ascend(
         start.to(extractor.network.device),
-        _diverse_gradient(extractor, term, weight),
-        _step_rule(settings),
+        _diverse_gradient(extractor, term, settings.diversity_weight if settings.diversity > 1 else 0),
+        rule,
         steps=settings.steps,
         generator=generator,
-        view=view,
+        view=RandomTransform(tuple((round(settings.size * share),) * 2 for share in GROWTH)),
         observer=observer,
     )
-
-
-def channel_terms(layer: str, numbers: Sequence[int], position: Position | None = None) -> list[Term]:
-    """Return the objectives of channels of a layer: the means of their maps, or one unit of each."""
-    if position is None:
-        return [objectives.channel(layer, number) for number in numbers]
-    return [objectives.neuron(layer, number, None if position == "middle" else position) for number in numbers]
 
 
 def direction_term(layer: str, weights: Mapping[int, float], count: int) -> Term:
@@ -189,7 +189,7 @@ def direction_term(layer: str, weights: Mapping[int, float], count: int) -> Term
     vector = torch.zeros(count)
     for number, weight in weights.items():
         vector[number] = weight
-    return objectives.direction(layer, vector / vector.norm(), COSINE_POWER)
+    return objectives.direction(layer, vector / vector.norm())
 
 
 def channel_count(extractor: FeatureExtractor, layer: str) -> int:
@@ -216,14 +216,3 @@ def _diverse_gradient(extractor: FeatureExtractor, term: Term, weight: float) ->
         return values, grad + weight * priors.rms(grad) * priors.unit(apart(images)[1])
 
     return gradient
-
-
-def _step_rule(settings: VisualizeSettings) -> ascent.StepRule:
-    def rule(image: Tensor, gradient: Tensor, share: float) -> Tensor:
-        bands = priors.laplacian_normalize(gradient, BANDS, COARSER)
-        step = priors.unit(priors.correlate_colors(bands, COLOR_CORRELATION))
-        if settings.tv_weight:
-            step = step - settings.tv_weight * priors.variation_gradient(image)
-        return ascent.shrinking_step_size(settings.step_size, share) * step + ascent.pull_to_grey(image)
-
-    return rule

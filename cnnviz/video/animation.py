@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -11,10 +12,8 @@ from PIL import Image, ImageFile, PngImagePlugin
 
 from cnnviz.control import ignore_note
 from cnnviz.io.color import to_rgb
-from cnnviz.io.header import MAX_PIXELS, open_image
-from cnnviz.io.integrity import check_integrity
+from cnnviz.io.image_file import MAX_PIXELS, check_integrity, open_image, read_bytes
 from cnnviz.io.recipe import KEY, Recipe, dump_recipe, to_comment, to_xmp
-from cnnviz.io.source import read_bytes
 from cnnviz.video.frame import Clip, Frame
 
 DEFAULT = 100  # milliseconds of a frame without a duration, or with less than the 20 that players support
@@ -24,20 +23,12 @@ SAMPLES = 24  # frames that a GIF's palette is made from
 
 def open_animation(path: str | Path, max_pixels: int = MAX_PIXELS) -> Clip:
     """Return the clip in an animated image's file; a photo is a clip of one frame. Raises PhotoError."""
-    import io
-
     data = read_bytes(path, max_pixels)
-    with open_image(io.BytesIO(data), max_pixels) as image:
+    with open_image(BytesIO(data), max_pixels) as image:
         check_integrity(image.format or "", data)
-        lengths = []
-        for number in range(getattr(image, "n_frames", 1)):
-            image.seek(number)
-            image.load()
-            lengths.append(_milliseconds(image))
-        height, width = to_rgb(image.copy(), WHITE, ignore_note).shape[:2]
-    count, duration = len(lengths), Fraction(sum(lengths), 1000)
-    return Clip((height, width), count / duration, Fraction(1, 1000), duration, count, False,
-                lambda: _frames(data, max_pixels))  # fmt: skip
+        lengths = list(_decode(image))
+    rate = len(lengths) / Fraction(sum(lengths), 1000)
+    return Clip(rate, Fraction(1, 1000), len(lengths), False, lambda: _frames(data, max_pixels))
 
 
 def has_frames(path: str | Path) -> bool:
@@ -46,20 +37,19 @@ def has_frames(path: str | Path) -> bool:
         return image.format in ("GIF", "PNG", "WEBP") and getattr(image, "n_frames", 1) > 1
 
 
-def _milliseconds(image: ImageFile.ImageFile) -> int:
-    duration = round(image.info.get("duration") or 0)
-    return duration if duration >= 20 else DEFAULT
+def _decode(image: ImageFile.ImageFile) -> Iterator[int]:
+    """Decode the frames of an image one after the other; yield each one's duration in milliseconds."""
+    for number in range(getattr(image, "n_frames", 1)):
+        image.seek(number)
+        image.load()
+        duration = round(image.info.get("duration") or 0)
+        yield duration if duration >= 20 else DEFAULT
 
 
 def _frames(data: bytes, max_pixels: int) -> Iterator[Frame]:
-    import io
-
-    with open_image(io.BytesIO(data), max_pixels) as image:
+    with open_image(BytesIO(data), max_pixels) as image:
         time = 0
-        for number in range(getattr(image, "n_frames", 1)):
-            image.seek(number)
-            image.load()
-            length = _milliseconds(image)
+        for length in _decode(image):
             yield Frame(to_rgb(image.copy(), WHITE, ignore_note), Fraction(time, 1000), Fraction(length, 1000))
             time += length
 

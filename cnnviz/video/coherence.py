@@ -1,12 +1,11 @@
 """Temporally coherent stylization of a clip: what a stylizer adds to a frame is carried along by the optical flow.
 
 After Ruder, Dosovitskiy & Brox 2016, "Artistic style transfer for videos", sections 4 and 5: each frame starts from the
-last one, warped by the optical flow, where that was visible. Departure: only the change (what the stylizer added to a
-frame) is warped, decayed and renewed with a few steps, so that the frame itself is never blurred, and no temporal loss
-is needed.
+last one, warped by the optical flow, where that was visible. Departure: only what the stylizer added to a frame is
+warped, decayed and renewed with a few steps, so that the frame is never blurred, and no temporal loss is needed.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Protocol
 
@@ -21,6 +20,9 @@ Picture = NDArray[np.uint8]
 Field = NDArray[np.float32]
 
 CUT = 0.4  # a frame of which less than this share was visible in the last one starts anew, as after a cut
+RENEW_SHARE = 1 / 5  # of the steps, for a frame that continues from the last one
+REFRESH = 0.1  # share of a new change that known pixels take
+DECAY = 0.98  # share of their change that they keep
 MAX_GAIN = 1.05  # largest factor per frame by which a weakened change is amplified again
 
 
@@ -32,21 +34,6 @@ class FrameStylizer(Protocol):
 
         All three images are RGB (1, 3, H, W) in [0, 1]; numbers count from 0.
         """
-
-
-@dataclass(frozen=True)
-class CoherenceSettings:
-    """How the change is carried from frame to frame.
-
-    ``steps`` for the first frame, and the first after a cut; ``renew`` steps for every other frame, of whose change
-    known pixels take a share ``refresh`` and keep ``decay`` of their own, while newly visible pixels take all of it
-    until they have had ``steps`` steps.
-    """
-
-    steps: int = 10
-    renew: int = 2
-    refresh: float = 0.1
-    decay: float = 0.98
 
 
 @dataclass(frozen=True)
@@ -85,71 +72,47 @@ class CoherenceState:
 STATE_ARRAYS = tuple(field.name for field in fields(CoherenceState))
 
 
-def stylize_clip(
-    frames: Iterable[Picture],
-    stylizer: FrameStylizer,
-    settings: CoherenceSettings = CoherenceSettings(),
-    *,
-    state: CoherenceState | None = None,
-    device: torch.device | None = None,
-) -> Iterator[CoherenceState]:
-    """Yield a clip's stylized frames, coherent over time and of constant strength.
-
-    ``frames``: uint8 RGB (H, W, 3), all of one size, 16 pixels a side or more. With ``state`` they are the frames after
-    ``state.number``.
-    """
-    for frame in frames:
-        state = stylize_frame(frame, stylizer, settings, state, device)
-        yield state
+def renewal_steps(steps: int) -> int:
+    """Return the steps of a frame that continues from the last one, where the first frame has ``steps``."""
+    return max(1, round(steps * RENEW_SHARE))
 
 
 def stylize_frame(
-    frame: Picture,
-    stylizer: FrameStylizer,
-    settings: CoherenceSettings,
-    last: CoherenceState | None,
-    device: torch.device | None = None,
+    frame: Picture, stylizer: FrameStylizer, steps: int, last: CoherenceState | None, device: torch.device | None = None
 ) -> CoherenceState:
-    """Return the stylized frame after ``last``; the first frame of a clip if that is None."""
-    if last is None:
-        return _start(frame, stylizer, settings.steps, 0, device)
-    number = last.number + 1
-    flow, visible = optical_flow.optical_flow(frame, last.frame)
-    if visible.mean() < CUT:
-        return _start(frame, stylizer, settings.steps, number, device)
-    clean = _unit_range(frame)
-    carried = settings.decay * optical_flow.warp(last.change, flow) * visible[..., None]
+    """Return the stylized frame, uint8 RGB (H, W, 3) of 16 pixels a side or more, after ``last``.
+
+    ``steps`` for the first frame, where ``last`` is None, and the first after a cut; ``renewal_steps`` for others, of
+    whose change known pixels take a share REFRESH and keep DECAY of their own, while newly visible pixels take all of
+    it until they have had ``steps`` steps.
+    """
+    number = last.number + 1 if last else 0
+    clean = frame.astype(np.float32) / np.float32(255)
+    if last:
+        flow, visible = optical_flow.optical_flow(frame, last.frame)
+    if last is None or visible.mean() < CUT:
+        change = _stylize(stylizer, clean, clean, steps, number, device) - clean
+        owed = np.zeros(frame.shape[:2], np.float32)
+        return CoherenceState(number, frame, change, owed, _rms(change), change.mean((0, 1)))
+    carried = DECAY * optical_flow.warp(last.change, flow) * visible[..., None]
     owed = np.where(visible, np.clip(optical_flow.warp(last.owed, flow, sharp=False), 0, 1), 1).astype(np.float32)
-    start = np.clip(clean + carried, 0, 1)
-    update = _stylize(stylizer, start, clean, settings.renew, number, device) - start
-    share = np.where(owed > 0, np.maximum(owed, settings.refresh), settings.refresh)[..., None]
-    owed = np.maximum(owed - settings.renew / settings.steps, 0).astype(np.float32)
-    return _normalize(replace(last, number=number, frame=frame, change=carried + share * update, owed=owed))
+    start, renew = np.clip(clean + carried, 0, 1), renewal_steps(steps)
+    update = _stylize(stylizer, start, clean, renew, number, device) - start
+    change = carried + np.where(owed > 0, np.maximum(owed, REFRESH), REFRESH)[..., None] * update
+    owed = np.maximum(owed - renew / steps, 0).astype(np.float32)
+    change = _normalize(change, clean, owed, last)
+    return replace(last, number=number, frame=frame, change=change, owed=owed)
 
 
-def _start(
-    frame: Picture, stylizer: FrameStylizer, steps: int, number: int, device: torch.device | None
-) -> CoherenceState:
-    clean = _unit_range(frame)
-    change = _stylize(stylizer, clean, clean, steps, number, device) - clean
-    shift = change.mean((0, 1))
-    return CoherenceState(number, frame, change, np.zeros(frame.shape[:2], np.float32), _rms(change), shift)
-
-
-def _normalize(state: CoherenceState) -> CoherenceState:
-    """Return a state whose change, clipped to the range of the image, has the first one's mean and strength."""
-    change, clean = state.change, _unit_range(state.frame)
-    settled = state.owed == 0
-    strength = _rms(change[settled]) if settled.any() else state.strength
-    change = change * np.float32(np.clip(state.strength / max(strength, 1e-6), 1 / MAX_GAIN, MAX_GAIN))
+def _normalize(change: Field, clean: Field, owed: Field, last: CoherenceState) -> Field:
+    """Return a change of a frame in 0 to 1 that, clipped to this range, has the first one's mean and strength."""
+    settled = owed == 0
+    strength = _rms(change[settled]) if settled.any() else last.strength
+    change = change * np.float32(np.clip(last.strength / max(strength, 1e-6), 1 / MAX_GAIN, MAX_GAIN))
     for _ in range(2):  # the first shift clips other pixels
         clipped = np.clip(clean + change, 0, 1) - clean
-        change = change + (state.shift - clipped.mean((0, 1)))
-    return replace(state, change=np.asarray(change, np.float32))
-
-
-def _unit_range(frame: Picture) -> Field:
-    return frame.astype(np.float32) / np.float32(255)
+        change = change + (last.shift - clipped.mean((0, 1)))
+    return np.asarray(change, np.float32)
 
 
 def _stylize(

@@ -54,15 +54,13 @@ def open_container(path: str | Path, max_pixels: int) -> Clip:
         stream = _video_stream(container)
         if stream.width * stream.height > max_pixels:
             raise PhotoError(f"has frames of more than {max_pixels:,} pixels; see --max-pixels")
-        _check_length(stream, os.path.getsize(path))
-        first = next(container.decode(stream), None)
-        if first is None:
+        length = os.path.getsize(path)
+        if any(entry.pos + entry.size > length for entry in stream.index_entries):
+            raise PhotoError("is truncated: its index names frames beyond its end")
+        if next(container.decode(stream), None) is None:
             raise PhotoError("holds no frame that can be decoded")
-        height, width = _upright(first).shape[:2]
-        return Clip(
-            (height, width), _rate(stream), stream.time_base or Fraction(1, 1000), _duration(container, stream),
-            stream.frames or None, bool(container.streams.audio), lambda: _frames(path),
-        )  # fmt: skip
+        time_base, sound = stream.time_base or Fraction(1, 1000), bool(container.streams.audio)
+        return Clip(_rate(stream), time_base, stream.frames or None, sound, lambda: _frames(path))
 
 
 def _video_stream(container: InputContainer) -> VideoStream:
@@ -79,20 +77,6 @@ def _video_stream(container: InputContainer) -> VideoStream:
 def _rate(stream: VideoStream) -> Fraction:
     rate = stream.average_rate or stream.guessed_rate
     return Fraction(rate) if rate and rate > 0 else Fraction(25)
-
-
-def _duration(container: InputContainer, stream: VideoStream) -> Fraction | None:
-    if stream.duration and stream.time_base:
-        return stream.duration * stream.time_base
-    if match := CLOCK.fullmatch(stream.metadata.get("DURATION", "")):  # Matroska stores it per stream, as text
-        return 3600 * int(match[1]) + 60 * int(match[2]) + Fraction(match[3])
-    return Fraction(container.duration, 1_000_000) if container.duration else None
-
-
-def _check_length(stream: VideoStream, length: int) -> None:
-    """Raise PhotoError for a file that ends before the last frame in its index."""
-    if any(entry.pos + entry.size > length for entry in stream.index_entries):
-        raise PhotoError("is truncated: its index names frames beyond its end")
 
 
 def _frames(path: str | Path) -> Iterator[Frame]:
@@ -115,9 +99,11 @@ def _frames(path: str | Path) -> Iterator[Frame]:
 
 def _check_end(stream: VideoStream, end: Fraction) -> None:
     """Raise PhotoError for Matroska that ends before the duration in its header: it has no index of all frames."""
-    if CLOCK.fullmatch(stream.metadata.get("DURATION", "")):
-        duration = _duration(stream.container, stream)  # type: ignore[arg-type]
-        if duration and end < duration - SLACK:
+    if match := CLOCK.fullmatch(stream.metadata.get("DURATION", "")):
+        duration = 3600 * int(match[1]) + 60 * int(match[2]) + Fraction(match[3])
+        if stream.duration and stream.time_base:
+            duration = stream.duration * stream.time_base
+        if end < duration - SLACK:
             raise PhotoError(f"is truncated: {float(end):.2f} of {float(duration):.2f} seconds are there")
 
 

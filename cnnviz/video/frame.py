@@ -21,17 +21,15 @@ class Frame:
 
 @dataclass(frozen=True)
 class Clip:
-    """A clip on disk: ``size`` (h, w) of its upright frames, ``rate`` in frames per second (the mean if it varies).
+    """A clip on disk: ``rate`` in frames per second, the mean if it varies.
 
-    Frame times are multiples of ``time_base`` seconds. ``duration`` in seconds and ``count`` of frames are None if the
-    file does not contain them. ``sound``: whether it has a sound track. Each call of ``frames()`` reads from the
-    beginning; it raises PhotoError if the file is damaged or truncated.
+    Times are multiples of ``time_base`` seconds. ``count`` of frames is None if the file does not contain it.
+    ``sound``: whether it has a sound track. Each call of ``frames()`` reads from the beginning; it raises PhotoError if
+    the file is damaged or truncated.
     """
 
-    size: tuple[int, int]
     rate: Fraction
     time_base: Fraction
-    duration: Fraction | None
     count: int | None
     sound: bool
     frames: Callable[[], Iterator[Frame]]

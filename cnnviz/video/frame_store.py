@@ -30,26 +30,22 @@ class FrameStore:
     def __init__(self, path: Path, done: int) -> None:
         self.path = path
         try:
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+            self._file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o666), "r+b")
         except OSError as error:
             raise OutputError(f"{printable(str(path))}: {(error.strerror or str(error)).lower()}") from error
-        self._file = os.fdopen(descriptor, "r+b")
         try:
-            self._begin(done)
+            start = self._file.read(len(MAGIC))
+            if start not in (b"", MAGIC):
+                raise OutputError(f"{printable(str(path))}: exists and was not written by cnnviz; remove it")
+            if not start:
+                self._file.write(MAGIC)
+            self.done = sum(1 for _ in _read_records(self._file, done))
+            if self.done < done:
+                raise MethodError(f"{printable(str(path))}: is incomplete; remove it to start anew")
+            self._file.truncate(self._file.tell())
         except BaseException:
             self._file.close()
             raise
-
-    def _begin(self, done: int) -> None:
-        start = self._file.read(len(MAGIC))
-        if start not in (b"", MAGIC):
-            raise OutputError(f"{printable(str(self.path))}: exists and was not written by cnnviz; remove it")
-        if not start:
-            self._file.write(MAGIC)
-        self.done = sum(1 for _ in _read_records(self._file, done))
-        if self.done < done:
-            raise MethodError(f"{printable(str(self.path))}: is incomplete; remove it to start anew")
-        self._file.truncate(self._file.tell())
 
     def add(self, image: Picture) -> None:
         """Append a frame; it is on disk when this returns. Raises OutputError."""

@@ -21,10 +21,9 @@ SHARE, LEAST = 0.01, 0.5  # Sundaram's tolerances: share of the squared lengths,
 def optical_flow(now: Picture, before: Picture) -> tuple[Field, NDArray[np.bool_]]:
     """Return the flow (H, W, 2) from ``now`` back to ``before``, and whether each pixel was visible there (H, W).
 
-    Both frames are uint8 RGB (H, W, 3) of at least 16 pixels a side; the flow is x and y in pixels: the pixel (y, x) of
-    ``now`` was at (y + flow[y, x, 1], x + flow[y, x, 0]) in ``before``. A pixel was not visible if it comes from
-    outside the frame, or if the forward flow there does not lead back. The result does not depend on the number of
-    threads.
+    Both frames are uint8 RGB (H, W, 3) of at least 16 pixels a side; the pixel (y, x) of ``now`` was at
+    (y + flow[y, x, 1], x + flow[y, x, 0]) in ``before``. A pixel was not visible if it comes from outside the frame, or
+    if the forward flow there does not lead back.
     """
     import cv2
 

@@ -5,9 +5,16 @@ import torch
 from torch import nn
 
 from cnnviz import Network, load_network
-from cnnviz.adversarial.criterion import Criterion, criterion_for, numeric_tolerance, soft_margin_loss
+from cnnviz.adversarial.criterion import (
+    Criterion,
+    criterion_for,
+    numeric_tolerance,
+    require_same_classes,
+    same_classes,
+    soft_margin_loss,
+)
 from cnnviz.errors import InvalidRequest, MethodError
-from tests.support.networks import lite0
+from tests.support.networks import brightness_network, linear_network, lite0
 
 
 def test_margins_are_positive_where_the_network_is_fooled():
@@ -81,3 +88,15 @@ def test_views_that_lack_the_margin_have_full_weight():
     gradients = [gradient_of(Criterion(0, margin=margin), logits) for margin in (0.0, 8.0)]
     shares = [float(gradient[0, 0] / gradient[1, 0]) for gradient in gradients]
     assert shares[0] < 0.2 < 0.9 < shares[1]
+
+
+def test_names_decide_and_without_any_the_number_of_outputs():
+    named = [brightness_network(100, 4, classes=names) for names in (["a", "b"], ["a", "b"], ["a", "c"])]
+    assert same_classes(named[0], named[1])
+    assert not same_classes(named[0], named[2])
+    two, three = brightness_network(100, 4), linear_network(torch.zeros(3, 3, 8, 8), torch.zeros(3))
+    assert same_classes(two, brightness_network(90, 8))
+    assert not same_classes(two, three)
+    assert not same_classes(two, named[0])
+    with pytest.raises(InvalidRequest, match="has other classes than"):
+        require_same_classes(two, [three])

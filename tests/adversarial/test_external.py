@@ -8,6 +8,7 @@ from cnnviz.adversarial.catalog import METHODS, SearchSettings
 from cnnviz.adversarial.criterion import Criterion
 from cnnviz.adversarial.external import QuantizedInput, continue_search, quantize, run_attack, stored_values
 from cnnviz.adversarial.target import TargetModel
+from cnnviz.control import Control
 from tests.support.networks import brightness_network, direct, linear_network
 
 SIDE = 4
@@ -21,7 +22,9 @@ def bright() -> tuple[TargetModel, torch.Tensor]:
 def test_the_module_rounds_and_its_gradient_is_that_of_the_pipeline():
     weights = torch.randn(2, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
     passes = []
-    model = QuantizedInput(direct(linear_network(weights, torch.zeros(2))), lambda: passes.append(1))
+    model = QuantizedInput(
+        direct(linear_network(weights, torch.zeros(2))), Control(lambda *words: passes.append(words))
+    )
     values = torch.full((1, 3, SIDE, SIDE), 128 / 255)
     x = (values + torch.tensor([0.4, -0.4])[:, None, None, None] / 255).requires_grad_()
     logits = model(x)

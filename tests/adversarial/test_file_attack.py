@@ -5,7 +5,10 @@ import pytest
 from PIL import Image
 
 from cnnviz import read_photo
-from cnnviz.adversarial.file_attack import AttackSettings, attack_photo
+from cnnviz.adversarial.file_attack import (
+    AttackSettings,
+    attack_photo,
+)
 from cnnviz.control import Control
 from cnnviz.errors import InvalidRequest
 from tests.support.networks import brightness_network, random_classifier
@@ -41,6 +44,7 @@ def test_a_photo_that_fools_already_is_left_as_it_is():
     for method in ("minimal", "ddn"):
         result = attack_photo(BRIGHT, photo, ground_truth=0, method=method, settings=AttackSettings(fit="whole"))
         assert (result.fooled, result.verification.levels, set(result.warnings)) == (True, 0, {"misclassified"})
+        assert result.queries.as_dict() == {"forward": 1, "backward": 0}
 
 
 def test_progress_is_that_of_the_search_and_then_of_the_check():
@@ -56,3 +60,13 @@ def test_networks_of_other_classes_are_refused():
     for key in ("ensemble", "check_with"):
         with pytest.raises(InvalidRequest, match="has other classes than"):
             attack_photo(BRIGHT, np.zeros((SIDE, SIDE, 3), np.uint8), settings=AttackSettings(**{key: [other]}))
+
+
+@pytest.mark.parametrize("method", ["minimal", "fgsm"])
+def test_a_method_is_run_with_its_settings(method):
+    if method != "minimal":
+        pytest.importorskip("foolbox")
+    photo = np.full((SIDE, SIDE, 3), 104, np.uint8)
+    result = attack_photo(BRIGHT, photo, method=method, eps=8, settings=AttackSettings(fit="whole"))
+    assert result.verification.levels == (5 if method == "minimal" else 8)
+    assert result.finish == (None if method == "minimal" else "rounded")

@@ -7,13 +7,19 @@ from torch import nn
 
 from cnnviz import Network, fit, read_photo
 from cnnviz.adversarial.boundary import BoundarySearch
+from cnnviz.adversarial.catalog import SearchSettings
 from cnnviz.adversarial.criterion import TOLERANCE, Criterion
 from cnnviz.adversarial.levels import largest_change
-from cnnviz.adversarial.minimal import AFAR, MORE, AdversarialResult, minimal_level, minimal_norm, minimal_perturbation
+from cnnviz.adversarial.minimal import AFAR, MORE, AdversarialResult, minimal_level, minimal_perturbation
 from cnnviz.control import Control
 from tests.support.networks import direct, linear_network, lite0
 
 SIDE = 16
+
+
+def minimal_norm(model, values, criterion, norm, eps=255, thorough=False, **options) -> AdversarialResult:
+    settings = SearchSettings("minimal", norm, eps, 40, thorough)
+    return minimal_perturbation(model, values, criterion, settings, **options)
 
 
 def linear(seed: int = 0, bias: float = 0.0) -> tuple[Network, torch.Tensor]:
@@ -67,7 +73,7 @@ def test_what_cannot_be_reached_is_missed_with_the_nearest_kept():
     values, bias = grey(weights, float(weights.abs().sum()) / 255 * 2.5)
     found = minimal_level(direct(linear(bias=bias)[0]), values, Criterion(0), eps=2, steps=3)
     assert (found.fooled, found.level) == (False, 2)
-    assert not minimal_norm(direct(linear(bias=bias)[0]), values, Criterion(0), eps=2, norm="l2").fooled
+    assert not minimal_norm(direct(linear(bias=bias)[0]), values, Criterion(0), norm="l2", eps=2).fooled
 
 
 def test_in_l0_few_places_go_as_far_as_they_can():
@@ -239,7 +245,7 @@ def test_a_real_network_is_fooled_at_one_level_and_with_a_goal():
     first = minimal_level(model, values, Criterion(target), eps=255)
     assert (first.fooled, first.level) == (True, 1)
     assert truly(network, first) != target
-    least = minimal_perturbation(model, values, Criterion(target), norm="l2")
+    least = minimal_norm(model, values, Criterion(target), norm="l2", eps=16)
     norms = [float((found.values.float() - values.float()).norm()) for found in (least, first)]
     assert norms[0] < 0.3 * norms[1]
     assert truly(network, least) != target

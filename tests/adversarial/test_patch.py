@@ -11,7 +11,7 @@ from PIL import Image
 from cnnviz.adversarial import patch as module
 from cnnviz.adversarial.figures.patch import POSES, draw_preview
 from cnnviz.adversarial.patch import evaluate_prints, patch, preview, render_prints
-from cnnviz.adversarial.placement import mask_placement
+from cnnviz.adversarial.patch_scene import mask_placement
 from cnnviz.control import Control
 from tests.support.patches import color_network, color_scene
 

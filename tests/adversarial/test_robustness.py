@@ -16,7 +16,7 @@ from cnnviz.adversarial.robustness import (
     robustness,
     robustness_curve,
 )
-from cnnviz.io.stored_image import StoredImage
+from cnnviz.io.photo import StoredImage
 from tests.support.networks import brightness_network
 
 SIDE = 8
@@ -54,7 +54,7 @@ def test_noise_is_tried_up_to_the_last_level():
     levels = []
     for seed in range(6):
         signs = torch.randint(0, 2, (SIDE, SIDE, 3), generator=torch.Generator().manual_seed(seed)) * 2 - 1
-        levels.append(noise_level(photo, Criterion(0), torch.tensor(original.values), 1, seed))
+        levels.append(noise_level(photo, Criterion(0), 1, seed))
         assert levels[-1] == (1 if signs.sum() < 0 else None)
     assert 1 in levels
     network = bright(99.995, 10)  # half of what one sign more or less does, away from what rounding decides

@@ -36,7 +36,8 @@ def plan(end: BaseException | None = None) -> ClipPlan:
 
 
 def make(output: Path | str, end: BaseException | None = None, **options):
-    return make_clip(session(**options), Job("clip", output=str(output)), plan(end), "toying", ClipRecord)
+    own = session(**options)
+    return make_clip(own, Job("clip", output=str(output)), plan(end), own.recipe(None, moving=True), "toying")
 
 
 def test_a_finished_clip_leaves_the_clip_alone(tmp_path):

@@ -6,7 +6,6 @@ import pytest
 from cnnviz.app.clip_plan import StylizedFrames
 from cnnviz.errors import MethodError
 from cnnviz.video.clip import read_clip
-from cnnviz.video.coherence import CoherenceSettings
 from tests.support import clips
 
 
@@ -15,7 +14,7 @@ def brighter(start, frame, steps, number):
 
 
 def stylized(path) -> StylizedFrames:
-    return StylizedFrames(read_clip(path), brighter, CoherenceSettings(4), lambda image: image, None)
+    return StylizedFrames(read_clip(path), brighter, 4, lambda image: image, None)
 
 
 def test_stylized_frames_continue_from_a_kept_state(tmp_path):

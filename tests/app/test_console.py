@@ -74,8 +74,8 @@ def test_no_progress_where_it_is_not_wanted(name: str, value: str, monkeypatch: 
     assert not Console(quiet=True).lively
     monkeypatch.setenv(name, value)
     assert not Console().lively
-    with Console().progress("occluding", "positions") as tick:
-        tick(1, 2)
+    with Console().progress("occluding", "positions") as control:
+        control.report(1, 2)
     assert shown.getvalue() == ""
 
 
@@ -85,9 +85,16 @@ def test_an_empty_no_color_counts_as_none(monkeypatch: pytest.MonkeyPatch) -> No
     assert Console().lively
 
 
+def test_the_control_of_a_computation_notes(capsys: pytest.CaptureFixture[str]) -> None:
+    with Console().progress("working") as control:
+        control.note("a remark")
+        assert not control.stopped()
+    assert capsys.readouterr().err == "cnnviz: a remark\n"
+
+
 def test_no_progress_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
-    with Console().progress("occluding", "positions") as tick:
-        tick(1, 2)
+    with Console().progress("occluding", "positions") as control:
+        control.report(1, 2)
     assert capsys.readouterr() == ("", "")
 
 
@@ -96,9 +103,9 @@ def test_progress_shows_once_it_is_told_something(
     unit: str, total: int, count: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stream = terminal(monkeypatch)
-    with Console().progress("label [bold]\x1b[2J", unit) as tick:
+    with Console().progress("label [bold]\x1b[2J", unit) as control:
         assert stream.getvalue() == ""
-        tick(3, total)
+        control.report(3, total)
     shown = re.sub(r"\x1b\[[\d;]*m", "", stream.getvalue())  # colours
     assert "label [bold]\\x1b[2J" in shown
     assert count in shown

@@ -5,10 +5,10 @@ from typing import Literal
 
 import click
 import pytest
+from click.shell_completion import ShellComplete
 from click.testing import CliRunner
 
-from cnnviz.app.command import Command
-from cnnviz.app.declare import argument, command, option
+from cnnviz.app.declare import Command, argument, command, option
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,3 +70,10 @@ def test_a_class_given_as_an_argument_is_met_with_the_option():
     assert result.exit_code == 2
     assert "did you mean --class banana?" in result.output
     assert isinstance(command(Classes, "toy", "", print), Command)
+
+
+def test_completion_goes_on_after_an_option_given_twice():
+    toy = command(Options, "toy", "A toy.", print)
+    complete = ShellComplete(toy, {}, "toy", "_TOY")
+    items = complete.get_completions(["--size", "1", "--size", "2", "--kind"], "")
+    assert [item.value for item in items] == ["a", "b"]

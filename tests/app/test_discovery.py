@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from cnnviz.app.discovery import SECTIONS, entries, first_line, load_commands, section_entries, section_title
+from cnnviz.app.discovery import SECTIONS, entries, first_line, section_entries, section_title
 
 
 def test_every_section_has_a_title_and_its_commands():
@@ -15,9 +15,10 @@ def test_every_section_has_a_title_and_its_commands():
 
 
 def test_the_summary_read_from_the_source_is_that_of_the_command():
-    for name, command in load_commands().items():
+    for name, entry in entries().items():
+        command = entry.load()
         assert command.name == name
-        assert entries()[name].summary == (command.help or "").splitlines()[0]
+        assert entry.summary == (command.help or "").splitlines()[0]
 
 
 def test_the_overview_and_completion_import_no_command():

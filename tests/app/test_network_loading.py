@@ -6,7 +6,7 @@ import pytest
 
 from cnnviz.app.console import Console
 from cnnviz.app.network_loading import find_weights, load, model_network, read_class_names
-from cnnviz.app.options import ComputeOptions, FitOptions
+from cnnviz.app.options import FitOptions, NetworkOptions
 from cnnviz.errors import InvalidRequest, WeightsError
 from cnnviz.models import catalog, weights
 
@@ -22,7 +22,7 @@ def test_options_replace_the_publishers_preprocessing():
 
 
 def test_weights_are_those_of_the_package_or_of_the_file_named(tmp_path: Path):
-    options = ComputeOptions(offline=True)
+    options = NetworkOptions(offline=True)
     own = weights.weights_path(catalog.entries()["efficientnet_lite0"])
     assert find_weights("efficientnet_lite0", None, options, Console()) == own
     (tmp_path / "own.pth").write_bytes(b"x")

@@ -2,8 +2,19 @@
 
 import click
 import pytest
+from torchvision.models import alexnet
 
-from cnnviz.app.param_types import Box, ChannelRange, ClassName, Finite, ModelName, Triple, expand_channels
+from cnnviz import __version__
+from cnnviz.app.param_types import (
+    Box,
+    ChannelRange,
+    Finite,
+    ModelName,
+    Triple,
+    complete_class,
+    expand_channels,
+    layer_names,
+)
 from cnnviz.errors import InvalidRequest
 
 
@@ -46,5 +57,33 @@ def test_channels_are_expanded_each_once_and_checked_against_the_layer():
 
 
 def test_names_complete():
-    assert [item.value for item in ClassName().shell_complete(None, None, "LYN")] == ["lynx"]
+    assert complete_class(None, None, "LYN") == ["lynx"]
     assert "vgg16" in [item.value for item in ModelName().shell_complete(None, None, "vgg")]
+
+
+@pytest.fixture
+def cache(monkeypatch: pytest.MonkeyPatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    return tmp_path
+
+
+def test_layer_names_are_the_modules_and_are_kept(cache):
+    names = [name for name, _ in alexnet(weights=None).named_modules() if name]
+    kept = cache / "cnnviz" / __version__ / "layers-alexnet.txt"
+    assert layer_names("alexnet") == names
+    assert kept.read_text("utf-8").splitlines() == names
+    kept.write_text("from.the.cache", "utf-8")
+    assert layer_names("alexnet") == ["from.the.cache"]
+
+
+def test_an_unknown_network_and_a_cache_that_cannot_be_written(cache):
+    assert layer_names("resnet19") == []
+    (cache / "cnnviz").write_text("a file, not a folder")
+    assert "features.0" in layer_names("alexnet")
+
+
+def test_the_layer_names_of_any_network_are_in_one_folder(cache):
+    kept = cache / "cnnviz" / __version__ / "layers-timm%3Aa%2Fb.txt"
+    kept.parent.mkdir(parents=True)
+    kept.write_text("x", "utf-8")
+    assert layer_names("timm:a/b") == ["x"]

@@ -11,7 +11,6 @@ from cnnviz.app.recorder import (
     collective_record,
     record_value,
     recorded_options,
-    sheet_recipe,
     versions,
 )
 
@@ -43,12 +42,6 @@ def test_many_photos_have_one_name_and_one_digest(tmp_path: Path):
     both = collective_record("photos", [one, two])
     assert (both.name, both.photos) == ("photos", 2)
     assert both.sha256 != collective_record("photos", [two, one]).sha256
-
-
-def test_a_second_image_records_its_option_and_the_format_of_the_first():
-    assert sheet_recipe({"recipe": 1}, "report", "x/A.JPG") == {
-        "recipe": 1, "sheet": {"option": "report", "picture": ".jpg"},
-    }  # fmt: skip
 
 
 def test_versions_of_a_clip_name_its_encoder_too():

@@ -2,12 +2,14 @@
 
 import os
 import signal
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from cnnviz.app.console import Console
+from cnnviz.app.records import Record, field
 from cnnviz.app.resume import (
     find_partial,
     finished_numbers,
@@ -19,11 +21,17 @@ from cnnviz.app.resume import (
 from cnnviz.errors import MethodError
 from cnnviz.io.write import write_image
 
+
+@dataclass(frozen=True, kw_only=True)
+class Stopped(Record):
+    n: int | None = field("Steps done.", default=None, progress_of="of")
+
+
 RECIPE = {"recipe": 1, "command": "x", "options": {}, "seed": 0, "versions": {}, "network": {}, "input": None}
 
 
 def test_the_first_interrupt_asks_and_the_second_ends():
-    with stop_on_interrupt(None) as stop:
+    with stop_on_interrupt() as stop:
         assert not stop()
         os.kill(os.getpid(), signal.SIGINT)
         assert stop()
@@ -62,7 +70,7 @@ def test_a_file_of_somebody_else_is_not_removed(tmp_path: Path):
 def test_numbers_of_finished_results_of_the_same_recipe(tmp_path: Path):
     path = str(tmp_path / "a.png")
     write_image(path, np.zeros((2, 2, 3), np.uint8), RECIPE | {"numbers": {"n": 1}})
-    assert finished_numbers(path, RECIPE, lambda numbers: False) == {"n": 1}
-    assert finished_numbers(path, RECIPE, lambda numbers: True) is None
-    assert finished_numbers(path, RECIPE | {"seed": 1}, lambda numbers: False) is None
-    assert finished_numbers("-", RECIPE, lambda numbers: False) is None
+    assert finished_numbers(path, RECIPE, Record) == {"n": 1}
+    assert finished_numbers(path, RECIPE, Stopped) is None
+    assert finished_numbers(path, RECIPE | {"seed": 1}, Record) is None
+    assert finished_numbers("-", RECIPE, Record) is None

@@ -51,11 +51,3 @@ def test_class_names_come_from_a_file_one_a_line(tmp_path: Path):
 def test_missing_weights_are_reported_before_torch_is_needed():
     with pytest.raises(WeightsError, match="no such file"):
         Session("x", Options(weights="none.pth")).network  # noqa: B018
-
-
-def test_control_reports_notes_and_stops(capsys):
-    with Session("x", Options(quiet=False)).running("working", "steps", limit=0.0) as (control, stop):
-        control.note("a remark")
-        assert control.stopped()
-        assert not stop.interrupted
-    assert capsys.readouterr().err == "cnnviz: a remark\n"

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from cnnviz import Network, fit
-from cnnviz.attribution.deletion_insertion import auc, deletion_insertion
+from cnnviz.attribution.deletion_insertion import deletion_insertion
 from cnnviz.attribution.evaluation import EvaluationSettings, evaluate
 from cnnviz.attribution.fills import occluder
 from cnnviz.attribution.pointing_game import pointing_game
@@ -43,7 +43,7 @@ def test_scores_are_those_of_the_single_methods(network: Network) -> None:
     assert torch.equal(found.curves.insertion, curves.insertion)
     assert [score.class_name for score in found.scores] == ["c", "a"]
     for index, score in enumerate(found.scores):
-        assert score.deletion.auc == pytest.approx(float(auc(curves.shares, curves.deletion)[index]))
+        assert score.deletion.auc == pytest.approx(float(torch.trapezoid(curves.deletion, curves.shares)[index]))
         assert score.insertion.normalized == pytest.approx(score.insertion.auc / score.probability)
         low, high = score.deletion.shifted_range
         assert low <= score.deletion.shifted_auc <= high

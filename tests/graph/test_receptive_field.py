@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from cnnviz.graph.backward_rules import replay
-from cnnviz.graph.receptive_field import ALL, UNKNOWN, LayerInfo, layer_table, record_fields
+from cnnviz.graph.receptive_field import ALL, UNKNOWN, FieldRecorder, LayerInfo, layer_table
 from cnnviz.graph.tape import record
 from cnnviz.models.loader import build_blank
 
@@ -97,7 +97,7 @@ def test_fields_equal_the_support_of_the_gradient(layer):
     x = torch.zeros(1, 3, 96, 120, dtype=torch.float64, requires_grad=True)
     found: dict[str, torch.Tensor] = {}
     getattr(module, layer).register_forward_hook(lambda _m, _i, out: found.update(out=out))
-    with record_fields(x) as watched:
+    with FieldRecorder(x) as watched:
         module(x)
     out = found["out"]
     seen = watched.of(out)

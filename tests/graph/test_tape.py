@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from cnnviz.graph.tape import UntraceableError, Value, record, replace
+from cnnviz.graph.tape import Step, UntraceableError, Value, record
 
 
 def test_recording_does_not_import_the_compiler():
@@ -36,11 +36,12 @@ def test_steps_are_the_operators_and_modules_have_their_outputs():
 
 def test_values_are_replaced_inside_lists_and_dictionaries():
     one, two = torch.ones(1), torch.zeros(2)
-    values = {Value(0): one, Value(3): two}
-    args = replace((Value(0), [Value(3), 5], {"dim": Value(3)}), values)
+    step = Step("dict", lambda *args, **kwargs: (*args, kwargs), (Value(0), [Value(3), 5]), {"dim": Value(3)}, (), "")
+    args = step.run({Value(0): one, Value(3): two})
     assert args[0] is one
     assert args[1][0] is args[2]["dim"] is two
     assert args[1][1] == 5
+    assert step.inputs == [Value(0), Value(3), Value(3)]
 
 
 @pytest.mark.parametrize(

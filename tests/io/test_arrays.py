@@ -1,4 +1,4 @@
-"""Named arrays from .npz files; what is no array of numbers is refused. Damaged files: attribution/test_map_arrays."""
+"""Named arrays from .npz files; what is no array of numbers is refused. Damaged files: attribution/test_map_files."""
 
 import numpy as np
 import pytest

@@ -74,7 +74,7 @@ def test_logits_are_timms_within_1e_5(name: str):
 @pytest.mark.parametrize("side", [(31, 33), (64, 64), (97, 130), (225, 224)])
 def test_tensorflows_padding_holds_for_even_and_odd_sizes(side: tuple[int, int]):
     x = torch.rand(1, 3, *side, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-    mine = efficientnet_lite.build("efficientnet_lite0").eval().double()
+    mine = efficientnet_lite.EfficientNetLite("efficientnet_lite0").eval().double()
     mine.load_state_dict(ours("efficientnet_lite0").module.state_dict())
     with torch.inference_mode():
         assert (mine(x) - deepcopy(oracle("efficientnet_lite0")).double()(x)).abs().max() <= 1e-12
@@ -103,6 +103,6 @@ def test_blocks_4_is_the_stage_of_112_channels():
 
 
 def test_a_state_dict_with_timms_names_is_left_as_it_is():
-    module = efficientnet_lite.build("efficientnet_lite0", 10)
+    module = efficientnet_lite.EfficientNetLite("efficientnet_lite0", 10)
     state = module.state_dict()
     assert efficientnet_lite.translate(state, module) == dict(state)

@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 
 from cnnviz.errors import PhotoError
-from cnnviz.video import writing
-from cnnviz.video.clip import read_clip
+from cnnviz.video.clip import read_clip, write_clip
 from cnnviz.video.frame import Frame
 
 RECIPE: dict[str, Any] = {"recipe": 1, "command": "dream", "options": {"text": "<&>\"' é 猫 \udcff"}, "numbers": {}}
@@ -37,7 +36,7 @@ def frames(count: int = 6, size: tuple[int, int] = (48, 64), rate: Fraction = RA
 
 def write(path: Path, shown: Sequence[Frame] = (), rate: Fraction = RATE, **options: Any) -> Path:
     """Write a clip and return its path."""
-    writing.write_clip(str(path), shown or frames(rate=rate), rate=rate, recipe=RECIPE, **options)
+    write_clip(str(path), shown or frames(rate=rate), rate=rate, recipe=RECIPE, **options)
     return path
 
 

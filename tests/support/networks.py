@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from cnnviz import Network, load_network
 from cnnviz.adversarial.pipeline import InputPipeline
-from cnnviz.adversarial.target import TargetModel, logits_extractor
+from cnnviz.adversarial.target import TargetModel
 
 SIDE = 12
 
@@ -29,7 +29,7 @@ def identity_pipeline(views: int = 1) -> InputPipeline:
 
 def attacked_by(*pairs: tuple[InputPipeline, Network]) -> TargetModel:
     """The target model of pairs of a pipeline and a network."""
-    return TargetModel([(pipeline, logits_extractor(network)) for pipeline, network in pairs])
+    return TargetModel(pairs)
 
 
 def direct(network: Network) -> TargetModel:

@@ -5,8 +5,7 @@ import torch
 from torch import nn
 
 from cnnviz import Network
-from cnnviz.adversarial.patch_scene import PatchScene
-from cnnviz.adversarial.placement import polygon_placement
+from cnnviz.adversarial.patch_scene import PatchScene, polygon_placement
 from cnnviz.models.preprocess import fit
 
 

@@ -57,9 +57,9 @@ def test_the_picture_stays_between_black_and_white_and_the_start_is_left_alone()
 
 
 def test_octaves_grow_to_the_size_and_leave_out_what_is_too_small():
-    assert ascent.octave_sizes((512, 700), 4, 1.4) == [(187, 255), (261, 357), (366, 500), (512, 700)]
-    assert ascent.octave_sizes((100, 60), 4, 1.4) == [(71, 43), (100, 60)]
-    assert ascent.octave_sizes((20, 60), 4, 1.4) == [(20, 60)]
+    assert ascent.octave_sizes((512, 700), 4, 1.4, 32) == [(187, 255), (261, 357), (366, 500), (512, 700)]
+    assert ascent.octave_sizes((100, 60), 4, 1.4, 32) == [(71, 43), (100, 60)]
+    assert ascent.octave_sizes((20, 60), 4, 1.4, 32) == [(20, 60)]
 
 
 def test_the_gradient_comes_back_through_the_jitter():

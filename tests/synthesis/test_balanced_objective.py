@@ -6,7 +6,13 @@ import torch
 
 from cnnviz.errors import InvalidRequest
 from cnnviz.synthesis import balanced_objective
-from cnnviz.synthesis.balanced_objective import balance_once, build_objective, choose_gradient, make_extractor
+from cnnviz.synthesis.balanced_objective import (
+    BalancedTerms,
+    build_objective,
+    check_objective,
+    choose_gradient,
+    make_extractor,
+)
 from cnnviz.synthesis.objectives import Objective
 from cnnviz.synthesis.spec import ObjectiveSpec
 
@@ -30,9 +36,22 @@ def test_several_terms_share_the_step_by_their_weights(network, photo):
     extractor = make_extractor(network, spec)
     values = strengths(build_objective(extractor, spec, photo), extractor, photo)
     assert torch.allclose(values, torch.tensor([1.0, 2.0, 0.5]), rtol=1e-4)
-    once = balance_once(extractor, spec, photo)
-    assert torch.allclose(strengths(once(photo), extractor, photo), torch.ones(3), rtol=1e-4)
-    assert once(photo) is once(photo + 0.1)
+
+
+def test_terms_of_a_clip_are_balanced_on_its_first_frame(network, photo):
+    spec = ObjectiveSpec({"0": 1.0}, {("2", 1): 2.0}, {3: 0.5})
+    once = BalancedTerms(network, spec, photo)
+    equal = once.objective(photo, [1, 1, 1])
+    assert torch.allclose(strengths(equal, once.extractor, photo), torch.ones(3), rtol=1e-4)
+    weights = [term.weight for term in equal.terms]
+    later = once.objective(photo + 0.1, [2, 0.5, 1])
+    assert [term.weight for term in later.terms] == [2 * weights[0], 0.5 * weights[1], weights[2]]
+
+
+def test_layers_are_checked(network):
+    check_objective(network, ObjectiveSpec({"0": 1.0}))
+    with pytest.raises(InvalidRequest, match="has no layer '9'"):
+        check_objective(network, ObjectiveSpec({"0": 1.0, "9": 1.0}))
 
 
 def test_a_guide_draws_the_layer_towards_it(network, photo):

@@ -9,7 +9,8 @@ from cnnviz.control import Control
 from cnnviz.errors import InvalidRequest, MethodError
 from cnnviz.models.features import FeatureExtractor
 from cnnviz.models.network import Network
-from cnnviz.synthesis.dream import DreamResult, DreamSettings, composite, dream
+from cnnviz.synthesis import ascent, priors
+from cnnviz.synthesis.dream import DreamResult, DreamSettings, composite, dream, jitter_gradient
 from cnnviz.synthesis.spec import ObjectiveSpec
 
 FLAT = {"steps": 3, "octaves": 1, "jitter": 0}
@@ -72,10 +73,10 @@ def test_a_mask_keeps_the_outside_bit_for_bit(network, photo):
 def test_a_composite_blends_by_strength_mask_and_brightness():
     base, change = torch.full((1, 3, 2, 2), 0.5), torch.zeros(1, 3, 2, 2)
     change[:, 0] = 0.2  # redder
-    assert torch.allclose(composite(base, change, 0.5, False, None)[:, 0], torch.tensor(0.6))
-    half = composite(base, change, 1, False, torch.tensor([[[[0.0, 0.5], [1.0, 1.0]]]]))
+    assert torch.allclose(composite(base, change, DreamSettings(strength=0.5), None)[:, 0], torch.tensor(0.6))
+    half = composite(base, change, DreamSettings(), torch.tensor([[[[0.0, 0.5], [1.0, 1.0]]]]))
     assert torch.allclose(half[0, 0], torch.tensor([[0.5, 0.6], [0.7, 0.7]]))
-    grey = composite(base, change, 1, True, None)
+    grey = composite(base, change, DreamSettings(original_colors=True), None)
     assert torch.allclose(grey, torch.tensor(0.5 + 0.299 * 0.2))
 
 
@@ -114,3 +115,35 @@ def test_a_zero_gradient_and_what_the_network_lacks_are_refused(photo):
         dream(network, photo, objective=ObjectiveSpec(channels={("0", 2): 1.0}))
     with pytest.raises(InvalidRequest, match="gives no feature maps"):
         dream(network, photo, "3")
+
+
+def jitter(most: int) -> ascent.View:
+    """The view that rolls the image: what ``jitter_gradient`` computes without autograd."""
+
+    def view(image, _share, generator):
+        dy, dx = torch.randint(-most, most + 1, (2,), generator=generator).tolist()
+        return image.roll((dy, dx), (2, 3))
+
+    return view
+
+
+@pytest.mark.parametrize("copied", [0, 1 << 20])
+def test_jitter_in_place_or_not_is_the_view_and_leaves_the_image(copied, monkeypatch):
+    monkeypatch.setattr(priors, "MAX_COPIED", copied)
+    picture = torch.rand(1, 3, 20, 24, generator=torch.Generator().manual_seed(0))
+    weights = torch.rand(20, 24, generator=torch.Generator().manual_seed(1))
+
+    def gradient(x):
+        return (x * weights).sum((1, 2, 3)), weights.expand_as(x).clone()
+
+    before = picture.clone()
+    generator = torch.Generator().manual_seed(2)
+    plain = ascent.ascend(picture, gradient, lambda _p, s, _d: 0.01 * s, steps=3, generator=generator, view=jitter(4))
+    assert torch.equal(picture, before)
+    rolled = jitter_gradient(gradient, 4, generator)
+    rolled(picture)
+    assert torch.equal(picture, before)
+    generator.manual_seed(2)
+    end = ascent.ascend(picture, rolled, lambda _p, s, _d: 0.01 * s, steps=3, generator=generator, inplace=True)
+    assert end.tensor is picture
+    assert torch.equal(end.tensor, plain.tensor)

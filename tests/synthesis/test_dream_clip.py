@@ -1,11 +1,15 @@
-"""Deep dream over a clip in one call: times stay, the size is the one asked for, stopped it ends early."""
+"""Deep dream over clips: layers that follow one another, frames independent of other calls; a clip in one call."""
 
+import numpy as np
 import pytest
+import torch
 
 from cnnviz.control import Control
-from cnnviz.errors import PhotoError
-from cnnviz.synthesis.dream import DreamSettings
-from cnnviz.synthesis.dream_clip import dream_clip, first_frame
+from cnnviz.errors import InvalidRequest, PhotoError
+from cnnviz.io.convert import to_tensor
+from cnnviz.synthesis.dream import DreamSettings, dream
+from cnnviz.synthesis.dream_clip import DreamStylizer, dream_clip, first_frame
+from cnnviz.synthesis.spec import ObjectiveSpec
 from cnnviz.video.clip import read_clip
 from tests.support import clips
 
@@ -31,3 +35,39 @@ def test_frames_that_are_too_small_are_refused(tmp_path):
     with pytest.raises(PhotoError, match="has frames of 12 pixels a side; a clip needs 16: see --long-side"):
         first_frame(read_clip(tmp_path / "tiny.mp4"), None)
     assert first_frame(read_clip(tmp_path / "tiny.mp4"), 40).shape == (24, 40, 3)
+
+
+FRAME = np.random.default_rng(1).integers(256, size=(64, 80, 3), dtype=np.uint8)
+
+
+def test_layers_follow_one_another(network):
+    sequence = DreamStylizer(network, FRAME, ObjectiveSpec({"0": 1.0, "2": 1.0, "3": 1.0}), SETTINGS, sequence_over=5)
+    assert [dict(sequence.objective_at(number).layers) for number in range(7)] == [
+        {"0": 1.0}, {"0": 0.5, "2": 0.5}, {"2": 1.0}, {"2": 0.5, "3": 0.5}, {"3": 1.0}, {"3": 1.0}, {"3": 1.0},
+    ]  # fmt: skip
+    many = DreamStylizer(network, FRAME, ObjectiveSpec({"0": 1.0, "2": 1.0, "3": 1.0}), SETTINGS, sequence_over=51)
+    assert all(sum(many.objective_at(at).weights) == pytest.approx(1) for at in range(51))
+
+
+def test_a_frame_is_a_dream_of_its_own_seed(network):
+    stylizer = DreamStylizer(network, FRAME, ObjectiveSpec({"0": 1.0}), SETTINGS, seed=3)
+    frame = to_tensor(FRAME) / 255
+    alone = dream(network, FRAME, "0", settings=SETTINGS, seed=5).tensor
+    assert torch.equal(stylizer(frame, frame, 2, 2), alone)
+    assert not torch.equal(stylizer(frame, frame, 2, 1), alone)
+    assert torch.equal(stylizer(frame, frame, 2, 2), alone)
+
+
+def test_weights_are_those_of_the_frame(network):
+    sequence = DreamStylizer(network, FRAME, ObjectiveSpec({"0": 1.0, "2": 1.0}), SETTINGS, sequence_over=101)
+    frame = to_tensor(FRAME) / 255
+    images = []
+    for number in (1, 99):
+        alone = dream(network, FRAME, "0", settings=SETTINGS, seed=number).tensor
+        images.append((sequence(frame, frame, 2, number) - alone).abs().mean())
+    assert images[0] < 0.2 * images[1]
+
+
+def test_layers_are_checked_before_the_first_frame(network):
+    with pytest.raises(InvalidRequest, match="has no layer '9'"):
+        DreamStylizer(network, FRAME, ObjectiveSpec({"0": 1.0, "9": 1.0}), SETTINGS, sequence_over=3)

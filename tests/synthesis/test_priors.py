@@ -56,18 +56,18 @@ def test_even_gives_fine_detail_of_little_strength_as_much_as_the_rest():
     y = torch.arange(128, dtype=torch.float64)
     fine = torch.cos(torch.pi * y).view(1, 1, -1, 1).expand(1, 3, 128, 128)  # one pixel up, one down
     coarse = torch.cos(2 * torch.pi * y / 64).view(1, 1, 1, -1).expand(1, 3, 128, 128)
-    step = priors.laplacian_normalize(0.01 * fine + coarse, 4)
+    step = priors.laplacian_normalize(0.01 * fine + coarse, 1.0)
     assert torch.isclose(priors.rms(step)[0, 0, 0, 0], torch.tensor(1.0, dtype=torch.float64))
     share = (step * fine).mean() / (step * coarse).mean()
     assert share > 10 * 0.01
-    assert torch.allclose(priors.laplacian_normalize(1e6 * fine, 4), priors.laplacian_normalize(fine, 4))
-    assert not priors.laplacian_normalize(torch.zeros(1, 3, 16, 16), 4).any()
+    assert torch.allclose(priors.laplacian_normalize(1e6 * fine, 1.0), priors.laplacian_normalize(fine, 1.0))
+    assert not priors.laplacian_normalize(torch.zeros(1, 3, 16, 16), 1.0).any()
 
 
 def test_even_weighs_coarse_bands_more():
     values = noise(1, 3, 128, 128)
     shares = [
-        float(priors.rms(priors.bands(priors.laplacian_normalize(values, 4, factor), 4)[-1]).squeeze())
+        float(priors.rms(priors.bands(priors.laplacian_normalize(values, factor), 4)[-1]).squeeze())
         for factor in (1.0, 1.5, 2.0)
     ]
     assert shares == sorted(shares)
@@ -75,8 +75,8 @@ def test_even_weighs_coarse_bands_more():
 
 def test_pictures_of_a_batch_do_not_touch_each_other():
     values = noise(2, 3, 32, 48) * torch.tensor([1.0, 50.0]).view(2, 1, 1, 1)
-    both = priors.laplacian_normalize(values, 3, 1.5)
-    assert torch.allclose(both, torch.cat([priors.laplacian_normalize(one[None], 3, 1.5) for one in values]))
+    both = priors.laplacian_normalize(values, 1.5)
+    assert torch.allclose(both, torch.cat([priors.laplacian_normalize(one[None], 1.5) for one in values]))
 
 
 def test_the_colour_root_squared_is_the_covariance_and_grey_is_its_strongest():
@@ -108,7 +108,7 @@ def test_total_variation_is_steep_beside_an_edge_and_nowhere_else():
 @pytest.mark.parametrize("size", [(64, 96), (301, 75)])
 def test_in_place_the_steps_are_the_same(size):
     values = torch.randn(2, 3, *size, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
-    wanted = priors.unit(priors.correlate_colors(priors.laplacian_normalize(values, 4, 1.4, 0.5)))
+    wanted = priors.unit(priors.correlate_colors(priors.laplacian_normalize(values, 1.4, 0.5)))
     given = values.clone()
-    assert priors.unit_(priors.correlate_colors_(priors.laplacian_normalize_(given, 4, 1.4, 0.5))) is given
+    assert priors.unit_(priors.correlate_colors_(priors.laplacian_normalize_(given, 1.4, 0.5))) is given
     assert torch.allclose(given, wanted, atol=1e-12)

@@ -3,7 +3,7 @@
 import pytest
 
 from cnnviz.errors import InvalidRequest
-from cnnviz.synthesis.spec import ObjectiveSpec, layers_spec, parse_objective
+from cnnviz.synthesis.spec import ObjectiveSpec, default_layer, layers_spec, parse_objective
 
 LITE = "efficientnet_lite1"
 
@@ -41,9 +41,25 @@ def test_layers_are_a_name_names_or_weights():
     assert layers_spec("a", LITE) == layers_spec(["a"], LITE) == ObjectiveSpec({"a": 1.0})
     assert layers_spec({"a": 0.5}, LITE) == ObjectiveSpec({"a": 0.5})
     assert layers_spec((), LITE) == ObjectiveSpec({"blocks.4": 1.0})
+    assert default_layer("efficientnet_lite3") == "blocks.4"
 
 
-def test_equal_weights_keep_the_terms():
-    spec = ObjectiveSpec({"a": 3.0}, {("b", 1): 2.0}, {4: 0.5})
-    assert spec.weights == [3.0, 2.0, 0.5]
-    assert spec.with_equal_weights() == ObjectiveSpec({"a": 1.0}, {("b", 1): 1.0}, {4: 1.0})
+def test_weights_are_those_of_the_terms_in_their_order():
+    assert ObjectiveSpec({"a": 3.0}, {("b", 1): 2.0}, {4: 0.5}).weights == [3.0, 2.0, 0.5]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name",
+    ["googlenet", "inception_v3", "vgg16", "vgg19_bn", "alexnet", "resnet50", "resnext50_32x4d", "wide_resnet50_2",
+     "densenet121", "mobilenet_v2", "mobilenet_v3_large", "mobilenet_v3_small", "mnasnet1_0", "squeezenet1_0",
+     "squeezenet1_1", "shufflenet_v2_x1_0", "convnext_tiny", "efficientnet_b0", "regnet_y_400mf"],
+)  # fmt: skip
+def test_a_familys_layer_is_there(name):
+    import torch
+    import torchvision
+
+    plain = {"init_weights": False} if name in ("googlenet", "inception_v3") else {}
+    with torch.device("cpu" if name.startswith("regnet") else "meta"):  # RegNet copies weights as it is made
+        module = torchvision.models.get_model(name, **plain)
+    assert default_layer(name) in dict(module.named_modules())

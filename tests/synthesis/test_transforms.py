@@ -1,46 +1,14 @@
-"""Random views: the jitter is that of a rolled image, the blur a Gaussian, views follow the seed."""
+"""Random views: the blur is a Gaussian, views follow the seed."""
 
 import pytest
 import torch
 from torch.nn import functional as F
 
-from cnnviz.synthesis import ascent, transforms
+from cnnviz.synthesis import transforms
 
 
 def seeded(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
-
-
-def jitter(most: int) -> ascent.View:
-    """The view that rolls the image: what ``jitter_gradient`` computes without autograd."""
-
-    def view(image, _share, generator):
-        dy, dx = torch.randint(-most, most + 1, (2,), generator=generator).tolist()
-        return image.roll((dy, dx), (2, 3))
-
-    return view
-
-
-@pytest.mark.parametrize("copied", [0, 1 << 20])
-def test_jitter_in_place_or_not_is_the_view_and_leaves_the_image(copied, monkeypatch):
-    monkeypatch.setattr(transforms, "MAX_COPIED", copied)
-    picture = torch.rand(1, 3, 20, 24, generator=seeded())
-    weights = torch.rand(20, 24, generator=seeded(1))
-
-    def gradient(x):
-        return (x * weights).sum((1, 2, 3)), weights.expand_as(x).clone()
-
-    before = picture.clone()
-    plain = [ascent.ascend(picture, gradient, lambda _p, s, _d: 0.01 * s, steps=3, generator=seeded(2),
-                          view=jitter(4)).tensor]  # fmt: skip
-    assert torch.equal(picture, before)
-    rolled = transforms.jitter_gradient(gradient, 4, generator := seeded(2))
-    rolled(picture)
-    assert torch.equal(picture, before)
-    generator.manual_seed(2)
-    end = ascent.ascend(picture, rolled, lambda _p, s, _d: 0.01 * s, steps=3, generator=generator, inplace=True)
-    assert end.tensor is picture
-    assert torch.equal(end.tensor, plain[0])
 
 
 @pytest.mark.parametrize("deviation", [0.3, 1.0, 6.0])

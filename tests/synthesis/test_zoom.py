@@ -1,10 +1,8 @@
-"""The zoom: its frames compose to one exact transform, its centre stays; weights fade over time."""
+"""The zoom: its frames compose to one exact enlargement, its centre and its colours stay."""
 
-import numpy as np
-import pytest
 import torch
 
-from cnnviz.synthesis.zoom import crossfade, resample, transform_about_centre, zoom
+from cnnviz.synthesis.zoom import Zoom, color_statistics, enlarge, match_colors
 
 SIZE = (48, 64)
 
@@ -13,9 +11,14 @@ def still(start, frame, steps, number):
     return start
 
 
-def places():
-    """x (1, W) and y (H, 1) of every pixel."""
-    return torch.arange(SIZE[1], dtype=torch.float64)[None], torch.arange(SIZE[0], dtype=torch.float64)[:, None]
+def places(scale=1.0):
+    """x (1, W) and y (H, 1) that every pixel shows, enlarged about the centre by 1 / scale."""
+    x, y = (torch.arange(side, dtype=torch.float64) - (side - 1) / 2 for side in SIZE[::-1])
+    return scale * x[None] + 31.5, scale * y[:, None] + 23.5
+
+
+def colours(x, y):
+    return torch.stack([0.5 + 0.4 * torch.sin(x / 6 + k) * torch.cos(y / 7 - k) for k in range(3)])
 
 
 def smooth():
@@ -23,69 +26,70 @@ def smooth():
     return colours(*places())[None].float()
 
 
-def colours(x, y):
-    return torch.stack([0.5 + 0.4 * torch.sin(x / 6 + k) * torch.cos(y / 7 - k) for k in range(3)])
-
-
-def matrix(transform):
-    return np.array([*transform, (0, 0, 1)])
-
-
-@pytest.mark.parametrize("angle", [0.0, 0.7])
-def test_frames_are_the_one_transform_of_the_picture(angle):
-    shots = list(zoom(smooth(), still, 31, per_frame=1.02, angle=angle))
-    x, y = places()
-    step = matrix(shots[1].transform)
-    for number, shot in enumerate(shots):
-        assert np.abs(matrix(shot.transform) - np.linalg.matrix_power(step, number)).max() < 1e-12
-        (a, b, c), (d, e, f) = shot.transform
-        exact = colours(a * x + b * y + c, d * x + e * y + f)
-        assert np.hypot(a, b) == pytest.approx(1.02**-number, rel=1e-12)
-        assert (shot.tensor[0] - exact)[:, 6:-6, 6:-6].abs().max() < 1 / 255
-        assert a * 31.5 + b * 23.5 + c == pytest.approx(31.5, abs=1e-12)  # the centre stays
-        assert d * 31.5 + e * 23.5 + f == pytest.approx(23.5, abs=1e-12)
+def test_frames_are_the_one_enlargement_of_the_picture():
+    image = smooth()
+    for number in range(1, 31):
+        image = enlarge(image, 1.02)
+        assert (image[0] - colours(*places(1.02**-number)))[:, 6:-6, 6:-6].abs().max() < 1 / 255
 
 
 def test_polynomials_of_degree_5_are_resampled_exactly():
-    y, x = torch.meshgrid(*(torch.linspace(-1, 1, side, dtype=torch.float64) for side in SIZE), indexing="ij")
-
     def value(x, y):
+        x, y = x / 31.5 - 1, y / 23.5 - 1
         return 1 + x - 2 * y**5 + 3 * x**3 * y**2 - x**5 + 0.5 * x * y**4
 
-    transform = transform_about_centre(*SIZE, 1.3, 11, 1)
-    (a, b, c), (d, e, f) = transform
-    columns, rows = places()
-    exact = value((a * columns + b * rows + c) / 31.5 - 1, (d * columns + e * rows + f) / 23.5 - 1)
-    found = resample(value(x, y)[None, None], transform)[0, 0]
-    assert (found - exact)[8:-8, 8:-8].abs().max() < 1e-10
+    found = enlarge(value(*places())[None, None], 1.3)[0, 0]
+    assert (found - value(*places(1 / 1.3)))[8:-8, 8:-8].abs().max() < 1e-10
 
 
-def test_the_picture_grows_and_turns_counter_clockwise():
+def test_the_picture_grows_about_its_centre():
     picture = torch.zeros(1, 3, 65, 65)
     picture[..., 32, 42] = 1  # ten to the right of the centre
-    (_, turned) = zoom(picture, still, 2, per_frame=1.5, angle=90)
-    place = turned.tensor[0, 0].argmax()
-    assert (int(place) // 65, int(place) % 65) == (32 - 15, 32)  # fifteen above it
+    place = int(enlarge(picture, 1.5)[0, 0].argmax())
+    assert (place // 65, place % 65) == (32, 32 + 15)
 
 
-def test_it_goes_on_from_any_frame_to_the_same_bits():
-    noise = torch.rand(1, 3, 40, 40, generator=torch.Generator().manual_seed(0))
+def test_each_frame_is_the_last_one_enlarged_and_stylized_with_a_fifth_of_the_steps():
+    noise, asked = torch.rand(1, 3, 40, 40, generator=torch.Generator().manual_seed(0)), []
 
     def dream(start, frame, steps, number):
-        return (start + 0.01 * steps * torch.sin(start * 7 + number)).clamp(0, 1)
+        asked.append((steps, number))
+        assert torch.equal(start, enlarge(noise, 1.02).clamp(0, 1))
+        assert torch.equal(start, frame)
+        return 1 - start
 
-    whole = list(zoom(noise, dream, 8))
-    rest = list(zoom(whole[3].tensor, dream, 8, start=3))
-    assert [shot.number for shot in rest] == [4, 5, 6, 7]
-    for expected, shot in zip(whole[4:], rest, strict=True):
-        assert torch.equal(expected.tensor, shot.tensor)
-        assert expected.transform == shot.transform
+    shown = Zoom(noise, dream, 10).next_frame(noise, 1)
+    assert torch.equal(shown, match_colors(1 - enlarge(noise, 1.02).clamp(0, 1), *color_statistics(noise)))
+    assert asked == [(2, 1)]
 
 
-def test_crossfade_weights_sum_to_one():
-    assert list(crossfade(3, 0)) == [1, 0, 0]
-    assert list(crossfade(3, 0.25)) == [0.5, 0.5, 0]
-    assert list(crossfade(3, 0.5)) == [0, 1, 0]
-    assert list(crossfade(3, 1)) == list(crossfade(3, 2)) == [0, 0, 1]
-    assert list(crossfade(1, 0.3)) == [1]
-    assert all(sum(crossfade(4, at / 50)) == pytest.approx(1) for at in range(51))
+def test_statistics_are_those_asked_for():
+    image = 0.5 + 0.1 * torch.randn(1, 3, 40, 40, generator=torch.Generator().manual_seed(0))
+    mean, covariance = torch.tensor([0.4, 0.5, 0.6]).view(1, 3, 1, 1), 0.005 * (torch.eye(3) + 0.5)
+    own_mean, own = color_statistics(match_colors(image, mean, covariance))
+    assert torch.allclose(own_mean, mean, atol=1e-4)
+    assert torch.allclose(own, covariance, atol=1e-4)
+
+
+def test_a_matched_zoom_keeps_mean_and_covariance_of_colours():
+    picture = 0.35 + 0.4 * (smooth() - 0.5)
+
+    def garish(start, frame, steps, number):
+        mean = start.mean((-2, -1), keepdim=True)
+        colour = torch.tensor([1.3, 0.8, 1.1]).view(1, 3, 1, 1)
+        return (mean + (start - mean) * colour + 0.05).clamp(0, 1)
+
+    last, drifted = picture, picture
+    zoom = Zoom(picture, garish, 10)
+    for number in range(1, 60):
+        last = zoom.next_frame(last, number)
+        drifted = garish(drifted, drifted, 2, number)
+    assert (last.mean((-2, -1)) - picture.mean((-2, -1))).abs().max() < 1e-3
+    assert (last[0].flatten(1).cov() - picture[0].flatten(1).cov()).abs().max() < 1e-3
+    assert (drifted.mean() - picture.mean()).abs() > 0.2
+    grey = picture.mean(1, keepdim=True).expand(1, 3, *SIZE).contiguous()
+    last = grey
+    for number in range(1, 5):
+        last = Zoom(grey, still, 10).next_frame(last, number)
+    assert torch.isfinite(last).all()
+    assert (last.amax(1) - last.amin(1)).max() < 1e-3

@@ -10,10 +10,9 @@ from PIL import Image
 
 from cnnviz.io import write
 from cnnviz.io.arrays import read_arrays
-from cnnviz.video.coherence import STATE_ARRAYS, CoherenceSettings, CoherenceState, stylize_clip
+from cnnviz.video.coherence import STATE_ARRAYS, CoherenceState, renewal_steps, stylize_frame
 
 STEPS = 8
-SETTINGS = CoherenceSettings(STEPS)
 
 
 @pytest.fixture
@@ -39,13 +38,23 @@ class Painter:
         return (start + 0.01 * steps * noise).clamp(0, 1)
 
 
+def stylize_clip(frames, stylizer, state=None):
+    for frame in frames:
+        state = stylize_frame(frame, stylizer, STEPS, state)
+        yield state
+
+
+def test_a_fifth_of_the_steps_renews_a_frame():
+    assert [renewal_steps(steps) for steps in (1, 10, 23)] == [1, 2, 5]
+
+
 def added(shots, frames):
     return [shot.image.astype(float) - frame for shot, frame in zip(shots, frames, strict=True)]
 
 
 def test_the_first_frame_gets_all_steps_and_is_the_dream_itself(pan):
     painter = Painter()
-    shot = next(stylize_clip(pan, painter, SETTINGS))
+    shot = next(stylize_clip(pan, painter))
     inputs = torch.from_numpy(pan[0]).permute(2, 0, 1)[None] / 255
     alone = painter(inputs, inputs, STEPS, 0)[0].permute(1, 2, 0).numpy() * 255
     assert np.abs(shot.image - alone).max() <= 0.501
@@ -54,7 +63,7 @@ def test_the_first_frame_gets_all_steps_and_is_the_dream_itself(pan):
 
 def test_other_frames_get_few_steps_and_the_change_goes_with_the_picture(pan):
     painter = Painter()
-    shots = list(stylize_clip(pan, painter, SETTINGS))
+    shots = list(stylize_clip(pan, painter))
     assert painter.asked == [(STEPS, 0)] + [(2, number) for number in range(1, 10)]
     for before, now in pairwise(shots):
         apart = before.image[1:, 2:].astype(float) - now.image[:-1, :-2]
@@ -62,20 +71,20 @@ def test_other_frames_get_few_steps_and_the_change_goes_with_the_picture(pan):
 
 
 def test_strength_and_brightness_stay(pan):
-    values = added(stylize_clip(pan, Painter(), SETTINGS), pan)
+    values = added(stylize_clip(pan, Painter()), pan)
     rms = np.array([np.sqrt(np.square(value).mean()) for value in values])
     assert np.abs(rms / rms[0] - 1).max() < 0.15
     assert max(np.abs(value.mean((0, 1)) - values[0].mean((0, 1))).max() for value in values) < 1
 
 
 def test_a_still_clip_stays_still(pan):
-    shots = list(stylize_clip([pan[0]] * 8, Painter(), SETTINGS))
+    shots = list(stylize_clip([pan[0]] * 8, Painter()))
     for before, now in pairwise(shots):
         assert 10 * np.log10(255**2 / np.square(before.image.astype(float) - now.image).mean()) > 40
 
 
 def test_what_has_come_in_gets_all_its_steps_over_the_next_frames(pan):
-    shots = list(stylize_clip(pan[:1] + [pan[5]] * 5, Painter(), SETTINGS))
+    shots = list(stylize_clip(pan[:1] + [pan[5]] * 5, Painter()))
     owed = [shot.owed[:, -6:].mean() for shot in shots]
     assert owed == pytest.approx([0, 0.75, 0.5, 0.25, 0, 0], abs=0.02)
     fresh = [np.square(value[:-8, -6:]).mean() ** 0.5 for value in added(shots, [pan[0]] + [pan[5]] * 5)]
@@ -86,17 +95,17 @@ def test_what_has_come_in_gets_all_its_steps_over_the_next_frames(pan):
 def test_a_cut_begins_anew(pan, photo):
     other = np.ascontiguousarray(np.asarray(Image.open(photo).convert("RGB"))[200:264, 20:116][::-1])
     painter = Painter()
-    shots = list(stylize_clip([*pan[:3], other, other], painter, SETTINGS))
+    shots = list(stylize_clip([*pan[:3], other, other], painter))
     assert painter.asked == [(STEPS, 0), (2, 1), (2, 2), (STEPS, 3), (2, 4)]
     assert shots[3].number == 3
 
 
 def test_a_film_goes_on_from_its_state_on_disk_to_the_same_bytes(pan, tmp_path):
-    whole = list(stylize_clip(pan, Painter(), SETTINGS))
+    whole = list(stylize_clip(pan, Painter()))
     path = tmp_path / "state.npz"
     write.write_arrays(str(path), whole[3].arrays(), {"recipe": 1, "command": "dream"})
     state = CoherenceState.from_arrays(read_arrays(path, STATE_ARRAYS))
-    rest = list(stylize_clip(pan[state.number + 1 :], Painter(), SETTINGS, state=state))
+    rest = list(stylize_clip(pan[state.number + 1 :], Painter(), state=state))
     assert [shot.number for shot in rest] == [4, 5, 6, 7, 8, 9]
     for expected, shot in zip(whole[4:], rest, strict=True):
         assert np.array_equal(expected.image, shot.image)

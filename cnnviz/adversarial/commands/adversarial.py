@@ -1,14 +1,22 @@
 """``cnnviz adversarial``: the smallest change of a photo whose file fools a network."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import click
 from click import Choice, IntRange
 
-from cnnviz.adversarial.catalog import METHODS, MINIMAL, NORMS, Norm, require_support, resolve_method
-from cnnviz.adversarial.commands import messages
-from cnnviz.adversarial.commands.param_types import TransformNames
-from cnnviz.adversarial.commands.records import AttackOptions, AttackRecord, draw_report, file_fields
+from cnnviz.adversarial.catalog import METHODS, MINIMAL, NORMS, TRANSFORMS, Norm, require_support, resolve_method
+from cnnviz.adversarial.commands.records import (
+    AttackOptions,
+    AttackRecord,
+    draw_report,
+    label,
+    note_diagnostics,
+    sheet_option,
+)
+from cnnviz.adversarial.results import OtherNetwork, Verification
 from cnnviz.app.declare import option
 from cnnviz.app.options import check_with_option, class_option, eps_option
 from cnnviz.app.param_types import Finite, ModelName, joined
@@ -16,6 +24,26 @@ from cnnviz.app.photo_command import photo_command
 from cnnviz.app.records import Result, field
 from cnnviz.app.session import Session, StoredInput
 from cnnviz.control import Control
+from cnnviz.text import plural
+
+WORDS = {
+    "jpeg90": "JPEG at quality 90", "jpeg75": "JPEG at quality 75", "webp80": "WebP at quality 80",
+    "bilinear": "bilinear resizing", "blur": "blurring",
+}  # fmt: skip
+
+
+class TransformNames(click.ParamType):  # type: ignore[type-arg,unused-ignore]
+    """Names of transforms, with commas between them."""
+
+    name = "names"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        """Return the names, each once."""
+        words = value if isinstance(value, tuple) else str(value).split(",")
+        names = tuple(word.strip() for word in words if word.strip())
+        if unknown := [name for name in names if name not in TRANSFORMS]:
+            self.fail(f"{unknown[0]!r} is none of {', '.join(TRANSFORMS)}", param, ctx)
+        return tuple(dict.fromkeys(names))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,9 +72,9 @@ class Options(AttackOptions):
     ensemble: tuple[str, ...] = option("Attack this network jointly; can be repeated.", default=(),
                                        type=ModelName(), multiple=True, metavar="MODEL")  # fmt: skip
     check_with: tuple[str, ...] = check_with_option()
-    report: str | None = option("Also draw the photo, the change made visible, and the result, each with its classes.",
-                                default=None, type=click.Path(), metavar="FILE.png|FOLDER/", panel="Output",
-                                recorded=False, beside="-report.png")  # fmt: skip
+    report: str | None = sheet_option(
+        "Also draw the photo, the change made visible, and the result, each with its classes.", "-report.png"
+    )
 
     def __post_init__(self) -> None:
         """Put the method's own norm and steps where none are given; refuse what it does not support."""
@@ -97,13 +125,73 @@ def adversarial(session: Session, photo: StoredInput, options: Options, control:
         network, photo.image, goal=options.goal, ground_truth=options.ground_truth, method=options.method,
         norm=options.norm, eps=options.eps, robust_to=options.robust_to, settings=settings, control=control,
     )  # fmt: skip
-    messages.note_diagnostics(session, photo.job, attack.warnings)
+    note_diagnostics(session, photo.job.source, attack.warnings)
     record = Record(
         network=network.name, clean_top=network.top(attack.clean_logits), method=attack.method, finish=attack.finish,
-        warnings=attack.warnings, **file_fields(attack.verification, attack.queries),
+        warnings=attack.warnings, passes=attack.queries.as_dict(), **vars(attack.verification),
     )  # fmt: skip
-    unmet = messages.unmet_requirements(attack.verification, options.margin, options.robust_to)
-    sheet = draw_report(attack.written, record, attack.verification, unmet) if photo.job.second else None
-    missed = messages.missed(record, attack.method, unmet) if unmet else ""
+    unmet = unmet_requirements(attack.verification, options.margin, options.robust_to)
+    sheet = draw_report(attack.written, record, attack.verification, missed=unmet) if photo.job.second else None
+    missed = missed_text(record, unmet) if unmet else ""
     return Result(record, encode=attack.written.encode, sheet=sheet, missed=missed,
-                  notes=() if missed else messages.attack_notes(record, attack.method, attack.finish))  # fmt: skip
+                  notes=() if missed else attack_notes(record))  # fmt: skip
+
+
+def unmet_requirements(verification: Verification, margin: float, robust_to: Sequence[str]) -> tuple[str, ...]:
+    """Return what was required and is not true of the file: to fool, a margin, transforms, other networks."""
+    if not verification.fooled:
+        return ("not fooled",)
+    lost = {name.rstrip("0123456789") if name.startswith("resize") else name
+            for name, robust in verification.robust_to.items() if not robust}  # fmt: skip
+    return (
+        *([f"by {verification.margin:.3g} logits only"] if verification.margin < margin else []),
+        *(f"not after {name}" for name in robust_to if name in lost),
+        *(f"not {row.network}" for row in verification.other_networks if row.attacked and not row.fooled),
+    )
+
+
+def missed_text(record: Record, unmet: Sequence[str]) -> str:
+    """Return why a file does not do what was required, and which options may help its method."""
+    best = record.top[0]
+    words = f"not fooled: the best attempt is classified as {best.name} ({best.probability:.0%})"
+    if record.fooled:
+        words = f"the best attempt fools, but {', '.join(unmet)}"
+    if "zero_gradients" in record.warnings:  # whose sentence says what may help
+        return words
+    row = METHODS[record.method]
+    options = [("a larger --eps", row.capped), ("more --steps", row.steps > 0)]
+    return f"{words}; {' or '.join(option for option, helps in options if helps)} may help"
+
+
+def attack_notes(record: Record) -> tuple[str, ...]:
+    """Return the notes on an attacked photo."""
+    before, after = label(record.clean_top), label(record.top)
+    if record.levels == 0:
+        return (f"{before} already: nothing is changed",)
+    storing = f" (storing alone makes {record.storing_levels})" if record.storing_levels else ""
+    size = f"{plural(record.levels, 'level')} at most{storing}, PSNR {record.psnr:.1f} dB"
+    notes = [f"{before} -> {after}; {size}"]
+    if record.method == MINIMAL and not record.passes["backward"]:
+        notes.append("storing the photo in this file is enough: nothing else is changed")
+    if record.finish == MINIMAL:
+        notes.append(f"the change of {record.method} fooled by less than required: {MINIMAL} went on from there")
+    if lost := lost_transforms(record.robust_to):
+        notes.append(f"only this file fools: it is undone by {', '.join(lost)} (see --robust-to)")
+    if record.control:
+        notes.append("random noise of the same size fools too: the network is unsure of this photo")
+    return (*notes, *(_other(row, record.goal, record.target) for row in record.other_networks))
+
+
+def lost_transforms(robust_to: Mapping[str, bool]) -> list[str]:
+    """Return the transforms, in words, after which a file no longer fools; the sizes of "resize" are one."""
+    sizes = [robust for name, robust in robust_to.items() if name.startswith("resize")]
+    resizing = f"resizing ({sizes.count(False)} of {len(sizes)} sizes)"
+    return list(dict.fromkeys(WORDS.get(name, resizing) for name, robust in robust_to.items() if not robust))
+
+
+def _other(row: OtherNetwork, goal: int | None, target: int) -> str:
+    """Return how another network classifies the file."""
+    words = "fooled" if row.fooled else "not fooled"
+    if goal is None and row.clean_top[0].index != target:
+        words = "misclassifies the clean photo"
+    return f"{row.network} ({'ensemble' if row.attacked else 'held out'}): {words}, {row.top[0].name}"

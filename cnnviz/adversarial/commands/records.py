@@ -1,20 +1,26 @@
-"""Options and JSON fields that the attacks share, and the report of an attacked file."""
+"""Options, JSON fields and words that the attacks share, and the report of an attacked file."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from cnnviz.adversarial.results import OtherNetwork, Top
+import click
+
+from cnnviz.adversarial.results import OtherNetwork, Top, Verification
+from cnnviz.app.declare import Declared, option
 from cnnviz.app.options import KeepFailedOptions, OutputOptions, PhotoOptions, SeedOptions, class_option
 from cnnviz.app.records import PhotoRecord, Record, field
+from cnnviz.app.session import Session
+from cnnviz.text import printable
 
 if TYPE_CHECKING:
-    from cnnviz.adversarial.results import Verification
-    from cnnviz.adversarial.target import QueryCount
+    import numpy as np
+    from numpy.typing import NDArray
+
     from cnnviz.adversarial.verification import WrittenAttack
-    from cnnviz.io.color import Photo
 
 KINDS = {"enum": ["zero_gradients", "randomized", "probabilities", "misclassified"]}  # of diagnostics
-PARTS = ["search", "held_out"]
+OF_NETWORK = ("randomized", "probabilities")  # kinds that concern the network: printed once
 
 
 def share(help: str) -> Any:
@@ -45,10 +51,16 @@ class QueryRecord(Record):
 
 
 @dataclass(frozen=True, kw_only=True)
-class AttackRecord(PhotoRecord, QueryRecord):
-    """JSON fields of an attacked photo, all measured on the written file; ``top`` are its classes."""
+class ComparedRecord(PhotoRecord, QueryRecord):
+    """What a photo's attack cost, and the classes before and after it."""
 
     clean_top: Top = field("The most probable classes of the unchanged photo.", minItems=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttackRecord(ComparedRecord):
+    """JSON fields of an attacked photo, all measured on the written file; ``top`` are its classes."""
+
     fooled: bool = field("Whether the file fools the network.")
     target: int = field("Index of the photo's own class: its first, or --ground-truth.", minimum=0)
     goal: int | None = field("Index of the class to be fooled into; null for any.")
@@ -67,61 +79,31 @@ class AttackRecord(PhotoRecord, QueryRecord):
     warnings: dict[str, str] = field("What weakens the result, a sentence for each kind.", propertyNames=KINDS)
 
 
-@dataclass(frozen=True, kw_only=True)
-class UniversalRecord(AttackRecord):
-    """JSON fields of one photo of ``cnnviz universal``; ``passes`` are its own in the search."""
-
-    part: str = field("Whether the photo had a part in the search.", enum=PARTS)
+def sheet_option(help: str, beside: str, metavar: str = "FILE.png|FOLDER/") -> Declared:
+    """Declare the option of a second image, which in a folder is named after the result, with the ending ``beside``."""
+    return option(help, default=None, type=click.Path(), metavar=metavar, panel="Output", recorded=False, beside=beside)
 
 
-@dataclass(frozen=True, kw_only=True)
-class UniversalSummary(QueryRecord):
-    """JSON fields of the last line of ``cnnviz universal``, about all photos."""
-
-    photos: int = field("Number of photos.", minimum=1)
-    parts: dict[str, int] = field("Number of photos in each part.", required=PARTS)
-    fooling_rates: dict[str, float | None] = field(
-        "Share of the files that fool, of all and of each part; null where a part is empty.", required=["all", *PARTS]
-    )
-    control_rate: float = share("Share of the photos that noise of the change's size fools.")
-    levels: int = field("Largest change of one stored value, in levels of 1/255.", minimum=0)
-    warned: dict[str, int] = field("Number of photos with each kind of warning.", propertyNames=KINDS)
+def note_diagnostics(session: Session, source: str, warnings: Mapping[str, str]) -> None:
+    """Print what weakens the result of an attack; of a network once, and not for every photo."""
+    for kind, text in warnings.items():
+        if kind in OF_NETWORK:
+            session.console.once(text)
+        else:
+            session.console.note(f"{printable(source)}: {text}")
 
 
-@dataclass(frozen=True, kw_only=True)
-class RobustnessRecord(PhotoRecord, QueryRecord):
-    """JSON fields of one photo of ``cnnviz robustness``; ``top`` are the classes at ``levels``, or nearest to it."""
-
-    clean_top: Top = field("The most probable classes of the unchanged photo.", minItems=1)
-    fooled: bool = field("Whether a change of at most eps levels was found that fools.")
-    levels: int | None = field("Smallest level found that fools; null for none.", minimum=0)
-    noise_levels: int | None = field("The same of random noise.", minimum=0)
-    warnings: dict[str, str] = field("What weakens the result, a sentence for each kind.", propertyNames=KINDS)
-
-
-@dataclass(frozen=True, kw_only=True)
-class RobustnessSummary(QueryRecord):
-    """JSON fields of the last line of ``cnnviz robustness``, about all photos."""
-
-    photos: int = field("Number of photos.", minimum=1)
-    eps: int = field("Largest level tried.", minimum=1, maximum=255)
-    accuracy: list[float] = field("Share of the photos whose class is unchanged up to each level, from 0 to eps.")
-    noise_accuracy: list[float] = field("The same under random noise.")
-    median_levels: int | None = field("Median of the photos' levels; null where it is beyond eps.", minimum=0)
-    warned: dict[str, int] = field("Number of photos with each kind of warning.", propertyNames=KINDS)
-
-
-def file_fields(verification: "Verification", queries: "QueryCount | None") -> dict[str, Any]:
-    """Return the fields of an AttackRecord that an attacked file and its search give."""
-    return {**vars(verification), "passes": queries.as_dict() if queries else {"forward": 0, "backward": 0}}
+def label(top: Top) -> str:
+    """Return the first class with its probability."""
+    return f"{top[0].name} {top[0].probability:.0%}"
 
 
 def draw_report(
-    written: "WrittenAttack", record: AttackRecord, verification: "Verification", missed: tuple[str, ...]
-) -> "Photo":  # fmt: skip
+    written: "WrittenAttack", record: AttackRecord, verification: Verification, *, missed: tuple[str, ...],
+    held_out: bool = False,
+) -> "NDArray[np.uint8]":  # fmt: skip
     """Return photo, change and result side by side, uint8 (H, W, 3)."""
     from cnnviz.adversarial.figures.perturbation import ReportFacts, draw_perturbation
 
-    held_out = getattr(record, "part", "") == "held_out"
     facts = ReportFacts(str(record.network), record.clean_top, verification, list(record.warnings), held_out)
     return draw_perturbation(written.photo.clean_photo, written.image, facts, missed)

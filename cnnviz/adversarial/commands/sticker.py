@@ -1,13 +1,13 @@
 """``cnnviz sticker``: a printable patch in a region of a photo, classified as another class from many sides."""
 
+import re
 from dataclasses import MISSING, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import click
 
-from cnnviz.adversarial.commands.param_types import PatchRegion
-from cnnviz.adversarial.commands.records import QueryRecord, share
+from cnnviz.adversarial.commands.records import QueryRecord, share, sheet_option
 from cnnviz.adversarial.results import PatchRates, Top
 from cnnviz.app.declare import option
 from cnnviz.app.options import KeepFailedOptions, OutputOptions, PhotoOptions, SeedOptions, class_option, steps_option
@@ -16,12 +16,28 @@ from cnnviz.app.photo_command import photo_command
 from cnnviz.app.records import PhotoRecord, Result, field
 from cnnviz.app.session import PhotoInput, Session
 from cnnviz.control import Control
-
-if TYPE_CHECKING:
-    from cnnviz.adversarial.patch import PatchResult
+from cnnviz.text import printable
 
 UNSTABLE = 0.2  # share of the poses in which the bare photo loses its own class, from which on a note says so
 SIMULATED = "simulated: rendered and classified on this computer, neither printed nor photographed"
+NUMBER = r"\d{1,6}(?:\.\d{1,3})?"  # a coordinate of a corner
+
+
+class PatchRegion(click.ParamType):  # type: ignore[type-arg,unused-ignore]
+    """Corners x,y with spaces between them, or the name of an existing file."""
+
+    name = "region"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str | Path:
+        """Return the corners as text, or the mask's path."""
+        if isinstance(value, Path):
+            return value
+        if len(words := value.split()) >= 3 and all(re.fullmatch(f"{NUMBER},{NUMBER}", word) for word in words):
+            return " ".join(words)
+        if not Path(value).is_file():
+            kinds = "a file nor three or more corners x,y such as '40,60 200,60 120,180'"
+            self.fail(f"{printable(value)!r} is neither {kinds}", param, ctx)
+        return Path(value)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,9 +55,10 @@ class Options(PhotoOptions, SeedOptions, KeepFailedOptions, OutputOptions):
                                default=100.0, type=Finite(10, 500), metavar="MM", panel="Figure")  # fmt: skip
     min_success: float = option("Required success rate in the held-out poses; below it the exit status is 4.",
                                 default=0.5, type=Finite(0, 1), metavar="SHARE")  # fmt: skip
-    preview: str | None = option("Also draw the network's inputs with sticker, controls and bare photo in some poses, "
-                                 "each with its class.", default=None, type=click.Path(), panel="Output",
-                                 metavar="FILE.png|FOLDER/", recorded=False, beside="-preview.png")  # fmt: skip
+    preview: str | None = sheet_option(
+        "Also draw the network's inputs with sticker, controls and bare photo in some poses, each with its class.",
+        "-preview.png",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,32 +102,24 @@ def sticker(session: Session, photo: PhotoInput, options: Options, control: Cont
         network, photo.image, options.region, options.goal, steps=options.steps, print_size=options.print_size,
         fit=options.fit, seed=options.seed, max_pixels=options.max_pixels, control=control,
     )  # fmt: skip
-    record = sticker_record(result)
+    own, clean = result.rates["sticker"], result.rates["clean"]
+    record = Record(
+        network=network.name, target=result.target, goal=result.scene.goal, area=result.area, poses=result.poses,
+        success_rate=own.success_rate, misclassified_rate=own.misclassified_rate, top=own.top, clean_top=clean.top,
+        controls=result.controls, size=list(result.image.shape[:2]), print_size=list(result.print_size),
+        passes=result.queries.as_dict(),
+    )  # fmt: skip
     sheet = None
     if photo.job.second:
         from cnnviz.adversarial.figures.patch import draw_preview
 
         sheet = draw_preview(result, options.seed)
     goal = network.class_name(result.scene.goal)
-    missed = "" if record.success_rate >= options.min_success else missed_text(record, goal)
+    missed = ""
+    if record.success_rate < options.min_success:
+        rate = f"classified as {goal} in {record.success_rate:.0%} of {record.poses} held-out poses"
+        missed = f"{rate}, less than --min-success; a larger --region or more --steps may help"
     return Result(record, encode=result.encode, sheet=sheet, missed=missed, notes=sticker_notes(record, goal, missed))
-
-
-def sticker_record(result: "PatchResult") -> Record:
-    """Return the JSON fields of a sticker."""
-    own, height_width = result.rates["sticker"], result.image.shape[:2]
-    return Record(
-        network=result.scene.network.name, target=result.target, goal=result.scene.goal, area=result.area,
-        poses=result.poses, success_rate=own.success_rate, misclassified_rate=own.misclassified_rate, top=own.top,
-        clean_top=result.rates["clean"].top, controls=result.controls, size=list(height_width),
-        print_size=list(result.print_size), passes=result.queries.as_dict(),
-    )  # fmt: skip
-
-
-def missed_text(record: Record, goal: str) -> str:
-    """Return why a sticker is a failure."""
-    rate = f"classified as {goal} in {record.success_rate:.0%} of {record.poses} held-out poses"
-    return f"{rate}, less than --min-success; a larger --region or more --steps may help"
 
 
 def sticker_notes(record: Record, goal: str, missed: str) -> tuple[str, ...]:

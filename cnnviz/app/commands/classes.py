@@ -1,7 +1,7 @@
 """``cnnviz classes``: the class names that ``--class`` takes."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import click
 
@@ -19,14 +19,6 @@ class Options:
     json: bool = option("Print one JSON object per class, one per line.", default=False, panel="Output")
 
 
-@dataclass(frozen=True)
-class ClassRow:
-    """One class: its index in the logits, and its name."""
-
-    index: int
-    name: str
-
-
 @plain_command(Options)
 def classes(options: Options) -> None:
     """List the ImageNet classes: index and name.
@@ -39,9 +31,9 @@ def classes(options: Options) -> None:
       cnnviz classes --json | jq -r .name
     """
     names, word = imagenet_classes(), options.word.lower()
-    rows = [ClassRow(index, name) for index, name in enumerate(names) if word in name.lower()]
-    for row in rows:
-        click.echo(json.dumps(asdict(row)) if options.json else f"{row.index:>4}  {row.name}")
-    if not rows:
+    found = [(index, name) for index, name in enumerate(names) if word in name.lower()]
+    for index, name in found:
+        click.echo(json.dumps({"index": index, "name": name}) if options.json else f"{index:>4}  {name}")
+    if not found:
         near = did_you_mean(word, [name.lower() for name in names])
         raise click.UsageError(f"no class name contains {options.word!r}{near}")

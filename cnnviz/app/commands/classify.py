@@ -10,7 +10,6 @@ from cnnviz.app.photo_command import photo_command
 from cnnviz.app.records import PhotoRecord, Result
 from cnnviz.app.session import PhotoInput, Session
 from cnnviz.control import Control
-from cnnviz.models.catalog import ClassProbability
 from cnnviz.text import printable
 
 
@@ -38,11 +37,7 @@ def classify(session: Session, photo: PhotoInput, options: Options, control: Con
 
     with torch.inference_mode():
         top = session.network.top(session.network(inputs)[0].cpu(), options.top)
-    return Result(PhotoRecord(network=session.network.name, top=top), text=_table(photo.job.source, top))
-
-
-def _table(source: str, top: list[ClassProbability]) -> str:
-    names = [printable(row.name) for row in top]
-    width = max(map(len, names))
-    rows = [f"  {name:<{width}}  {row.index:>4}  {row.probability:>7.2%}" for name, row in zip(names, top, strict=True)]
-    return "\n".join([printable(source), *rows])
+    width = max(len(printable(row.name)) for row in top)
+    rows = [f"  {printable(row.name):<{width}}  {row.index:>4}  {row.probability:>7.2%}" for row in top]
+    text = "\n".join([printable(photo.job.source), *rows])
+    return Result(PhotoRecord(network=session.network.name, top=top), text=text)

@@ -3,7 +3,7 @@
 import importlib.metadata
 import json
 import platform
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import click
 
@@ -22,18 +22,6 @@ class Options:
     json: bool = option("Print one JSON object instead.", default=False, panel="Output")
 
 
-@dataclass(frozen=True)
-class Environment:
-    """What ``cnnviz doctor`` reports: versions (None: not installed), devices, networks whose weights are here."""
-
-    python: str
-    platform: str
-    packages: dict[str, str | None]
-    devices: list[str]
-    weights: list[str]
-    checkpoints: str
-
-
 @plain_command(Options)
 def doctor(options: Options) -> None:
     """Print versions, devices and the weights on this machine, for bug reports.
@@ -44,21 +32,18 @@ def doctor(options: Options) -> None:
       cnnviz doctor --json | jq .devices
     """
     here = [name for name, entry in catalog.entries().items() if (p := weights.weights_path(entry)) and p.is_file()]
-    packages = {name: _version(name) for name in PACKAGES}
-    found = Environment(platform.python_version(), platform.platform(), packages, _devices(), here,
-                        str(weights.checkpoints()))  # fmt: skip
-    click.echo(json.dumps(asdict(found)) if options.json else _text(found))
-
-
-def _text(found: Environment) -> str:
-    versions = [f"{name:<14} {version or 'not installed'}" for name, version in found.packages.items()]
-    return "\n".join([
-        f"python {found.python} on {found.platform}",
-        *versions,
-        f"devices        {'; '.join(found.devices)}",
-        f"weights here   {', '.join(found.weights) or 'none'}",
-        f"downloads to   {found.checkpoints}",
-    ])  # fmt: skip
+    python, system, checkpoints = platform.python_version(), platform.platform(), str(weights.checkpoints())
+    packages, devices = {name: _version(name) for name in PACKAGES}, _devices()
+    if options.json:
+        click.echo(json.dumps({"python": python, "platform": system, "packages": packages, "devices": devices,
+                               "weights": here, "checkpoints": checkpoints}))  # fmt: skip
+        return
+    click.echo(f"python {python} on {system}")
+    for name, version in packages.items():
+        click.echo(f"{name:<14} {version or 'not installed'}")
+    click.echo(f"devices        {'; '.join(devices)}")
+    click.echo(f"weights here   {', '.join(here) or 'none'}")
+    click.echo(f"downloads to   {checkpoints}")
 
 
 def _version(name: str) -> str | None:

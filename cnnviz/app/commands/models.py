@@ -1,7 +1,7 @@
 """``cnnviz models``: the networks by name."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import click
 
@@ -20,19 +20,6 @@ class Options:
     json: bool = option("Print one JSON object per network, one per line.", default=False, panel="Output")
 
 
-@dataclass(frozen=True)
-class ModelRow:
-    """One network: where its ``weights`` are, their ``file`` and ``sha256``, the input's ``size``, ``parameters``."""
-
-    name: str
-    source: str
-    weights: str
-    file: str
-    sha256: str
-    size: int
-    parameters: int
-
-
 @plain_command(Options)
 def models(options: Options) -> None:
     """List the networks that are available by name.
@@ -45,18 +32,17 @@ def models(options: Options) -> None:
       cnnviz models
       cnnviz models resnet --json
     """
-    rows = [_row(entry) for entry in entries().values() if options.word.lower() in entry.name]
-    for row in rows:
-        text = f"{row.name:<20}  {row.weights:<15}  {row.size:>3} px  {row.parameters / 1e6:>6.1f} M parameters"
-        click.echo(json.dumps(asdict(row)) if options.json else text)
-    if not rows:
+    found = [entry for entry in entries().values() if options.word.lower() in entry.name]
+    for entry in found:
+        line = {
+            "name": entry.name, "source": entry.source, "weights": _weights(entry), "file": entry.file,
+            "sha256": entry.sha256, "size": entry.size, "parameters": round(entry.parameters * 1e6),
+        }  # fmt: skip
+        text = f"{entry.name:<20}  {_weights(entry):<15}  {entry.size:>3} px  {entry.parameters:>6.1f} M parameters"
+        click.echo(json.dumps(line) if options.json else text)
+    if not found:
         near = did_you_mean(options.word, list(entries()), "; timm's are named timm:NAME")
         raise click.UsageError(f"no network name contains {options.word!r}{near}")
-
-
-def _row(entry: NetworkEntry) -> ModelRow:
-    parameters = round(entry.parameters * 1e6)
-    return ModelRow(entry.name, entry.source, _weights(entry), entry.file, entry.sha256, entry.size, parameters)
 
 
 def _weights(entry: NetworkEntry) -> str:

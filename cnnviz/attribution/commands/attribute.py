@@ -1,10 +1,11 @@
 """``cnnviz attribute``: which pixels the class score depends on, by gradients and other backward passes."""
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from click import IntRange, UsageError
+import click
+from click import IntRange
+from click.shell_completion import CompletionItem
 
 from cnnviz.app.declare import option
 from cnnviz.app.options import (
@@ -25,16 +26,35 @@ from cnnviz.app.photo_command import photo_command
 from cnnviz.app.records import PhotoRecord, RawRecord, Result, field
 from cnnviz.app.session import PhotoInput, Session
 from cnnviz.attribution.catalog import METHODS
-from cnnviz.attribution.commands.param_types import AttributionNames
 from cnnviz.control import Control
+from cnnviz.text import did_you_mean
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from cnnviz.attribution.backprop import Attribution
 
 NOTED_GAP = 0.05  # of a map's sum, from which on a note recommends more steps
+
+
+class AttributionNames(click.ParamType):  # type: ignore[type-arg,unused-ignore]
+    """Attribution methods separated by commas, each taken once."""
+
+    name = "methods"
+
+    def convert(
+        self, value: str | tuple[str, ...], param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, ...]:
+        """Return the names in order."""
+        names = value if isinstance(value, tuple) else tuple(part.strip() for part in value.split(","))
+        for name in names:
+            if name not in METHODS:
+                near = did_you_mean(name, list(METHODS), f"; take some of {', '.join(METHODS)}")
+                self.fail(f"no method is named {name!r}{near}", param, ctx)
+        return tuple(dict.fromkeys(names))
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Return the methods that continue from the last comma."""
+        before, comma, begun = incomplete.rpartition(",")
+        return [CompletionItem(before + comma + name) for name in METHODS if name.startswith(begun)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +76,7 @@ class Options(PhotoOptions, TargetOptions, ColormapOptions, BareOptions, RawOpti
         """Refuse a layer that no method uses."""
         users = [name for name, method in METHODS.items() if method.layer]
         if self.layer and not set(users) & set(self.method):
-            raise UsageError(f"--layer goes with --method {' or '.join(users)}")
+            raise click.UsageError(f"--layer goes with --method {' or '.join(users)}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +107,8 @@ def attribute(session: Session, photo: PhotoInput, options: Options, control: Co
     """
     inputs, geometry = session.fit(photo.image)
 
+    import numpy as np
+
     from cnnviz.attribution import backprop
     from cnnviz.attribution.class_score import MethodSettings
     from cnnviz.attribution.figures.attribution_maps import draw
@@ -108,19 +130,14 @@ def attribute(session: Session, photo: PhotoInput, options: Options, control: Co
         gaps={name: list(one.gaps) for name, one in found.items() if one.gaps},
     )  # fmt: skip
     image = draw(photo.image, geometry, network, found, colormap=options.colormap, bare=options.bare)
-    return Result(record, image, _arrays(found, geometry.to_photo) if options.raw else None)
-
-
-def _arrays(
-    found: "Mapping[str, Attribution]", to_photo: "Callable[[NDArray[np.float32]], NDArray[np.float32]]"
-) -> "dict[str, NDArray[Any]]":
-    import numpy as np
-
+    if not options.raw:
+        return Result(record, image)
     maps = np.concatenate([one.maps.numpy() for one in found.values()])
-    return {
+    arrays = {
         "maps": maps,
-        "photo_maps": to_photo(maps),
+        "photo_maps": geometry.to_photo(maps),
         "targets": np.array([target for one in found.values() for target in one.targets]),
         "methods": np.array([name for name, one in found.items() for _ in one.targets]),
-        "clean_logits": next(iter(found.values())).clean_logits.numpy(),
+        "clean_logits": first.clean_logits.numpy(),
     }
+    return Result(record, image, arrays)

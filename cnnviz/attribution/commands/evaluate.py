@@ -1,20 +1,12 @@
 """``cnnviz evaluate``: whether a map shows what the class score depends on."""
 
 from functools import partial
-from typing import TYPE_CHECKING
 
 from cnnviz.app.photo_command import photo_command
 from cnnviz.app.records import Result
 from cnnviz.app.session import PhotoInput, Session
 from cnnviz.attribution.commands.evaluation_fields import Options, Record, check_files, map_record, text_table
 from cnnviz.control import Control
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from cnnviz.attribution.map_arrays import MapFile
-    from cnnviz.attribution.map_files import ScoredMap
-    from cnnviz.models.preprocess import Geometry
 
 
 @photo_command(Options, Record, suffix="-evaluate.png", progress=("evaluating", "passes"), check=check_files)
@@ -33,27 +25,30 @@ def evaluate(session: Session, photo: PhotoInput, options: Options, control: Con
       cnnviz evaluate cat.jpg --map a.npy --map b.npy --label Grad-CAM --label RISE
       cnnviz evaluate photos/ --map maps/ --json | jq '.maps[0].deletion_auc'
     """
-    from cnnviz.attribution.map_arrays import read_maps
-    from cnnviz.attribution.map_files import MAP_ENDINGS, MASK_ENDINGS, matching_file, read_object_mask
+    from cnnviz.attribution import map_files
 
     job = photo.job
-    paths = [matching_file(path, job.folder, job.stem, MAP_ENDINGS) for path in options.map]
-    mask_path = matching_file(options.mask, job.folder, job.stem, MASK_ENDINGS) if options.mask else None
-    files = [read_maps(path) for path in paths]
-    mask = read_object_mask(photo.image, mask_path, options.box, options.max_pixels)
+    paths = [map_files.matching_file(path, job.folder, job.stem, map_files.MAP_ENDINGS) for path in options.map]
+    mask_path = (
+        map_files.matching_file(options.mask, job.folder, job.stem, map_files.MASK_ENDINGS) if options.mask else None
+    )
+    files = [map_files.read_maps(path) for path in paths]
+    mask = map_files.read_object_mask(photo.image, mask_path, options.box, options.max_pixels)
     inputs, geometry = session.fit(photo.image)
 
     import torch
 
     from cnnviz.attribution import evaluation
     from cnnviz.attribution.figures.evaluation import draw
-    from cnnviz.attribution.own_maps import occlusion_maps, own_maps
 
-    network = session.network
+    network, wanted = session.network, session.class_indices(options.targets)
     if files:
-        maps = _maps_of_files(session, photo, inputs, geometry, files, options)
+        maps = map_files.read_scored_maps(
+            network, inputs, geometry, files, targets=wanted, labels=options.label, sha256=photo.record.sha256,
+            view={name: getattr(options, name) for name in map_files.VIEW},
+        )  # fmt: skip
     else:
-        maps = own_maps(network, inputs, session.class_indices(options.targets), control.named("occluding"))
+        maps = map_files.own_maps(network, inputs, wanted, control.named("occluding"))
     settings = evaluation.EvaluationSettings(
         options.steps, options.deletion_baseline, options.insertion_baseline, options.shifts, options.tolerance,
         options.randomize_stages, options.seed,
@@ -61,7 +56,7 @@ def evaluate(session: Session, photo: PhotoInput, options: Options, control: Con
     targets = [one.target for one in maps]
     found = evaluation.evaluate(
         network, inputs, torch.stack([one.values for one in maps]), targets, mask=mask, geometry=geometry,
-        compute=partial(occlusion_maps, inputs, targets) if options.randomize else None, settings=settings,
+        compute=partial(map_files.occlusion_maps, inputs, targets) if options.randomize else None, settings=settings,
         control=control,
     )  # fmt: skip
     rows = [map_record(one.label, score, found.curves, index)
@@ -69,15 +64,3 @@ def evaluate(session: Session, photo: PhotoInput, options: Options, control: Con
     record = Record(network=network.name, top=network.top(found.curves.clean_logits), maps=rows)
     image = draw(photo.image, geometry, maps, found, mask, options.colormap)
     return Result(record, image, text=text_table(job.source, rows), recorded_files={"map": paths, "mask": mask_path})
-
-
-def _maps_of_files(
-    session: Session, photo: PhotoInput, inputs: "Tensor", geometry: "Geometry", files: "list[MapFile]",
-    options: Options,
-) -> "list[ScoredMap]":  # fmt: skip
-    from cnnviz.attribution.map_files import VIEW, read_scored_maps
-
-    return read_scored_maps(
-        session.network, inputs, geometry, files, targets=session.class_indices(options.targets),
-        labels=options.label, sha256=photo.record.sha256, view={name: getattr(options, name) for name in VIEW},
-    )  # fmt: skip

@@ -178,14 +178,10 @@ def text_table(source: str, rows: list[MapRecord]) -> str:
     for name, row in zip(names, rows, strict=True):
         deletion = f"{row.deletion_auc:>8.3f} ({row.shifted_deletion_auc:.3f})"
         insertion = f"{row.insertion_auc:>9.3f} ({row.shifted_insertion_auc:.3f})"
-        lines.append(f"  {name:<{width}}  {deletion:<18}  {insertion}{_more(row)}")
+        line = f"  {name:<{width}}  {deletion:<18}  {insertion}"
+        if point := row.pointing:
+            line += f"   {'hit' if point.hit else 'miss'}, energy {point.energy:.0%} (mask {point.covered:.0%})"
+        if stages := row.randomization:
+            line += f"   randomized {stages[0].signed:+.2f} to {stages[-1].signed:+.2f}"
+        lines.append(line)
     return "\n".join(lines)
-
-
-def _more(row: MapRecord) -> str:
-    text = ""
-    if point := row.pointing:
-        text += f"   {'hit' if point.hit else 'miss'}, energy {point.energy:.0%} (mask {point.covered:.0%})"
-    if stages := row.randomization:
-        text += f"   randomized {stages[0].signed:+.2f} to {stages[-1].signed:+.2f}"
-    return text

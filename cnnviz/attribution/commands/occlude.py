@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from cnnviz.attribution.occlusion import Occlusion
-    from cnnviz.attribution.occlusion_run import OccludedLogits
     from cnnviz.models.preprocess import Geometry
 
 
@@ -94,20 +93,27 @@ def occlude(session: Session, photo: PhotoInput, options: Options, control: Cont
     """
     inputs, geometry = session.fit(photo.image)
 
+    import torch
+
     from cnnviz.attribution.fills import occluder
     from cnnviz.attribution.occlusion import EngineOptions, occlusion
+    from cnnviz.attribution.occlusion_engines import OccludedLogits
 
-    layer, kept = _panel_layer(session, inputs, options), _kept_logits(session, photo)
+    network, layer = session.network, options.layer
+    if options.panels and not layer:
+        layer = network.map_layers((inputs.shape[-2], inputs.shape[-1]))[-1]
+    kept = session.kept_arrays(photo, ("logits", "totals"))
+    known = OccludedLogits(torch.from_numpy(kept["logits"]), torch.from_numpy(kept["totals"])) if kept else None
     result = occlusion(
-        session.network, inputs, window=options.window, stride=options.stride, score=options.score,
-        fill=occluder(inputs, options.fill, session.network, options.seed), border=options.border,
-        targets=session.class_indices(options.targets), options=EngineOptions(options.engine, layer, kept),
+        network, inputs, window=options.window, stride=options.stride, score=options.score,
+        fill=occluder(inputs, options.fill, network, options.seed), border=options.border,
+        targets=session.class_indices(options.targets), options=EngineOptions(options.engine, layer, known),
         control=control,
     )  # fmt: skip
     done = int(result.done.sum())
     stopped = done < len(result.positions)
     record = Record(
-        network=session.network.name, top=session.network.top(result.clean_logits), targets=list(result.targets),
+        network=network.name, top=network.top(result.clean_logits), targets=list(result.targets),
         positions=len(result.positions), positions_done=done if stopped else None, batch=result.batch,
         engine=result.engine, engine_reason=result.engine_reason,
     )  # fmt: skip
@@ -120,25 +126,6 @@ def occlude(session: Session, photo: PhotoInput, options: Options, control: Cont
         partial=stopped,
         kept={"logits": result.logits.numpy(), "totals": result.answers.totals.numpy()} if stopped else None,
     )  # fmt: skip
-
-
-def _panel_layer(session: Session, inputs: "Tensor", options: Options) -> str | None:
-    """Return the layer whose strongest feature map is drawn: by default the last that gives maps."""
-    if not options.panels or options.layer:
-        return options.layer
-    return session.network.map_layers((inputs.shape[-2], inputs.shape[-1]))[-1]
-
-
-def _kept_logits(session: Session, photo: PhotoInput) -> "OccludedLogits | None":
-    """Return the logits of an interrupted run of the same settings, with --resume."""
-    kept = session.kept_arrays(photo, ("logits", "totals"))
-    if kept is None:
-        return None
-    import torch
-
-    from cnnviz.attribution.occlusion_run import OccludedLogits
-
-    return OccludedLogits(*(torch.from_numpy(kept[name]) for name in ("logits", "totals")))
 
 
 def _draw(

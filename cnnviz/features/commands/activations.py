@@ -1,29 +1,16 @@
 """``cnnviz activations``: a layer's feature maps for a photo."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 from click import IntRange
 
 from cnnviz.app.declare import option
-from cnnviz.app.options import (
-    ChannelOptions,
-    OutputOptions,
-    PhotoOptions,
-    RawOptions,
-    layer_option,
-    require_layer,
-)
+from cnnviz.app.options import ChannelOptions, OutputOptions, PhotoOptions, RawOptions, layer_option, require_layer
 from cnnviz.app.param_types import expand_channels
 from cnnviz.app.photo_command import photo_command
 from cnnviz.app.records import PhotoRecord, RawRecord, Result, field
 from cnnviz.app.session import PhotoInput, Session
 from cnnviz.control import Control
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from cnnviz.features.activations import Activations
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +53,8 @@ def activations(session: Session, photo: PhotoInput, options: Options, control: 
     """
     inputs, geometry = session.fit(photo.image)
 
+    import numpy as np
+
     from cnnviz.features import activations as method
     from cnnviz.features.figures.activations import draw
 
@@ -78,11 +67,5 @@ def activations(session: Session, photo: PhotoInput, options: Options, control: 
         maxima=[round(float(value), 6) for value in found.maps[shown].amax((1, 2))],
     )  # fmt: skip
     over = (photo.image, geometry) if options.overlay else None
-    return Result(record, draw(network.name, found, shown, over), _arrays(found))
-
-
-def _arrays(found: "Activations") -> "dict[str, NDArray[Any]]":
-    import numpy as np
-
     arrays = {name: getattr(found, name).numpy() for name in ("maps", "order", "strengths")}
-    return arrays | {"layer": np.array(found.layer)}
+    return Result(record, draw(network.name, found, shown, over), arrays | {"layer": np.array(found.layer)})

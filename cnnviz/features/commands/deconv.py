@@ -66,6 +66,7 @@ def deconv(session: Session, photo: PhotoInput, options: Options, control: Contr
     """
     inputs, _ = session.fit(photo.image)
 
+    from cnnviz.features.figures.projections import draw_bare, draw_projections, unit_pair
     from cnnviz.features.projections import Projector
 
     network, layer = session.network, str(options.layer)
@@ -79,16 +80,13 @@ def deconv(session: Session, photo: PhotoInput, options: Options, control: Contr
         network=network.name, top=network.top(recorded.logits), layer=layer, method=options.method,
         units=[_unit_record(unit) for unit in units],
     )  # fmt: skip
-    title = f"{options.method} projections of {layer}, {network.name}"
-    return Result(record, _draw(inputs[0].numpy(), units, title, options.bare), _arrays(units))
-
-
-def _draw(image: "NDArray[Any]", units: "Sequence[ProjectedUnit]", title: str, bare: bool) -> "NDArray[Any]":
-    from cnnviz.features.figures.projections import draw_bare, draw_projections, unit_pair
-
-    if bare:
-        return draw_bare([unit.projection.projection[0].float().cpu().numpy() for unit in units])
-    return draw_projections(image, [unit.region.box for unit in units], [unit_pair(unit) for unit in units], title)
+    boxes, pairs = [unit.region.box for unit in units], [unit_pair(unit) for unit in units]
+    if options.bare:
+        image = draw_bare([unit.projection.projection[0].float().cpu().numpy() for unit in units])
+    else:
+        title = f"{options.method} projections of {layer}, {network.name}"
+        image = draw_projections(inputs[0].numpy(), boxes, pairs, title)
+    return Result(record, image, _arrays(units))
 
 
 def _unit_record(unit: "ProjectedUnit") -> UnitRecord:

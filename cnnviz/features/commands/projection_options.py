@@ -1,6 +1,9 @@
 """The options of projections, which ``deconv`` and ``top-images`` share."""
 
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import click
@@ -9,7 +12,7 @@ from click import Choice, IntRange
 from cnnviz.app.declare import argument, option
 from cnnviz.app.options import (
     ChannelOptions,
-    ComputeOptions,
+    NetworkOptions,
     OutputOptions,
     PhotoOptions,
     ResumeOptions,
@@ -17,6 +20,9 @@ from cnnviz.app.options import (
     redeclare,
     require_layer,
 )
+from cnnviz.errors import InvalidRequest
+from cnnviz.io.write import FORMATS, STDOUT
+from cnnviz.text import printable
 
 if TYPE_CHECKING:
     from cnnviz.features.projections import ProjectionSettings
@@ -25,7 +31,7 @@ ProjectionMethod = Literal["deconvnet", "guided", "gradient"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class ProjectionOptions(ComputeOptions):
+class ProjectionOptions(NetworkOptions):
     """How units of a layer are projected and shown."""
 
     layer: str | None = layer_option("Layer of the units, by its name in 'cnnviz layers'. [required]")
@@ -62,3 +68,15 @@ class FolderOptions(PhotoOptions, ProjectionOptions, ChannelOptions, ResumeOptio
     channel: tuple[str, ...] = redeclare(ChannelOptions.__dataclass_fields__["channel"], help=(
         "Feature maps to draw: a number, a range such as 3-7, or all; can be repeated. "
         "[default: 0-15]"))  # fmt: skip
+
+    def result_folder(self) -> Path:
+        """Return the folder of the results. Raises InvalidRequest for a name that is not a folder's."""
+        output = self.output
+        if output and (output in STDOUT or Path(output).suffix.lower() in FORMATS):
+            raise InvalidRequest(f"-o {printable(output)}: there are several results; name a folder, such as figure-2/")
+        return Path(output or f"{folder_name(self.inputs)}-top-images")
+
+
+def folder_name(folders: Sequence[str]) -> str:
+    """Return the name of the first folder."""
+    return Path(os.path.realpath(folders[0])).name

@@ -69,8 +69,9 @@ def write_figures(
     records, small = [], []
     for first in range(0, len(channels), AT_ONCE):
         chosen = channels[first : first + AT_ONCE]
-        with search.session.progress("projecting", "patches") as control:
-            found = project_top_images(projector, search.images, best, chosen, control=replace(control, stopped=stop))
+        with search.session.console.progress("projecting", "patches") as control:
+            control = replace(control, stopped=stop)
+            found = project_top_images(projector, search.images.read, best, chosen, control)
         for channel, hits in found.items():
             records.append(record_of(search, best, channel, hits))
             small.append((f"map {channel}", _write_figure(search, records[-1], hits)))

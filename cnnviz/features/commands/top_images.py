@@ -36,7 +36,7 @@ def top_images(options: FolderOptions) -> int:
       cnnviz top-images photos/ --layer blocks.3 --top 9 --channel all -o figure-2/
     """
     search = FolderSearch(open_session("top-images", options), options)
-    with stop_on_interrupt(None) as stop:
+    with stop_on_interrupt() as stop:
         _run(search, stop)
     if stop.interrupted:
         search.session.console.note("stopped; --resume continues")
@@ -49,7 +49,7 @@ def _run(search: FolderSearch, stop: StopRequest) -> None:
     projector, channels = _prepare(search)
     sheet = search.file(".png")
     done = search.options.resume and search.file(".ndjson").exists()
-    if done and finished_numbers(str(sheet), search.recipe({}), lambda numbers: False):
+    if done and finished_numbers(str(sheet), search.recipe({}), Record):
         console.note(f"{printable(str(sheet))}: is finished already")
         return
     best = search.best(stop)

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from cnnviz.app.options import OutputOptions
 from cnnviz.app.recorder import InputRecord
 from cnnviz.app.session import Session
-from cnnviz.app.snapshots import Snapshots
+from cnnviz.errors import InvalidRequest
+from cnnviz.io import write
 
 if TYPE_CHECKING:
     from cnnviz.synthesis.ascent import AscentStep
@@ -15,10 +17,10 @@ if TYPE_CHECKING:
 S = TypeVar("S")
 
 
-def settings_of(settings: type[S], options: Any, **changes: Any) -> S:
+def settings_of(settings: type[S], options: Any) -> S:
     """Return an instance of a settings class with the values of the options of the same names."""
     names = [item.name for item in fields(settings) if hasattr(options, item.name)]  # type: ignore[arg-type]
-    return settings(**{name: getattr(options, name) for name in names} | changes)
+    return settings(**{name: getattr(options, name) for name in names})
 
 
 def stopped_note(done: int, of: int) -> tuple[str, ...]:
@@ -29,9 +31,30 @@ def stopped_note(done: int, of: int) -> tuple[str, ...]:
 def snapshots(session: Session, output: str | None, source: InputRecord | None, every: int | None) -> (
     "Callable[[AscentStep], None] | None"
 ):  # fmt: skip
-    """Return what writes every ``every``-th step beside the result; None without --save-every."""
+    """Return what writes every ``every``-th step but the last beside the result; None without --save-every."""
     if every is None:
         return None
-    overwrite = cast(OutputOptions, session.options).overwrite
-    writer = Snapshots(str(output), every, overwrite, session.recipe(source))
-    return lambda at: writer.write(at.step, at.of, at.tensor)
+    overwrite, recipe = cast(OutputOptions, session.options).overwrite, session.recipe(source)
+
+    def write_step(at: "AscentStep") -> None:
+        if at.step % every or at.step == at.of:
+            return
+        from cnnviz.io.convert import to_image
+
+        path = snapshot_path(str(output), at.step, at.of)
+        write.check_output(path, overwrite=overwrite)
+        write.write_image(path, to_image(at.tensor()), recipe | {"numbers": {"steps_done": at.step}})
+
+    return write_step
+
+
+def snapshot_path(path: str, step: int, of: int) -> str:
+    """Return the file of a step: that of cat-dream.png at step 8 of 40 is cat-dream-08.png."""
+    place = Path(path)
+    return str(place.with_name(f"{place.stem}-{step:0{len(str(of))}}{place.suffix}"))
+
+
+def check_snapshots(every: int | None, output: str | None) -> None:
+    """Raise InvalidRequest for intermediate results of a result that goes to standard output."""
+    if every is not None and output in write.STDOUT:
+        raise InvalidRequest("--save-every writes files beside the result, which -o - does not have")

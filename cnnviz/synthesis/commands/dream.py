@@ -1,6 +1,6 @@
 """``cnnviz dream``: deep dream over photos, noise and clips."""
 
-from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from cnnviz.app.clip_command import clip_command
 from cnnviz.app.records import Result
@@ -8,8 +8,39 @@ from cnnviz.app.session import PhotoInput, Session
 from cnnviz.control import Control
 from cnnviz.synthesis.commands.ascent_options import settings_of, snapshots, stopped_note
 from cnnviz.synthesis.commands.dream_clip import moving_inputs, plan_clip
-from cnnviz.synthesis.commands.dream_inputs import noise_image, objective_with_guides, read_mask
 from cnnviz.synthesis.commands.dream_options import NOISE, Options, Record, objective_terms
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from cnnviz.io.convert import Photo
+
+NOISE_SIDE = 512  # pixels of an image from noise without --long-side
+
+
+def noise_image(options: Options) -> "Photo":
+    """Return the image that a dream from noise starts with."""
+    import torch
+
+    from cnnviz.io.convert import to_image
+    from cnnviz.synthesis.ascent import grey_noise
+
+    side = options.long_side or NOISE_SIDE
+    return to_image(grey_noise((side, side), torch.Generator().manual_seed(options.seed)))
+
+
+def read_mask(photo: "Photo", options: Options) -> "Tensor | None":
+    """Return where the photo may change, (1, 1, H, W) in 0 to 1 at the size of the result; None without --mask.
+
+    Raises MethodError if the mask does not have the photo's size.
+    """
+    if options.mask is None:
+        return None
+    from cnnviz.io.convert import resize_long_side, to_tensor
+    from cnnviz.io.photo import read_mask
+
+    mask = read_mask(options.mask, (photo.shape[0], photo.shape[1]), max_pixels=options.max_pixels)
+    return to_tensor(resize_long_side(mask, options.long_side)[..., None]).float() / 255
 
 
 @clip_command(Options, Record, suffix="-dream.png", progress=("dreaming", "steps"), stoppable=True,
@@ -35,18 +66,16 @@ def dream(session: Session, photo: PhotoInput, options: Options, control: Contro
     from cnnviz.synthesis.dream import dream as dream_over
 
     mask = read_mask(photo.image, options)
-    spec = objective_with_guides(options)
     image = resize_long_side(photo.image, options.long_side)
     result = dream_over(
-        session.network, to_tensor(image), objective=spec, settings=settings_of(DreamSettings, options), mask=mask,
-        seed=options.seed, control=control,
+        session.network, to_tensor(image), objective=options.objective_with_guides(),
+        settings=settings_of(DreamSettings, options), mask=mask, seed=options.seed, control=control,
         on_step=snapshots(session, photo.job.output, photo.record, options.save_every),
     )  # fmt: skip
+    stopped = result.done < result.of
     record = Record(
         network=session.network.name, objective=objective_terms(result.objective, session.network),
         size=list(result.tensor.shape[-2:]), octaves=[list(size) for size in result.sizes],
-        values=[round(value, 6) for value in result.values],
+        values=[round(value, 6) for value in result.values], steps_done=result.done if stopped else None,
     )  # fmt: skip
-    stopped = result.done < result.of
-    return Result(replace(record, steps_done=result.done) if stopped else record, result.image, partial=stopped,
-                  notes=stopped_note(result.done, result.of))  # fmt: skip
+    return Result(record, result.image, partial=stopped, notes=stopped_note(result.done, result.of))

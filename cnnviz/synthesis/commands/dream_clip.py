@@ -1,20 +1,27 @@
 """How ``cnnviz dream`` makes clips: of a clip frame by frame, of a photo with --zoom."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from cnnviz.app.clip_command import VIDEOS, is_clip_input
-from cnnviz.app.clip_plan import ClipPlan, StylizedFrames
+from cnnviz.app.clip_plan import ClipFrame, ClipPlan, StylizedFrames
 from cnnviz.app.jobs import Job
-from cnnviz.app.session import Session
+from cnnviz.app.session import PhotoInput, Session
 from cnnviz.synthesis.commands.ascent_options import settings_of
-from cnnviz.synthesis.commands.dream_inputs import objective_with_guides
 from cnnviz.synthesis.commands.dream_options import Options, Record, check_clip_options, objective_terms
-from cnnviz.synthesis.commands.dream_zoom import plan_zoom
 
 if TYPE_CHECKING:
     from cnnviz.app.clip_command import ReadPhoto
+    from cnnviz.app.clip_plan import Arrays
+    from cnnviz.io.convert import Photo
+    from cnnviz.synthesis.dream_clip import DreamStylizer
+    from cnnviz.synthesis.zoom import Zoom
+
+RATE = 25  # frames per second of a zoom
 
 
 def moving_inputs(options: Options) -> list[str]:
@@ -23,8 +30,7 @@ def moving_inputs(options: Options) -> list[str]:
         moving = list(options.inputs)
         clips = [name for name in moving if Path(name).suffix.lower() in VIDEOS]
     else:
-        moving = [name for name in options.inputs if is_clip_input(name, animations=options.frame is None)]
-        clips = moving
+        moving = clips = [name for name in options.inputs if is_clip_input(name, animations=options.frame is None)]
     check_clip_options(options, moving, clips)
     return moving
 
@@ -32,14 +38,12 @@ def moving_inputs(options: Options) -> list[str]:
 def plan_clip(session: Session, job: Job, read: "ReadPhoto") -> ClipPlan:
     """Return how the clip of a job is made: of a clip, or with --zoom of a photo, which ``read`` reads."""
     options = cast(Options, session.options)
-    return plan_zoom(session, options, read(job)) if options.zoom else _plan_frames(session, options, job)
+    return _plan_zoom(session, options, read(job)) if options.zoom else _plan_frames(session, options, job)
 
 
 def _plan_frames(session: Session, options: Options, job: Job) -> ClipPlan:
     from cnnviz.io.convert import resize_long_side
-    from cnnviz.synthesis.dream import DreamSettings
     from cnnviz.synthesis.dream_clip import first_frame
-    from cnnviz.synthesis.frame_dream import coherence_settings, make_stylizer
     from cnnviz.video.clip import read_clip
 
     clip = read_clip(job.source, max_pixels=options.max_pixels)
@@ -48,13 +52,61 @@ def _plan_frames(session: Session, options: Options, job: Job) -> ClipPlan:
     if options.layer_sequence and count is None:
         count = sum(1 for _ in clip.frames())
     source = session.record_file(job)
-    network, spec = session.network, objective_with_guides(options)
-    stylizer = make_stylizer(network, first, spec, settings_of(DreamSettings, options), options.seed,
-                             sequence_over=(count or 1) if options.layer_sequence else 0)  # fmt: skip
-    frames = StylizedFrames(
-        clip, stylizer, coherence_settings(options.steps), partial(resize_long_side, long_side=options.long_side),
-        network.device,
-    )  # fmt: skip
-    record = partial(Record, network=network.name, objective=objective_terms(spec, network))
+    stylizer, record = _stylizer(session, options, first, count or 1)
+    resize = partial(resize_long_side, long_side=options.long_side)
+    frames = StylizedFrames(clip, stylizer, options.steps, resize, session.network.device)
     sound = Path(job.source) if clip.sound else None
     return ClipPlan(source, record, frames, frames.state_names, count, clip.rate, clip.time_base, sound)
+
+
+def _plan_zoom(session: Session, options: Options, photo: PhotoInput) -> ClipPlan:
+    from cnnviz.io.convert import resize_long_side
+    from cnnviz.synthesis.zoom import Zoom
+
+    count = options.zoom or 0
+    first = resize_long_side(photo.image, options.long_side)
+    stylizer, record = _stylizer(session, options, first, count)
+    rate = Fraction(options.rate or RATE).limit_denominator(1001)
+    frames = ZoomFrames(Zoom(stylizer.first, stylizer, options.steps), count, rate)
+    return ClipPlan(photo.record, record, frames, ("number", "frame"), count, rate)
+
+
+def _stylizer(
+    session: Session, options: Options, first: "Photo", count: int
+) -> "tuple[DreamStylizer, partial[Record]]":
+    """Return the stylizer of ``count`` frames, and what makes the record of the fields of the finished clip."""
+    from cnnviz.synthesis.dream import DreamSettings
+    from cnnviz.synthesis.dream_clip import DreamStylizer
+
+    network, spec = session.network, options.objective_with_guides()
+    stylizer = DreamStylizer(network, first, spec, settings_of(DreamSettings, options), options.seed,
+                             sequence_over=count if options.layer_sequence else 0)  # fmt: skip
+    return stylizer, partial(Record, network=network.name, objective=objective_terms(spec, network))
+
+
+@dataclass(frozen=True)
+class ZoomFrames:
+    """The ``count`` frames of a zoom, for ``ClipPlan``."""
+
+    zoom: "Zoom"
+    count: int
+    rate: Fraction
+
+    def __call__(self, kept: "Arrays | None") -> Iterator[ClipFrame]:
+        """Yield the frames; those up to the one in ``kept`` without their image."""
+        import numpy as np
+        import torch
+
+        from cnnviz.io.convert import to_image
+
+        image, done = self.zoom.first, 0
+        if kept:
+            image, done = torch.from_numpy(kept["frame"]).to(image.device), int(kept["number"]) + 1
+        for number in range(self.count):
+            time = number / self.rate, 1 / self.rate
+            if number < done:
+                yield ClipFrame(None, *time)
+                continue
+            image = self.zoom.next_frame(image, number) if number else image
+            state = {"number": np.array(number), "frame": image.float().cpu().numpy()}
+            yield ClipFrame(to_image(image), *time, partial(dict, state))

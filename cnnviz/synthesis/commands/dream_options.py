@@ -25,8 +25,8 @@ from cnnviz.app.options import (
 )
 from cnnviz.app.param_types import Finite, Weighted, weighted
 from cnnviz.app.records import field
-from cnnviz.app.snapshots import check_snapshots
-from cnnviz.errors import InvalidRequest
+from cnnviz.errors import InvalidRequest, MethodError, PhotoError
+from cnnviz.synthesis.commands.ascent_options import check_snapshots
 from cnnviz.synthesis.spec import ObjectiveSpec, parse_objective
 from cnnviz.text import printable
 
@@ -61,11 +61,9 @@ class Options(ReadingOptions, NetworkOptions, SaveEveryOptions, ResumeOptions, S
         default=(), type=Weighted(), multiple=True, metavar="NAME[=WEIGHT]")  # fmt: skip
     channel: tuple[str, ...] = option(
         "Channel to maximise in place of its whole layer; can be repeated.", default=(), type=Weighted(), multiple=True,
-        metavar="[LAYER:]N[=WEIGHT]",
-    )  # fmt: skip
-    targets: tuple[str, ...] = option("Class whose logit is increased; can be repeated.", "--class",
-                                      default=(), type=Weighted(), multiple=True,
-                                      metavar="NAME|INDEX[=WEIGHT]")  # fmt: skip
+        metavar="[LAYER:]N[=WEIGHT]")  # fmt: skip
+    targets: tuple[str, ...] = option("Class whose logit is increased; can be repeated.", "--class", default=(),
+                                      type=Weighted(), multiple=True, metavar="NAME|INDEX[=WEIGHT]")  # fmt: skip
     guide: tuple[str, ...] = option("Image whose features the layer is to take on; can be repeated.",
                                     default=(), type=EXISTING, multiple=True, metavar="FILE", file=True)  # fmt: skip
     caricature: bool = option("Exaggerate the features that the photo itself has.", default=False)
@@ -108,6 +106,18 @@ class Options(ReadingOptions, NetworkOptions, SaveEveryOptions, ResumeOptions, S
         channels = list(map(weighted, self.channel))
         spec = parse_objective(dict(map(weighted, self.layer)), channels, dict(map(weighted, self.targets)), self.model)
         return replace(spec, caricature=self.caricature)
+
+    def objective_with_guides(self) -> ObjectiveSpec:
+        """Return what is maximised, with the images of --guide. Raises MethodError for one that cannot be read."""
+        from cnnviz.io.photo import read_photo
+
+        guides = []
+        for path in self.guide:
+            try:
+                guides.append(read_photo(path, max_pixels=self.max_pixels, background=self.background))
+            except PhotoError as error:
+                raise MethodError(f"{printable(path)}: {error}") from error
+        return replace(self.objective, guides=tuple(guides))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,16 +1,21 @@
 """``cnnviz inceptionism``: images of classes, optimised from noise."""
 
-from dataclasses import fields, replace
+import re
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cnnviz.app.photo_command import attach
+import click
+
+from cnnviz.app.jobs import Job, is_folder, plan_network_job
+from cnnviz.app.photo_command import Runner, attach, open_session
 from cnnviz.app.records import Result
+from cnnviz.app.runner import Outcome, run_jobs
 from cnnviz.app.session import Session
 from cnnviz.control import Control
 from cnnviz.synthesis.commands.ascent_options import settings_of, snapshots, stopped_note
-from cnnviz.synthesis.commands.class_runner import ClassRunner
 from cnnviz.synthesis.commands.inceptionism_options import ClassFields, Options, Record
-from cnnviz.synthesis.held_out import HeldOutRank
+from cnnviz.synthesis.held_out import check_same_classes
 
 if TYPE_CHECKING:
     from cnnviz.models.network import Network
@@ -35,9 +40,11 @@ def inceptionism(session: Session, options: Options, control: Control) -> Result
 
     network, count = session.network, len(options.targets)
     results = _visualize_classes(session, options, control)
-    ranks = [[rank_class(session.load_network(name), result.image, result.target) for name in options.check_with]
-             for result in results]  # fmt: skip
-    rows = [_fields(network, result, own) for result, own in zip(results, ranks, strict=True)]
+    rows = [ClassFields(
+        target=result.target, class_name=network.class_name(result.target), probability=round(result.probability, 6),
+        start_probability=round(result.start_probability, 6), size=list(result.tensor.shape[-2:]),
+        held_out=[rank_class(session.load_network(name), result.image, result.target) for name in options.check_with],
+    ) for result in results]  # fmt: skip
     done, steps = sum(result.done for result in results), count * options.steps
     steps_done = done if done < steps else None
     if count == 1:
@@ -45,14 +52,47 @@ def inceptionism(session: Session, options: Options, control: Control) -> Result
         record, image = Record(network=network.name, **own, steps_done=steps_done), results[0].image
     else:
         record = Record(network=network.name, images=rows, steps_done=steps_done)
-        first = [own[0] for own in ranks if own]
+        first = [row.held_out[0] for row in rows if row.held_out]
         image = class_sheet.draw(results, [row.class_name for row in rows], network.name, first)
     notes = (*stopped_note(done, steps), *(note for row in rows for note in _rank_notes(row)))
     return Result(record, image, partial=steps_done is not None, notes=notes)
 
 
+@dataclass(frozen=True)
+class ClassRunner(Runner):
+    """Runs one job for a file, or one for each class for a folder.
+
+    Networks and classes are checked before the first step: weights may be unavailable, held-out classes others.
+    """
+
+    def __call__(self, options: Options) -> None:
+        """Run, and leave with the exit status."""
+        session = open_session("inceptionism", options)
+        for name in options.check_with:
+            check_same_classes(session.load_network(name), session.network)
+        work = dict(plan_classes(session.network, options, options.choose_classes(session.network)))
+
+        def process(job: Job) -> Outcome:
+            own = replace(options, targets=tuple(map(str, work[job])), random=None, output=job.output)
+            return self.process(session.with_options(own), job)
+
+        click.get_current_context().exit(int(run_jobs(session, list(work), process)))
+
+
 attach(inceptionism, Options, ClassRunner(inceptionism, Record, "-inceptionism.png", over_photos=False,
                                           progress=("optimising", "steps"), stoppable=True))  # fmt: skip
+
+
+def plan_classes(network: "Network", options: Options, chosen: list[int]) -> list[tuple[Job, list[int]]]:
+    """Return the jobs and the classes of each: one job for a file, one for each class for a folder."""
+    (job,) = plan_network_job(options.model, options.output, "-inceptionism.png")
+    if options.output is None or not is_folder(options.output):
+        return [(job, chosen)]
+    folder, jobs = Path(str(job.output)).parent, []
+    for index in chosen:
+        slug = re.sub(r"[^a-z0-9]+", "-", network.class_name(index).lower())
+        jobs.append((Job(options.model, output=str(folder / f"{index:03}-{slug}.png"), tree=True), [index]))
+    return jobs
 
 
 def _visualize_classes(session: Session, options: Options, control: Control) -> "list[ClassVisualization]":
@@ -75,13 +115,6 @@ def _visualize_classes(session: Session, options: Options, control: Control) -> 
 def _part(control: Control, before: int, count: int) -> Control:
     """Return the control of one image of ``count``, ``before`` of which are done."""
     return replace(control, report=lambda done, of, text="": control.report(before * of + done, count * of, text))
-
-
-def _fields(network: "Network", result: "ClassVisualization", ranks: list[HeldOutRank]) -> ClassFields:
-    return ClassFields(
-        target=result.target, class_name=network.class_name(result.target), probability=round(result.probability, 6),
-        start_probability=round(result.start_probability, 6), size=list(result.tensor.shape[-2:]), held_out=ranks,
-    )  # fmt: skip
 
 
 def _rank_notes(row: ClassFields) -> list[str]:

@@ -1,7 +1,7 @@
 """Options and JSON fields of ``cnnviz inceptionism``."""
 
 from dataclasses import dataclass, fields
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 from click import IntRange
@@ -19,13 +19,17 @@ from cnnviz.app.options import (
     steps_option,
     tv_weight_option,
 )
-from cnnviz.app.param_types import ClassName, Finite
+from cnnviz.app.param_types import Finite, complete_class
 from cnnviz.app.records import Record as NetworkRecord
 from cnnviz.app.records import field
-from cnnviz.app.snapshots import check_snapshots
 from cnnviz.errors import InvalidRequest
+from cnnviz.synthesis.commands.ascent_options import check_snapshots
 from cnnviz.synthesis.held_out import HeldOutRank
 
+if TYPE_CHECKING:
+    from cnnviz.models.network import Network
+
+ALL = "all"  # the word for all classes
 ROBUST_ONLY = ("preconditioner", "batchnorm_weight", "color_correlation", "zoom", "rotate", "jitter", "blur")
 
 
@@ -51,8 +55,8 @@ class Range(click.ParamType):  # type: ignore[type-arg,unused-ignore]
 class Options(NetworkOptions, SaveEveryOptions, ResumeOptions, SeedOptions, OutputOptions):
     """Options of ``cnnviz inceptionism``."""
 
-    targets: tuple[str, ...] = option("Class to visualize; can be repeated.", "--class", default=(),
-                                      type=ClassName(), multiple=True, metavar="NAME|INDEX|all")  # fmt: skip
+    targets: tuple[str, ...] = option("Class to visualize; can be repeated.", "--class", default=(), multiple=True,
+                                      shell_complete=complete_class, metavar="NAME|INDEX|all")  # fmt: skip
     random: int | None = option("Visualize N classes drawn at random, by --seed.", default=None, type=IntRange(1),
                                 metavar="N")  # fmt: skip
     check_with: tuple[str, ...] = check_with_option()
@@ -87,6 +91,24 @@ class Options(NetworkOptions, SaveEveryOptions, ResumeOptions, SeedOptions, Outp
         for name in ROBUST_ONLY if self.method == "plain" else ():
             if getattr(self, name) != defaults[name]:
                 raise InvalidRequest(f"--{name.replace('_', '-')} does not apply to --method plain")
+
+    def choose_classes(self, network: "Network") -> list[int]:
+        """Return the classes of --class or --random, each once; those drawn in the order of the draw."""
+        import torch
+
+        with torch.inference_mode():
+            count = network(torch.full((1, 3, *network.size), 0.5)).shape[1]
+        if self.random is not None:
+            if self.random > count:
+                raise InvalidRequest(f"--random {self.random}: {network.name} has {count} classes")
+            order: list[int] = torch.randperm(count, generator=torch.Generator().manual_seed(self.seed)).tolist()
+            return order[: self.random]
+        if ALL in self.targets:
+            return list(range(count))
+        chosen = list(dict.fromkeys(map(network.class_index, self.targets)))
+        if missing := [index for index in chosen if index >= count]:
+            raise InvalidRequest(f"no class {missing[0]}: {network.name} has {count}, counted from 0")
+        return chosen
 
 
 @dataclass(frozen=True, kw_only=True)

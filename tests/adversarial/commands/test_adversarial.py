@@ -1,7 +1,9 @@
 """``cnnviz adversarial`` from a command line to files that a loader of the test's own judges."""
 
+from dataclasses import replace
 from pathlib import Path
 
+import click
 import numpy as np
 import pytest
 import torch
@@ -9,8 +11,17 @@ from PIL import Image, ImageCms, ImageFilter, ImageOps
 from torch import nn
 
 from cnnviz import Network
+from cnnviz.adversarial.commands.adversarial import (
+    Record,
+    TransformNames,
+    attack_notes,
+    missed_text,
+    unmet_requirements,
+)
+from cnnviz.adversarial.results import OtherNetwork, Verification
 from cnnviz.cli import invoke
 from cnnviz.io.recipe import read_recipe
+from cnnviz.models.catalog import ClassProbability
 from tests.support.corpus.files import swapped_profile
 from tests.support.lines import json_lines
 from tests.support.networks import linear_network, lite0, random_classifier
@@ -381,3 +392,77 @@ def test_a_photo_that_is_misclassified_already_is_left_as_it_is(capsys):
     error = capsys.readouterr().err
     assert "cnnviz: cup.png: the unchanged photo is classified as " in error
     assert "already: nothing is changed" in error
+
+
+CUP, POT = ClassProbability(3, "cup", 0.9), ClassProbability(4, "pot", 0.6)
+OTHER = OtherNetwork("n", False, True, [CUP], [CUP])
+FILE = Verification(
+    levels=1, l0=9, l1=9, l2=3.0, changed=0.1, psnr=50.0, ssim=0.99, fooled=True, target=3, goal=None, margin=1.5,
+    storing_levels=0, top=[POT], robust_to={}, control=False, other_networks=[],
+)  # fmt: skip
+
+
+def record(**other) -> Record:
+    fields = vars(FILE) | {"passes": {"forward": 2, "backward": 1}, "warnings": {}, "clean_top": [CUP]} | other
+    return Record(network="net", **fields)
+
+
+def notes(method: str = "minimal", finish: str | None = None, **other) -> str:
+    return "\n".join(attack_notes(record(method=method, finish=finish, **other)))
+
+
+def test_every_requirement_that_is_not_met_is_named():
+    robust_to = {"jpeg75": False, "blur": False, "resize232": True, "resize240": False, "bilinear": True}
+    others = [replace(OTHER, network="a", attacked=True, fooled=False), replace(OTHER, network="b", attacked=True),
+              replace(OTHER, network="c", fooled=False)]  # fmt: skip
+    file = replace(FILE, robust_to=robust_to, other_networks=others)
+    names = ("jpeg75", "resize", "bilinear")
+    assert unmet_requirements(file, 1.0, names) == (
+        "not after jpeg75",
+        "not after resize",
+        "not a",
+    )
+    assert unmet_requirements(file, 2.0, ()) == ("by 1.5 logits only", "not a")
+    assert unmet_requirements(replace(file, fooled=False), 1.0, ()) == ("not fooled",)
+
+
+def test_a_network_that_misclassifies_the_clean_photo_is_not_said_to_be_fooled():
+    assert "n (held out): fooled, cup" in notes(other_networks=[OTHER])
+    other = replace(OTHER, clean_top=[ClassProbability(5, "bowl", 0.8)], attacked=True)
+    assert "n (ensemble): misclassifies the clean photo, cup" in notes(other_networks=[other])
+    assert "n (ensemble): fooled, cup" in notes(other_networks=[other], goal=4)
+
+
+@pytest.mark.parametrize(("method", "warned", "words"), [
+    ("minimal", {}, "; a larger --eps or more --steps may help"),
+    ("fgsm", {}, "; a larger --eps may help"),
+    ("ddn", {}, "; more --steps may help"),
+    ("pgd", {}, "; a larger --eps or more --steps may help"),
+    ("minimal", {"zero_gradients": "which helps"}, ""),
+])  # fmt: skip
+def test_only_what_a_method_takes_is_said_to_help(method, warned, words):
+    assert missed_text(record(method=method, finish=None, warnings=warned), ["x"]).partition("but x")[2] == words
+
+
+def test_what_undoes_a_file_and_what_storing_makes_is_told():
+    assert "1 level at most, PSNR 50.0 dB" in notes()
+    robust_to = {"jpeg90": True, "webp80": False, "resize232": False, "resize240": True, "resize288": False,
+                 "blur": False}  # fmt: skip
+    text = notes(levels=14, storing_levels=15, robust_to=robust_to)
+    assert "14 levels at most (storing alone makes 15), PSNR" in text
+    lost = "WebP at quality 80, resizing (2 of 3 sizes), blurring"
+    assert f"only this file fools: it is undone by {lost} (see --robust-to)" in text
+
+
+@pytest.mark.parametrize(("method", "backward", "alone"), [
+    ("minimal", 1, False), ("minimal", 0, True), ("square", 0, False),
+])  # fmt: skip
+def test_storing_alone_is_told_apart_from_an_attack(method, backward, alone):
+    text = notes(method, passes={"forward": 1, "backward": backward})
+    assert ("storing the photo in this file is enough" in text) is alone
+
+
+def test_transforms_are_names_with_commas_each_once():
+    assert TransformNames().convert("jpeg90, blur,jpeg90", None, None) == ("jpeg90", "blur")
+    with pytest.raises(click.UsageError, match="'rain' is none of jpeg90"):
+        TransformNames().convert("blur,rain", None, None)

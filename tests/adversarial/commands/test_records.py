@@ -2,7 +2,8 @@
 
 from dataclasses import fields
 
-from cnnviz.adversarial.commands.records import AttackRecord, RobustnessRecord, RobustnessSummary, file_fields
+from cnnviz.adversarial.commands.records import AttackRecord
+from cnnviz.adversarial.commands.robustness import RobustnessRecord, RobustnessSummary
 from cnnviz.adversarial.results import Verification
 from cnnviz.adversarial.robustness import PhotoRobustness, RobustnessCurve
 from cnnviz.adversarial.target import QueryCount
@@ -23,5 +24,5 @@ def test_passes_are_those_forward_and_backward():
         levels=1, l0=9, l1=9, l2=3.0, changed=0.1, psnr=50.0, ssim=0.99, fooled=True, target=3, goal=None, margin=1.5,
         storing_levels=0, top=[], robust_to={}, control=False, other_networks=[],
     )  # fmt: skip
-    record = AttackRecord(network="n", clean_top=[], warnings={}, **file_fields(file, QueryCount(5, 2, 1)))
+    record = AttackRecord(network="n", clean_top=[], warnings={}, passes=QueryCount(5, 2, 1).as_dict(), **vars(file))
     assert (record.passes, record.l2) == ({"forward": 5, "backward": 2}, 3.0)

@@ -4,11 +4,13 @@ import json
 import os
 from pathlib import Path
 
+import click
 import numpy as np
 import pytest
 from PIL import Image
 
 from cnnviz.adversarial import patch
+from cnnviz.adversarial.commands.sticker import PatchRegion
 from cnnviz.cli import invoke
 from tests.support.lines import json_lines
 
@@ -111,3 +113,13 @@ def test_a_photo_whose_own_class_is_unstable_is_reported(capsys):
                    "--min-success", "0"]) == 0  # fmt: skip
     rows = [row for row in capsys.readouterr().err.splitlines() if "not classified as" in row]
     assert rows[0].count("%") == 4
+
+
+def test_a_region_is_three_corners_or_a_file(tmp_path):
+    assert PatchRegion().convert("1,2  3.5,4 5,6", None, None) == "1,2 3.5,4 5,6"
+    path = tmp_path / "mask.png"
+    path.touch()
+    assert PatchRegion().convert(str(path), None, None) == Path(path)
+    for words in ("1,2 3,4", "1,2 3,4 a,b", str(tmp_path / "none.png")):
+        with pytest.raises(click.UsageError, match="neither a file nor three or more corners"):
+            PatchRegion().convert(words, None, None)

@@ -8,6 +8,13 @@ import pytest
 import torch
 from PIL import Image
 
+from cnnviz.adversarial.commands.universal import (
+    UniversalRecord,
+    UniversalSummary,
+    draw_pattern,
+    summarize,
+    summary_text,
+)
 from cnnviz.cli import invoke
 from cnnviz.io.recipe import read_recipe
 from tests.support.lines import json_lines
@@ -180,3 +187,43 @@ def test_what_it_cannot_do_is_refused_in_a_line(capsys, words, said):
     out, err = capsys.readouterr()
     assert (out, err.count("\n")) == ("", 1)
     assert said in err
+
+
+def record(part: str, fooled: bool, **other) -> UniversalRecord:
+    fields = {
+        "levels": 3, "l0": 9, "l1": 9, "l2": 3.0, "changed": 0.1, "psnr": 50.0, "ssim": 0.99, "target": 3, "goal": None,
+        "margin": 1.5, "storing_levels": 0, "top": [], "robust_to": {}, "control": False, "other_networks": [],
+        "passes": {"forward": 2, "backward": 1}, "warnings": {}, "clean_top": [],
+    }  # fmt: skip
+    return UniversalRecord(network="n", part=part, fooled=fooled, **(fields | other))
+
+
+def test_rates_are_of_all_and_of_each_part():
+    records = [record("search", True), record("search", False, levels=7, warnings={"randomized": "..."})]
+    summary = summarize([*records, record("held_out", False, control=True)])
+    assert summary.fooling_rates == {"all": 0.333333, "search": 0.5, "held_out": 0.0}
+    assert (summary.parts, summary.photos) == ({"search": 2, "held_out": 1}, 3)
+    assert (summary.levels, summary.control_rate, summary.warned) == (7, 0.333333, {"randomized": 1})
+    assert summary.passes == {"forward": 6, "backward": 3}
+    assert summarize(records).fooling_rates["held_out"] is None
+
+
+def test_the_largest_value_of_a_change_is_black_or_white():
+    change = np.zeros((3, 20, 30), np.int16)
+    change[0, 0, 0], change[1, 5, 5] = 10, -10
+    image = draw_pattern(change)
+    assert image.shape == (480, 720, 3)
+    assert image[0, 0].tolist() == [128 + 120, 128, 128]
+    assert image[5 * 24, 5 * 24].tolist() == [128, 128 - 120, 128]
+    assert (draw_pattern(0 * change) == 128).all()
+
+
+@pytest.mark.parametrize(("held_out", "end"), [(0.0, "; it does not generalise"), (1.0, "0%"), (None, "0%")])
+def test_a_change_that_fools_no_held_out_photos_does_not_generalise(held_out, end):
+    summary = UniversalSummary(
+        network="n", photos=3, parts={"search": 2, "held_out": int(held_out is not None)}, levels=10, control_rate=0.0,
+        fooling_rates={"all": 0.7, "search": 1.0, "held_out": held_out}, passes={}, warned={},
+    )  # fmt: skip
+    text = summary_text(summary)
+    assert text.startswith("one change of at most 10 levels fools 100% of the 2 photos of the search")
+    assert text.endswith(end)

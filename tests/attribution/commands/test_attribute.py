@@ -1,10 +1,11 @@
-"""``cnnviz attribute`` from a command line to files on disk."""
+"""``cnnviz attribute`` end to end; lists of its methods on the command line."""
 
 import io
 import json
 import shutil
 from pathlib import Path
 
+import click
 import numpy as np
 import pytest
 import torch
@@ -13,6 +14,7 @@ from PIL import Image
 from cnnviz import cli, fit, read_photo
 from cnnviz.attribution.backprop import attribute
 from cnnviz.attribution.commands import attribute as command
+from cnnviz.attribution.commands.attribute import AttributionNames
 from cnnviz.io import recipe
 from cnnviz.io.photo import decode_photo
 from tests.conftest import PHOTOS
@@ -151,3 +153,15 @@ def test_a_folder_with_a_bad_photo_gives_the_others_and_status_one(capsys):
 def test_too_few_steps_are_told(capsys):
     assert cli.invoke(["attribute", "cat.jpg", "--method", "integrated-gradients", "--steps", "2"]) == 0
     assert "more --steps" in capsys.readouterr().err
+
+
+def test_names_are_separated_by_commas_and_taken_once() -> None:
+    assert AttributionNames().convert("guided, gradient,guided", None, None) == ("guided", "gradient")
+    with pytest.raises(click.BadParameter, match="did you mean smoothgrad"):
+        AttributionNames().convert("smoothgard", None, None)
+
+
+def test_completion_continues_after_the_last_comma() -> None:
+    context = click.Context(click.Command("attribute"))
+    items = AttributionNames().shell_complete(context, click.Option(["--method"]), "guided,smo")
+    assert [item.value for item in items] == ["guided,smoothgrad"]

@@ -13,9 +13,12 @@ from PIL import Image
 
 import cnnviz
 from cnnviz import cli
-from cnnviz.app import snapshots
+from cnnviz.errors import MethodError
 from cnnviz.io import recipe
+from cnnviz.synthesis.commands import ascent_options
+from cnnviz.synthesis.commands.dream import noise_image, read_mask
 from tests.conftest import Run
+from tests.synthesis.commands.test_dream_options import options
 
 SCHEMA = json.loads((Path(cnnviz.__file__).parent / "data" / "schema-1.json").read_text("utf-8"))
 QUICK = ("--steps", "1", "--octaves", "2", "--layer", "blocks.1")
@@ -79,11 +82,14 @@ def test_noise_streams_sizes_guides_and_pictures_on_the_way(run: Run):
 def test_interrupted_it_keeps_the_picture(monkeypatch, capsys):
     asked = []
 
-    def interrupt(*_):
+    snapshot_path = ascent_options.snapshot_path
+
+    def interrupt(*step):
         if not asked:
             asked.append(os.kill(os.getpid(), signal.SIGINT))
+        return snapshot_path(*step)
 
-    monkeypatch.setattr(snapshots.Snapshots, "write", interrupt)
+    monkeypatch.setattr(ascent_options, "snapshot_path", interrupt)
     assert (
         cli.invoke(["dream", "small.png", "--octaves", "1", "--layer", "blocks.1", "--save-every", "1", "--json"])
         == 130
@@ -118,3 +124,22 @@ def test_what_cannot_be_is_one_line(words, status, start, capsys):
     assert err.startswith(f"cnnviz: {start}")
     assert err.count("\n") == 1
     assert sorted(os.listdir()) == ["cat.jpg", "small.png"]
+
+
+def test_a_mask_has_the_size_of_the_result():
+    Image.new("L", (60, 40), 255).save("white.png")
+    Image.new("L", (40, 40), 255).save("square.png")
+    photo = np.zeros((40, 60, 3), np.uint8)
+    assert read_mask(photo, options()) is None
+    mask = read_mask(photo, options(mask="white.png", long_side=30))
+    assert mask.shape == (1, 1, 20, 30)
+    assert float(mask.min()) == 1
+    with pytest.raises(MethodError, match=r"square.png: a mask of 40x40 pixels does not fit the photo of 60x40"):
+        read_mask(photo, options(mask="square.png"))
+
+
+def test_noise_is_of_the_seed_and_the_long_side():
+    assert noise_image(options()).shape == (512, 512, 3)
+    one, same, other = (noise_image(options(long_side=40, seed=seed)) for seed in (1, 1, 2))
+    assert np.array_equal(one, same)
+    assert not np.array_equal(one, other)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from jsonschema import Draft202012Validator
 from PIL import Image
 
@@ -17,6 +18,8 @@ import cnnviz
 from cnnviz import cli
 from cnnviz.errors import Terminated
 from cnnviz.io import recipe
+from cnnviz.synthesis.commands.dream_clip import ZoomFrames
+from cnnviz.synthesis.zoom import Zoom
 from cnnviz.video.clip import is_clip, read_clip
 from cnnviz.video.frame import Frame
 from cnnviz.video.frame_store import FrameStore
@@ -184,7 +187,7 @@ def test_a_photo_never_opens_pyav():
     )
     code += "'--steps', '1', '--layer', 'blocks.1']); sys.exit('av' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False, capture_output=True).returncode == 0
-    assert read_clip("small-dream.png").size == (23, 32)
+    assert shown("small-dream.png")[0].picture.shape == (23, 32, 3)
 
 
 @pytest.mark.slow
@@ -207,3 +210,18 @@ def test_terminated_it_keeps_what_there_is_and_begun_anew_it_leaves_nothing_stal
     assert cli.invoke(["dream", *words, "--resume"]) == 0
     assert Path("out.mp4").read_bytes() == Path("whole.mp4").read_bytes()
     assert not list(here.glob("*.partial.*"))
+
+
+def test_a_zoom_continues_from_a_kept_frame():
+    def shift(start, frame, steps, number):
+        return (start + 0.01 * steps * torch.sin(start * 7 + number)).clamp(0, 1)
+
+    start = torch.rand(1, 3, 24, 32, generator=torch.Generator().manual_seed(0))
+    frames = ZoomFrames(Zoom(start, shift, 10), 5, Fraction(10))
+    whole = list(frames(None))
+    assert [frame.time for frame in whole] == [Fraction(number, 10) for number in range(5)]
+    rest = list(frames(whole[2].state()))
+    assert [frame.image is None for frame in rest] == [True, True, True, False, False]
+    for one, other in zip(whole[3:], rest[3:], strict=True):
+        assert np.array_equal(one.image, other.image)
+        assert one.time == other.time

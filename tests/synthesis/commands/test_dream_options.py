@@ -3,8 +3,9 @@
 from dataclasses import fields
 
 import pytest
+from PIL import Image
 
-from cnnviz.errors import InvalidRequest
+from cnnviz.errors import InvalidRequest, MethodError
 from cnnviz.synthesis.commands.dream_options import Options, check_clip_options
 from cnnviz.synthesis.spec import ObjectiveSpec
 
@@ -48,3 +49,13 @@ def test_what_does_not_fit_is_refused(changes, words):
 def test_options_that_do_not_fit_a_clip_are_refused(changes, moving, clips, words):
     with pytest.raises(InvalidRequest, match=words):
         check_clip_options(options(**changes), moving, clips)
+
+
+def test_guides_are_images_of_the_objective(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Image.new("L", (60, 40), 255).save("white.png")
+    Image.new("L", (40, 40), 255).save("square.png")
+    spec = options(guide=("white.png", "square.png")).objective_with_guides()
+    assert [guide.shape for guide in spec.guides] == [(40, 60, 3), (40, 40, 3)]
+    with pytest.raises(MethodError, match=r"missing.png: no such file"):
+        options(guide=("missing.png",)).objective_with_guides()

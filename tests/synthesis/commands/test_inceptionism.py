@@ -8,11 +8,14 @@ import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
 from PIL import Image
+from torch import nn
 
 import cnnviz
-from cnnviz import cli
+from cnnviz import Network, cli
 from cnnviz.io.recipe import read_recipe
+from cnnviz.synthesis.commands.inceptionism import plan_classes
 from tests.support.networks import lite0
+from tests.synthesis.commands.test_inceptionism_options import options
 
 SCHEMA = json.loads((Path(cnnviz.__file__).parent / "data" / "schema-1.json").read_text("utf-8"))
 QUICK = ("--steps", "2", "--size", "48")
@@ -147,3 +150,12 @@ def test_a_held_out_network_without_weights_is_refused_before_the_first_step(cap
     assert status == 3
     assert "resnet50" in capsys.readouterr().err
     assert os.listdir() == []
+
+
+def test_a_folder_gets_a_file_for_each_class():
+    body = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    network = Network.from_module(body, (8, 8), (0.0,) * 3, (1.0,) * 3, ["Red fox", "b", "c"], name="net")
+    ((job, classes),) = plan_classes(network, options(targets=("all",)), [0, 1])
+    assert (job.output, classes) == ("efficientnet_lite0-inceptionism.png", [0, 1])
+    jobs = plan_classes(network, options(targets=("all",), output="out/"), [0, 2])
+    assert [(job.output, classes) for job, classes in jobs] == [("out/000-red-fox.png", [0]), ("out/002-c.png", [2])]

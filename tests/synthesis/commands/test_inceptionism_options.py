@@ -4,7 +4,9 @@ from dataclasses import fields
 
 import click
 import pytest
+from torch import nn
 
+from cnnviz import Network
 from cnnviz.errors import InvalidRequest
 from cnnviz.synthesis.commands.inceptionism_options import Options, Range
 
@@ -38,3 +40,15 @@ def test_a_range_is_two_numbers_or_one():
     for text in ("2,1", "0,1", "a", "1,2,3"):
         with pytest.raises(click.BadParameter):
             Range().convert(text, None, None)
+
+
+def test_classes_are_taken_once_and_drawn_by_the_seed():
+    body = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    network = Network.from_module(body, (8, 8), (0.0,) * 3, (1.0,) * 3, ["Red fox", "b", "c"], name="net")
+    assert options(targets=("c", "0", "2")).choose_classes(network) == [2, 0]
+    assert options(targets=("all",)).choose_classes(network) == [0, 1, 2]
+    draws = [options(random=2, seed=seed).choose_classes(network) for seed in (1, 1, 2, 3, 4)]
+    assert draws[0] == draws[1]
+    assert len({tuple(draw) for draw in draws}) > 1
+    with pytest.raises(InvalidRequest, match="--random 4: net has 3 classes"):
+        options(random=4).choose_classes(network)

@@ -1,6 +1,7 @@
-"""The bytes of files and streams, without waiting for ever and without a bomb going off."""
+"""Image files before they are decoded: bytes, format, number of pixels, completeness."""
 
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -8,10 +9,92 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from cnnviz.errors import PhotoError
-from cnnviz.io.source import read_bytes
+from cnnviz.io.image_file import may_be_picture, read_bytes
+from cnnviz.io.photo import decode_photo
 from tests.support import corpus
+
+
+@pytest.mark.parametrize(
+    ("start", "picture"),
+    [
+        (b"\xff\xd8\xff\xe0", True), (b"\x89PNG\r\n\x1a\n", True), (b"P6\n3 2\n255\n", True), (b"Pf\n3 2\n-1\n", True),
+        (b"RIFF\0\0\0\0WEBPVP8 ", True), (b"\0\0\0\x20ftypheic", True), (b"\0\0\0\x20ftypavif", True),
+        (b"GIF89a", True),
+        (b"BMW is a car and so on, no picture at all", False), (b"Python is a language", False), (b"P-value", False),
+        (b"RIFF\0\0\0\0WAVEfmt ", False), (b"\0\0\0\x20ftypisom", False), (b"", False), (b"%!PS-Adobe-3.0 EPSF", False),
+    ],
+)  # fmt: skip
+def test_a_picture_is_told_from_a_text_by_its_first_bytes(start, picture):
+    assert may_be_picture(start) is picture
+
+
+def decode(picture, kind="PNG", **options):
+    return decode_photo(corpus.encode(picture, kind), **options)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP", "PPM", "JPEG2000", "AVIF"])
+def test_the_cap_holds_to_the_pixel(kind):
+    picture = corpus.smooth("cap", 20, 30)
+    assert decode(picture, kind, max_pixels=600).shape == (20, 30, 3)
+    with pytest.raises(PhotoError, match="has more than 599 pixels; see --max-pixels"):
+        decode(picture, kind, max_pixels=599)
+
+
+def test_the_cap_holds_for_later_pages():
+    pages = corpus.encode(
+        corpus.smooth("small", 8, 8), "TIFF", save_all=True, append_images=[Image.fromarray(corpus.smooth("large"))]
+    )
+    assert decode_photo(pages, frame=1).shape == (60, 84, 3)
+    with pytest.raises(PhotoError, match="has more than 100 pixels"):
+        decode_photo(pages, frame=1, max_pixels=100)
+
+
+@pytest.mark.parametrize("ending", corpus.whole_files())
+def test_a_file_cut_anywhere_is_refused_unless_no_pixel_is_lost(ending, capfd):
+    data = corpus.whole_files()[ending]
+    whole, lost = decode_photo(data), 0
+    places = {*range(24), *range(24, len(data), max(1, len(data) // 80)), *range(len(data) - 24, len(data))}
+    for place in sorted(places):
+        try:
+            assert np.array_equal(decode_photo(data[:place]), whole), place
+        except PhotoError:
+            lost += 1
+    assert lost >= len(places) - 24
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("ending", ["jpg", "png", "webp", "gif", "lzw.tif", "bmp", "ppm", "jp2", "avif", "ico"])
+def test_a_damaged_file_gives_a_photograph_or_a_photo_error(ending, capfd):
+    data = corpus.whole_files()[ending]
+    rng = np.random.default_rng(7)
+    refused = 0
+    for _ in range(150):
+        damaged = bytearray(data)
+        for place in rng.integers(0, rng.choice([40, len(data)]), 3):
+            damaged[place] = rng.choice([0, 1, 127, 255])
+        try:
+            photo = decode_photo(bytes(damaged), max_pixels=100_000)
+            assert photo.ndim == 3
+            assert photo.shape[0] * photo.shape[1] <= 100_000
+        except PhotoError as error:
+            refused += str(error).isprintable() or pytest.fail(repr(error))
+    assert refused > 0
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize(("scans", "refused"), [(60, False), (120, True)])
+def test_a_jpeg_of_very_many_scans_is_refused(scans, refused):
+    data = corpus.jpeg(corpus.smooth("scans"), progressive=True)
+    last = max(found.start() for found in re.finditer(b"\xff\xda", data))
+    many = data[:-2] + data[last:-2] * scans + data[-2:]
+    if refused:
+        with pytest.raises(PhotoError, match="has more than 100 scans"):
+            decode_photo(many)
+    else:
+        assert decode_photo(many).shape == (60, 84, 3)
 
 
 @pytest.fixture(scope="module")
