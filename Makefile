@@ -6,7 +6,7 @@ PAGES = README.md docs/*.md
 # The pages and some tests call cnnviz by name, so .venv comes first on the PATH.
 IN_VENV = PATH="$$PWD/.venv/bin:$$PATH"
 
-.PHONY: help demo test fast guard docs clean setup-demo setup-test
+.PHONY: help demo test fast docs clean setup-demo setup-test
 
 help:
 	@echo "make demo   draw one occlusion map (the first time also sets up .venv)"
@@ -40,11 +40,6 @@ test: setup-test
 fast: setup-test
 	@echo "== pytest: quick tests"
 	@$(IN_VENV) pytest -n 2 -m "not slow"
-
-# While the package is being restructured: every command's results are those of the commit before, but for renames.
-guard: setup-test
-	@echo "== guard: results against those of the commit before the restructuring"
-	@$(IN_VENV) python tests/guard/byte_guard.py --renamed
 
 docs: setup-test
 	@echo "== cog: updating the generated parts of the pages and the JSON Schema"
