@@ -28,6 +28,7 @@ _HOMES = {
     "models.loader": ("load_network",),
     "models.network": ("Network",),
     "models.preprocess": ("Geometry", "fit"),
+    "report.figure": ("figure",),
     "synthesis.dream": ("DreamResult", "DreamSettings", "dream"),
     "synthesis.dream_clip": ("dream_clip",),
     "synthesis.inceptionism": ("ClassSettings", "ClassVisualization", "inceptionism"),

@@ -31,6 +31,7 @@ from cnnviz.models.loader import load_network as load_network
 from cnnviz.models.network import Network as Network
 from cnnviz.models.preprocess import Geometry as Geometry
 from cnnviz.models.preprocess import fit as fit
+from cnnviz.report.figure import figure as figure
 from cnnviz.synthesis.dream import DreamResult as DreamResult
 from cnnviz.synthesis.dream import DreamSettings as DreamSettings
 from cnnviz.synthesis.dream import dream as dream

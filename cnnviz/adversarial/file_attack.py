@@ -19,6 +19,7 @@ from cnnviz.adversarial.target import Diagnostics, QueryCount, diagnose, target_
 from cnnviz.adversarial.verification import WrittenAttack
 from cnnviz.control import Control
 from cnnviz.models.network import Network
+from cnnviz.models.result import Drawable
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +43,7 @@ class AttackSettings:
 
 
 @dataclass(frozen=True)
-class PhotoAttack:
+class PhotoAttack(Drawable):
     """The result of an attack on a photo.
 
     ``written``: the file and what decodes from it; ``method``, and ``finish``, how an external method's result became

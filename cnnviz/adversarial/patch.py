@@ -25,6 +25,7 @@ from cnnviz.io.photo import read_photo
 from cnnviz.io.write import encode_image
 from cnnviz.models.network import Network
 from cnnviz.models.preprocess import geometry_for, to_inputs
+from cnnviz.models.result import Drawable
 
 DPI = 300
 HELD_OUT_POSES = 200
@@ -32,12 +33,12 @@ STICKER, CLEAN = "sticker", "clean"
 
 
 @dataclass(frozen=True)
-class PatchResult:
+class PatchResult(Drawable):
     """A patch with its controls.
 
     ``prints``: uint8 (H, W, 3) at 300 dots an inch, of the "sticker" and the controls "grey" and "noise"; ``rates`` of
     each, and of the bare photo, "clean", in ``poses`` held-out poses; ``target``: the bare photo's own class; ``area``:
-    share of the network's input that the patch covers.
+    share of the network's input that the patch covers; ``seed`` of the poses.
     """
 
     scene: PatchScene
@@ -47,6 +48,7 @@ class PatchResult:
     area: float
     poses: int
     queries: QueryCount
+    seed: int = 0
 
     @property
     def image(self) -> Photo:
@@ -153,7 +155,7 @@ def patch(
     prints = render_prints(scene, texture, print_size, seed)
     rates = evaluate_prints(scene, prints, target, seed, control)
     queries = QueryCount(steps * POSES, steps * POSES)
-    return PatchResult(scene, prints, rates, target, round(scene.area(), 4), HELD_OUT_POSES, queries)
+    return PatchResult(scene, prints, rates, target, round(scene.area(), 4), HELD_OUT_POSES, queries, seed)
 
 
 def render_prints(scene: PatchScene, texture: Tensor, longer: float, seed: int) -> dict[str, Photo]:

@@ -1,5 +1,6 @@
 """Results of attacks that are reported as JSON: plain values, no torch."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cnnviz.models.catalog import ClassProbability
@@ -53,6 +54,18 @@ class Verification(Distances):
     robust_to: dict[str, bool]
     control: bool
     other_networks: list[OtherNetwork]
+
+    def unmet(self, margin: float = 0.0, robust_to: Sequence[str] = ()) -> tuple[str, ...]:
+        """Return what was required and is not true of the file: to fool, a margin, transforms, other networks."""
+        if not self.fooled:
+            return ("not fooled",)
+        lost = {name.rstrip("0123456789") if name.startswith("resize") else name
+                for name, robust in self.robust_to.items() if not robust}  # fmt: skip
+        return (
+            *([f"by {self.margin:.3g} logits only"] if self.margin < margin else []),
+            *(f"not after {name}" for name in robust_to if name in lost),
+            *(f"not {row.network}" for row in self.other_networks if row.attacked and not row.fooled),
+        )
 
 
 @dataclass(frozen=True)

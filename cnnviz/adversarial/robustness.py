@@ -20,6 +20,7 @@ from cnnviz.adversarial.results import Top
 from cnnviz.adversarial.target import Diagnostics, TargetModel, diagnose, target_model
 from cnnviz.control import Control
 from cnnviz.models.network import Network
+from cnnviz.models.result import Drawable
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class PhotoRobustness:
 
 
 @dataclass(frozen=True)
-class RobustnessCurve:
+class RobustnessCurve(Drawable):
     """Accuracy of a network on ``photos`` photos at each level from 0 to ``eps``, in levels of 1/255.
 
     ``accuracy`` and ``noise_accuracy``: for each level the share of photos that neither the attack, nor random noise,

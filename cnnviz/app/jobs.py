@@ -19,6 +19,7 @@ ENDINGS = frozenset({
     ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".gif", ".tif", ".tiff", ".bmp", ".dib",
     ".ppm", ".pgm", ".pbm", ".pnm", ".pfm", ".jp2", ".j2k", ".jpx", ".avif", ".ico", ".heic", ".heif",
 })  # fmt: skip
+FIGURES = (*write.FORMATS, *write.VECTOR_FORMATS)
 STREAM = re.compile(r"-|/dev/stdin|(?:/dev|/proc/self)/fd/\d+")
 
 
@@ -110,17 +111,19 @@ def plan_jobs(
     return _name(jobs, target, ending, "-o", endings)
 
 
-def plan_network_job(name: str, target: str | None, ending: str) -> list[Job]:
+def plan_network_job(
+    name: str, target: str | None, ending: str, endings: Sequence[str] = tuple(write.FORMATS)
+) -> list[Job]:
     """Return the one job of a command over a network, which ``source`` names; its result is called after it."""
     if not is_folder(target):
-        return _name([Job(name)], target, ending, "-o")
+        return _name([Job(name)], target, ending, "-o", endings)
     plain = re.sub(r"[^\w.-]", "-", name)  # timm:NAME has what some file systems lack
     return [Job(name, output=str(Path(target or ".") / (plain + ending)), tree=True)]
 
 
 def add_second_file(jobs: Sequence[Job], target: str, ending: str, option: str) -> list[Job]:
     """Return the jobs with a second file each, planned as the first; ``option`` is what the user asked with."""
-    pairs = zip(jobs, _name(jobs, target, ending, option), strict=True)
+    pairs = zip(jobs, _name(jobs, target, ending, option, FIGURES), strict=True)
     return [replace(job, second=other.output, tree=job.tree or other.tree) for job, other in pairs]
 
 

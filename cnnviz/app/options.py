@@ -11,6 +11,7 @@ from click import Choice, IntRange
 
 from cnnviz.app.declare import Declared, argument, option
 from cnnviz.app.param_types import ChannelRange, Finite, ModelName, Triple, complete_class, complete_layer
+from cnnviz.figures.style import COLORMAPS, Look, ThemeName
 from cnnviz.models import catalog
 
 Fill = Literal["grey", "mean", "black", "white", "blur", "noise"]
@@ -108,19 +109,33 @@ class TargetOptions:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class BareOptions:
-    """A result without any frame."""
+class FigureOptions:
+    """How a figure is drawn."""
+
+    theme: ThemeName = option("Colours of the background and the text.", default="light", panel="Figure")
+    scale: int = option("Resolution: the figure is 1920 pixels wide, times 1, 2 or 3.", default=1, type=IntRange(1, 3),
+                        metavar="1|2|3", panel="Figure")  # fmt: skip
+
+    @property
+    def look(self) -> Look:
+        """Theme and resolution."""
+        return Look(self.theme, self.scale)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class BareOptions(FigureOptions):
+    """A figure, or its images without any frame."""
 
     bare: bool = option("The result alone, at its own size: no caption, no colour bar.", default=False,
-                        panel="Figure")  # fmt: skip
+                        panel="Figure", excludes=("theme", "scale"))  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class ColormapOptions:
     """Colours of a map."""
 
-    colormap: str = option("Colours of the map.", default="signed", panel="Figure", type=Choice(
-        ["signed", "viridis", "inferno", "magma", "plasma", "cividis", "turbo", "jet"]))  # fmt: skip
+    colormap: str = option("Colours of the map; auto: red and blue, or orange where no value is negative.",
+                           default="auto", panel="Figure", type=Choice(COLORMAPS))  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)

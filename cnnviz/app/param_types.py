@@ -40,6 +40,31 @@ def complete_class(_ctx: click.Context, _param: click.Parameter, incomplete: str
     return [name for name in imagenet_classes() if name.lower().startswith(incomplete.lower())]
 
 
+class Names(click.ParamType):  # type: ignore[type-arg,unused-ignore]
+    """Some of a command's own ``names``, separated by commas, each taken once; ``what`` is the word for one."""
+
+    name = "names"
+
+    def __init__(self, names: Sequence[str], what: str) -> None:
+        self.names, self.what = tuple(names), what
+
+    def convert(
+        self, value: str | tuple[str, ...], param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, ...]:
+        """Return the names in order."""
+        words = value if isinstance(value, tuple) else tuple(part.strip() for part in value.split(","))
+        for word in words:
+            if word not in self.names:
+                near = did_you_mean(word, list(self.names), f"; take some of {', '.join(self.names)}")
+                self.fail(f"no {self.what} is named {word!r}{near}", param, ctx)
+        return tuple(dict.fromkeys(words))
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Return the names that continue from the last comma."""
+        before, comma, begun = incomplete.rpartition(",")
+        return [CompletionItem(before + comma + name) for name in self.names if name.startswith(begun)]
+
+
 def joined(_ctx: click.Context, _param: click.Parameter, value: tuple[tuple[str, ...], ...]) -> tuple[str, ...]:
     """Return the names of an option that is given several times, or with commas, as one list."""
     return tuple(dict.fromkeys(name for names in value for name in names))
@@ -74,7 +99,7 @@ class Finite(click.FloatRange):
         return number
 
 
-class Box(click.ParamType):  # type: ignore[type-arg,unused-ignore]
+class Rectangle(click.ParamType):  # type: ignore[type-arg,unused-ignore]
     """A rectangle: x and y of its top left corner, width and height, in whole pixels, such as 40,60,200,120."""
 
     name = "x,y,w,h"

@@ -10,6 +10,7 @@ import click
 
 from cnnviz.app.declare import command
 from cnnviz.app.jobs import Job, add_second_file, find_inputs, plan_jobs, plan_network_job
+from cnnviz.app.options import FigureOptions
 from cnnviz.app.records import Record, Result
 from cnnviz.app.resume import finished_numbers, stop_on_interrupt
 from cnnviz.app.runner import Outcome, finish, run_jobs, second_option
@@ -25,15 +26,16 @@ INPUT_NAME = "cnnviz.input_name"  # key of click's context: what the recipe call
 class Runner:
     """How a command runs: its function for every photo, or once for a network where ``over_photos`` is False.
 
-    A result is called STEM + ``suffix``; None: nothing is written. ``stored``: photos are given as their files store
-    them. ``progress``: label and unit of the progress bar. ``stoppable``: Ctrl-C and --time-limit set
-    ``control.stopped``. ``check`` refuses options that do not fit the inputs, before any work.
+    A result is called STEM + ``suffix``; None: nothing is written. ``formats``: endings of names, if not those of
+    images. ``stored``: photos are given as their files store them. ``progress``: label and unit of the progress bar.
+    ``stoppable``: Ctrl-C and --time-limit set ``control.stopped``. ``check`` refuses options that do not fit the
+    inputs, before any work.
     """
 
     function: Callable[..., Result[Any]]
     record: type[Record]
     suffix: str | None
-    formats: Sequence[str] = tuple(write.FORMATS)
+    formats: Sequence[str] = ()
     over_photos: bool = True
     stored: bool = False
     progress: tuple[str, str] = ("computing", "steps")
@@ -53,10 +55,15 @@ class Runner:
         if self.suffix is None:
             return find_inputs(options.inputs)
         if self.over_photos:
-            jobs = plan_jobs(options.inputs, options.output, self.suffix, self.formats)
+            jobs = plan_jobs(options.inputs, options.output, self.suffix, self.endings(options))
         else:
-            jobs = plan_network_job(options.model, options.output, self.suffix)
+            jobs = plan_network_job(options.model, options.output, self.suffix, self.endings(options))
         return plan_second_files(jobs, options, self.suffix)
+
+    def endings(self, options: Any) -> Sequence[str]:
+        """Return how the names of results may end: those of figures also in .pdf and .svg."""
+        framed = isinstance(options, FigureOptions) and not getattr(options, "bare", False)
+        return self.formats or (*write.FORMATS, *(write.VECTOR_FORMATS if framed else ()))
 
     def read(self, session: Session, job: Job) -> Input[Any]:
         """Return a job's photo."""
@@ -126,7 +133,10 @@ def command_name(function: Callable[..., Any]) -> str:
 
 
 def open_session(name: str, options: Any) -> Session:
-    """Return the session of the command that click is running."""
+    """Return the session of the command that click is running; matplotlib's remarks stay off standard error."""
+    import logging  # for work alone: the overview and the help start faster without it
+
+    logging.getLogger("matplotlib").addHandler(logging.NullHandler())
     return Session(name, options, click.get_current_context().meta.get(INPUT_NAME))
 
 

@@ -57,6 +57,8 @@ def record_value(value: Any, *, file: bool = False) -> Any:
 
 def versions(*, moving: bool = False) -> dict[str, str]:
     """Return the versions that the bytes of a result may depend on; of a clip (``moving``) also its encoder's."""
+    from importlib.metadata import version
+
     import numpy
     import PIL
     import torch
@@ -69,6 +71,7 @@ def versions(*, moving: bool = False) -> dict[str, str]:
         clips = {"av": av.__version__, "opencv": cv2.__version__}
     return clips | {
         "cnnviz": __version__,
+        "matplotlib": version("matplotlib"),
         "numpy": numpy.__version__,
         "pillow": PIL.__version__,
         "python": ".".join(map(str, sys.version_info[:3])),

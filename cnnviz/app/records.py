@@ -14,7 +14,10 @@ from cnnviz.models.catalog import ClassProbability
 
 if TYPE_CHECKING:
     import numpy as np
+    from matplotlib.figure import Figure
     from numpy.typing import NDArray
+
+    Picture = Figure | NDArray[np.uint8]
 
 SCHEMA = "cnnviz/1"
 KINDS = {int: "integer", float: "number", str: "string", bool: "boolean", types.NoneType: "null"}
@@ -75,17 +78,17 @@ class Line:
 class Result(Generic[R]):
     """What a command made of one input.
 
-    ``image`` uint8 (H, W, 3) is written to -o, or ``encode(recipe)``, the bytes of a file, instead; ``arrays`` to
-    --raw; ``sheet`` uint8 (H, W, 3) to the option of a second image. ``text`` goes to standard output and ``notes`` to
+    ``image``, a figure or uint8 (H, W, 3), is written to -o, or ``encode(recipe)``, the bytes of a file, instead;
+    ``arrays`` to --raw; ``sheet`` to the option of a second image. ``text`` goes to standard output and ``notes`` to
     standard error, for a person. ``missed`` says why the method missed its aim: then -o is written only with
     --keep-failed. ``kept`` are the arrays that --resume continues from; ``partial``: the record is of unfinished work.
     ``recorded_files`` are options, and their files, that hold for this input alone.
     """
 
     record: R
-    image: "NDArray[np.uint8] | None" = None
+    image: "Picture | None" = None
     arrays: "Mapping[str, NDArray[Any]] | None" = None
-    sheet: "NDArray[np.uint8] | None" = None
+    sheet: "Figure | None" = None
     encode: "Callable[[Recipe], bytes] | None" = None
     text: str = ""
     notes: tuple[str, ...] = ()

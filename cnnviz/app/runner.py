@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from cnnviz.app.jobs import Job, refuse_clashes
 from cnnviz.app.options import CommandOptions
@@ -16,6 +16,11 @@ from cnnviz.errors import CnnvizError, InvalidRequest, MethodError, Status, Weig
 from cnnviz.io import write
 from cnnviz.io.recipe import JsonObject, Recipe
 from cnnviz.text import printable
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from cnnviz.app.records import Picture
 
 
 @dataclass(frozen=True)
@@ -131,12 +136,12 @@ def finish(session: Session, job: Job, recipe: JsonObject, result: Result[Any], 
     if written and result.encode is not None:
         write.write_bytes(str(job.output), result.encode(recipe))
     elif written and result.image is not None:
-        write.write_image(str(job.output), result.image, recipe)
+        write_picture(str(job.output), result.image, recipe)
     if job.second and result.arrays is not None:
         write.write_arrays(job.second, result.arrays, recipe)
     elif job.second and result.sheet is not None:  # its numbers depend on the format of the first image
         sheet = {"option": second_option(session.options)[0], "picture": Path(str(job.output)).suffix.lower()}
-        write.write_image(job.second, result.sheet, recipe | {"sheet": sheet})
+        write_picture(job.second, result.sheet, recipe | {"sheet": sheet})
     if getattr(session.options, "resume", None) is not None:
         place = partial_path(job.output)
         if result.kept is not None:
@@ -149,6 +154,16 @@ def finish(session: Session, job: Job, recipe: JsonObject, result: Result[Any], 
     line = to_json(result.record)
     line |= {"raw": job.second} if "raw" in line else {}
     return Outcome(line, status, written, interrupted, result.text, result.notes)
+
+
+def write_picture(path: str, picture: "Picture", recipe: Recipe) -> None:
+    """Write a figure or an image with its recipe; matplotlib is imported for a figure alone."""
+    if not hasattr(picture, "savefig"):
+        write.write_image(path, cast("Any", picture), recipe)
+        return
+    from cnnviz.figures.output import write_figure
+
+    write_figure(path, cast("Figure", picture), recipe)
 
 
 def second_option(options: CommandOptions | type[CommandOptions]) -> tuple[str, str]:

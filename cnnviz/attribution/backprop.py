@@ -12,17 +12,18 @@ from cnnviz.control import Control
 from cnnviz.errors import InvalidRequest, MethodError
 from cnnviz.models.memory import memory_errors
 from cnnviz.models.network import Network, require_finite
+from cnnviz.models.result import InputResult
 from cnnviz.text import did_you_mean
 
 
 @dataclass(frozen=True)
-class Attribution:
+class Attribution(InputResult):
     """How much each pixel of an input contributes to the score of each class.
 
     ``maps`` (targets, h, w) on the network's input, float32; ``signed``: maps have negative values; ``targets``
     class indices; ``clean_logits`` (classes,) of the input; ``layer`` whose feature maps were used; ``gaps``
     (targets,), of complete methods, the relative error of a map's sum against the score's difference from a black
-    input.
+    input; ``method`` and ``score`` as given.
     """
 
     maps: Tensor
@@ -31,6 +32,8 @@ class Attribution:
     clean_logits: Tensor
     layer: str | None = None
     gaps: tuple[float, ...] | None = None
+    method: str = "grad-cam"
+    score: Score = "logit"
 
 
 def attribute(
@@ -103,7 +106,8 @@ def attribute(
         kind = str(network.dtype).removeprefix("torch.")
         raise MethodError(f"{network.name} gave gradients in {kind} that are not finite numbers")
     gaps = class_score.completeness_gaps(maps) if row.complete else None
-    return Attribution(maps.float().cpu(), row.signed, chosen, clean.cpu(), used, gaps)
+    return Attribution(maps.float().cpu(), row.signed, chosen, clean.cpu(), used, gaps, method, score,
+                       network=network, inputs=inputs)  # fmt: skip
 
 
 def _check(inputs: Tensor, method: str, score: str) -> None:

@@ -18,7 +18,7 @@ class Method:
     ``title`` in figures; ``function`` as "module:name" below cnnviz, called with (ClassScore, MethodSettings), which
     returns maps (targets, h, w); ``signed``: maps have negative values; ``complete``: a map's sum is the difference
     of the score from that of a black input; ``layer``: the method uses the feature maps of a layer; ``smooth``: maps
-    are interpolated, so that a figure draws them over the full photo and not over a pale one.
+    are interpolated between cells; a figure blurs the others, which are of single pixels.
     """
 
     title: str

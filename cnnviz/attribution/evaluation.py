@@ -1,7 +1,7 @@
 """Evaluation of attribution maps: deletion and insertion, the pointing game, the sanity check, in one call."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from cnnviz.attribution.sanity_check import SanityCheck, sanity_check
 from cnnviz.control import Control
 from cnnviz.models.network import Network
 from cnnviz.models.preprocess import Geometry
+from cnnviz.models.result import InputResult
 
 
 @dataclass(frozen=True)
@@ -73,11 +74,18 @@ class MapScores:
 
 
 @dataclass(frozen=True)
-class Evaluation:
-    """The scores of all maps, in their order, and the curves behind them."""
+class Evaluation(InputResult):
+    """The scores of all maps, in their order, and the curves behind them.
+
+    ``maps``, ``mask``, ``geometry`` and ``settings`` as given.
+    """
 
     scores: tuple[MapScores, ...]
     curves: DeletionInsertion
+    maps: Tensor | None = field(default=None, repr=False, compare=False)
+    mask: NDArray[np.bool_] | None = field(default=None, repr=False, compare=False)
+    geometry: Geometry | None = None
+    settings: EvaluationSettings = EvaluationSettings()
 
 
 def evaluate(
@@ -164,7 +172,7 @@ def evaluate(
         insertion = _curve_score(curves.shares, curves.insertion[index], curves.shifted_insertion[index], clean)
         stages, name = _stages(check, index) if check else None, network.class_name(target)
         scores.append(MapScores(target, name, clean, deletion, insertion, pointing[index], stages))
-    return Evaluation(tuple(scores), curves)
+    return Evaluation(tuple(scores), curves, maps, mask, geometry, settings, network=network, inputs=inputs)
 
 
 def _pointing(

@@ -26,6 +26,12 @@ def occluder(x: Tensor, fill: Fill, network: Network, seed: int = 0) -> Tensor:
     return x.new_tensor(levels[fill]).view(1, 3, 1, 1).expand_as(x)
 
 
+def fill_label(fill: str) -> str:
+    """Return the adjective for what a fill covers: "noise" makes it noisy."""
+    adjectives = {"blur": "blurred", "noise": "noisy", "mean": "mean-coloured"}
+    return adjectives.get(fill, fill)
+
+
 def _blur(x: Tensor) -> Tensor:
     """Blur with a Gaussian whose deviation is a twentieth of the shorter side: colours stay, details do not."""
     sigma = min(x.shape[-2:]) / 20

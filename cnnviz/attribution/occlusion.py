@@ -3,11 +3,12 @@
 Zeiler & Fergus, "Visualizing and Understanding Convolutional Networks", 2013 (arXiv:1311.2901), section 4.2.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import get_args
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, get_args
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from cnnviz.attribution.class_score import SCORES, Score, class_scores, resolve_targets
@@ -17,6 +18,9 @@ from cnnviz.attribution.windows import Border, WindowGrid
 from cnnviz.control import Control
 from cnnviz.errors import InvalidRequest, MethodError
 from cnnviz.models.network import Network, require_finite
+from cnnviz.models.result import InputResult
+
+KEPT = ("logits", "totals")  # names of the arrays that a stopped run is resumed from
 
 
 @dataclass(frozen=True)
@@ -25,12 +29,22 @@ class EngineOptions:
 
     ``engine`` "plain" is one forward pass per position, "incremental" computes only what a window changes and gives
     the same up to rounding, "auto" takes that where it is faster. ``layer`` names one whose strongest feature map is
-    summed. ``resume_from`` are the answers of a stopped run with the same settings; they are filled in.
+    summed. ``resume_from`` are the answers of a stopped run with the same settings; they are filled in. ``seed`` of
+    the fill "noise".
     """
 
     engine: EngineName = "auto"
     layer: str | None = None
     resume_from: OccludedLogits | None = None
+    seed: int = 0
+
+    def resuming(self, kept: Mapping[str, NDArray[Any]] | None) -> "EngineOptions":
+        """Return the options that resume from ``kept`` arrays of a stopped run, if there are any."""
+        return (
+            replace(self, resume_from=OccludedLogits(*(torch.from_numpy(kept[name]) for name in KEPT)))
+            if kept
+            else self
+        )
 
 
 @dataclass(frozen=True)
@@ -48,14 +62,14 @@ class StrongestMap:
 
 
 @dataclass(frozen=True)
-class Occlusion:
+class Occlusion(InputResult):
     """The logits of an input with a window at every position, and the maps computed from them.
 
     ``logits`` (positions, classes), NaN where the run was stopped before; ``clean_logits`` (classes,) of the
     uncovered input; ``positions`` (positions, 2) top-left y, x on the input, row-major; ``maps`` (targets, h, w) the
     mean drop of the score over the windows that cover a pixel, NaN where none does; ``targets`` class indices;
     ``grid`` the windows; ``engine`` used and ``engine_reason`` why; ``batch`` the largest number of positions computed
-    at once; ``answers`` to resume from; ``activation`` of the layer that was named.
+    at once; ``answers`` to resume from; ``activation`` of the layer that was named; ``score`` and ``fill`` as given.
     """
 
     logits: Tensor
@@ -69,6 +83,8 @@ class Occlusion:
     batch: int
     answers: OccludedLogits
     activation: StrongestMap | None = None
+    score: Score = "probability"
+    fill: str = "blur"
 
     @property
     def window(self) -> int:
@@ -79,6 +95,11 @@ class Occlusion:
     def stride(self) -> int:
         """Step between two positions, in pixels of the input."""
         return self.grid.tops.step
+
+    @property
+    def kept(self) -> dict[str, NDArray[Any]]:
+        """The arrays that a stopped run is resumed from."""
+        return dict(zip(KEPT, (self.logits.numpy(), self.answers.totals.numpy()), strict=True))
 
     @property
     def done(self) -> Tensor:
@@ -110,7 +131,7 @@ def occlusion(
         Side of the window, and step between two positions, in pixels of the input.
     fill : str or Tensor, default "blur"
         What the window shows (captum: baseline): "grey" (0.5), the network's "mean", "black", "white", the input
-        blurred ("blur"), uniform "noise" of seed 0, or an image of the input's shape.
+        blurred ("blur"), uniform "noise", or an image of the input's shape.
     targets : sequence of int, optional
         Class indices; by default the top class.
     score : {"probability", "logit"}, default "probability"
@@ -119,7 +140,8 @@ def occlusion(
         "inside": windows start at multiples of the stride, the last one cut off at the border. "overhang": the first
         starts before the border, so that border pixels are covered as often as the others.
     options : EngineOptions, default EngineOptions()
-        The engine, a layer whose strongest feature map is summed, and the result of a stopped run to resume.
+        The engine, a layer whose strongest feature map is summed, the result of a stopped run to resume, and the seed
+        of the fill "noise".
     control : Control, default Control()
         Gets (done, positions), and a note if memory ran short. It is asked to stop after each batch; results are NaN at
         the positions not computed then.
@@ -163,7 +185,7 @@ def occlusion(
         clean = network(x)[0].cpu()
         require_finite(network.name, clean)
         chosen = resolve_targets(network, clean, targets)
-        cover = fill.to(x) if isinstance(fill, Tensor) else occluder(x, fill, network)
+        cover = fill.to(x) if isinstance(fill, Tensor) else occluder(x, fill, network, options.seed)
         engine = choose_engine(options.engine, network.folded, x, cover, grid, options.layer)
         positions = len(grid.positions)
         answers = options.resume_from or OccludedLogits.none(positions, len(clean))
@@ -176,7 +198,8 @@ def occlusion(
     activation = StrongestMap(str(options.layer), *strongest, answers.totals) if strongest else None
     return Occlusion(
         answers.logits, clean, torch.tensor(grid.positions), grid.mean(drops.T), chosen, grid,
-        engine.name, engine.reason, batch, answers, activation,
+        engine.name, engine.reason, batch, answers, activation, score, "custom" if isinstance(fill, Tensor) else fill,
+        network=network, inputs=inputs,
     )  # fmt: skip
 
 

@@ -4,10 +4,12 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import product
+from itertools import pairwise, product
 from typing import Literal
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from cnnviz.errors import InvalidRequest
@@ -110,6 +112,14 @@ class WindowGrid:
         total = sums.view(-1, height + 1, width + 1).cumsum(1).cumsum(2)[:, :height, :width]
         count = total[-1].round()
         return torch.where(count > 0, total[:-1] / count, torch.nan).float()
+
+    def cells(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the centres (y and x, pixel centres at integers) of the cells in which ``mean`` is constant."""
+        centres = []
+        for side, starts in zip(self.size, (self.tops, self.lefts), strict=True):
+            edges = sorted({min(max(edge, 0), side) for top in starts for edge in (top, top + self.window)} | {0, side})
+            centres.append(np.array([(low + high - 1) / 2 for low, high in pairwise(edges)]))
+        return centres[0], centres[1]
 
     def nearest(self, known: Tensor) -> Tensor:
         """Return for each pixel (h, w) the position, among those ``known`` (positions,), whose centre is nearest."""

@@ -8,10 +8,11 @@ from torch import Tensor
 from cnnviz.errors import InvalidRequest
 from cnnviz.models.features import capture, feature_maps, refuse_channels_last
 from cnnviz.models.network import Network, require_finite
+from cnnviz.models.result import InputResult
 
 
 @dataclass(frozen=True)
-class Activations:
+class Activations(InputResult):
     """The feature maps of a layer.
 
     ``maps`` (channels, h, w), float32; ``strengths`` (channels,), float64, the sum of the positive values of each;
@@ -77,4 +78,5 @@ def activations(network: Network, inputs: Tensor, *, layer: str) -> Activations:
     maps = maps.float().cpu().clone(memory_format=torch.contiguous_format)
     require_finite(network.name, maps, what=f"activations of {layer}")
     strengths = maps.double().clamp(min=0).sum((1, 2))
-    return Activations(layer, maps, strengths, strengths.argsort(descending=True, stable=True), logits[0].cpu())
+    order = strengths.argsort(descending=True, stable=True)
+    return Activations(layer, maps, strengths, order, logits[0].cpu(), network=network, inputs=inputs)

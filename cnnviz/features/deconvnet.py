@@ -16,14 +16,15 @@ from cnnviz.graph.region import Box
 from cnnviz.graph.tape import UntraceableError, record
 from cnnviz.models.features import refuse_channels_last
 from cnnviz.models.network import Network, require_finite
+from cnnviz.models.result import InputResult
 
 
 @dataclass(frozen=True)
-class Projection:
+class Projection(InputResult):
     """The projection of one unit.
 
     ``projection`` (1, 3, h, w) on the RGB input, signed; ``layer`` and ``channel`` of the unit; ``position`` (y, x)
-    on its map; ``activation`` after rectification, in which the projection is linear.
+    on its map; ``activation`` after rectification, in which the projection is linear; ``method`` as given.
     """
 
     projection: Tensor
@@ -31,6 +32,7 @@ class Projection:
     channel: int
     position: tuple[int, int]
     activation: float
+    method: Method = "deconvnet"
 
 
 class Deconvnet:
@@ -49,7 +51,7 @@ class Deconvnet:
         if inputs.dim() != 4 or len(inputs) != 1:
             raise InvalidRequest(f"deconvnet takes one input (1, 3, h, w), not {tuple(inputs.shape)}")
         network.layer(layer)  # an unknown layer is refused before any work
-        self.layer = layer
+        self.layer, self._method, self._origin = layer, method, (network, inputs)
         try:
             tape = record(network, inputs.to(network.device, network.dtype), network.module, whole=True)
             if layer not in tape.modules:
@@ -87,7 +89,9 @@ class Deconvnet:
         value = self.maps[channel, y, x].clamp(min=0)
         signal = torch.zeros_like(self.maps)
         signal[channel, y, x] = value
-        return Projection(self.back(signal[None]), self.layer, channel, (y, x), float(value))
+        network, inputs = self._origin
+        return Projection(self.back(signal[None]), self.layer, channel, (y, x), float(value), self._method,
+                          network=network, inputs=inputs)  # fmt: skip
 
     def back(self, signal: Tensor) -> Tensor:
         """Send a signal (1, channels, rows, columns) from the layer back to the input, (1, 3, h, w)."""

@@ -10,13 +10,14 @@ from torch import Tensor, nn
 from cnnviz.errors import InvalidRequest, MethodError
 from cnnviz.models.features import capture
 from cnnviz.models.network import Network
+from cnnviz.models.result import NetworkResult
 
 NAMES_SHOWN = 6
 FILTERS, ROWS, INPUTS = 1024, 8, 24  # most that a figure shows: filters, those of pairs, their input channels
 
 
 @dataclass(frozen=True)
-class Kernels:
+class Kernels(NetworkResult):
     """A convolution's filters.
 
     ``weights`` (out, in, h, w), float32, in the layer's order, where ``in`` counts the inputs that one filter reads:
@@ -100,7 +101,7 @@ def kernels(network: Network, *, layer: str | None = None) -> Kernels:
         weights = torch.einsum("oihw,ic->ochw", weights, colours)
     if not torch.isfinite(weights).all():
         raise MethodError(f"the weights of {name} are not finite numbers")
-    return Kernels(name, weights, conv.groups, colours is not None)
+    return Kernels(name, weights, conv.groups, colours is not None, network=network)
 
 
 def _convolution(network: Network, name: str) -> nn.Conv2d:

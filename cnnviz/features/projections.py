@@ -70,11 +70,14 @@ class Projector:
         self, recorded: Deconvnet, inputs: Tensor, channel: int, position: tuple[int, int] | None = None
     ) -> ProjectedUnit:
         """Project a unit of a recorded input: by default the strongest of the channel's map."""
+        return self.cut(recorded.project(channel, position), inputs)
+
+    def cut(self, found: Projection, inputs: Tensor) -> ProjectedUnit:
+        """Return a projected unit with its part of the input (1, 3, h, w)."""
         size = (inputs.shape[-2], inputs.shape[-1])
         if size not in self._fields:
             layers = layer_table(self.network.module, size)
             self._fields[size] = next((layer for layer in layers if layer.name == self.settings.layer), None)
-        found = recorded.project(channel, position)
         region = unit_region(self._fields[size], found, self.settings.receptive_field)
         patch = crop_box(inputs[0].float().cpu().numpy(), region.box, 0.5)
         part = crop_box(found.projection[0].float().cpu().numpy(), region.box, 0.0)

@@ -16,10 +16,12 @@ from cnnviz.control import Control
 from cnnviz.errors import CnnvizError, InvalidRequest
 from cnnviz.features.projections import ProjectionSettings, Projector, UnitRegion, resize_square
 from cnnviz.features.top_activations import TopActivations, top_activations
+from cnnviz.graph.backward_rules import Method
 from cnnviz.io.image_file import START, may_be_picture
 from cnnviz.io.photo import read_photo
 from cnnviz.models.network import Network
 from cnnviz.models.preprocess import fit
+from cnnviz.models.result import NetworkResult
 
 SIDE = 128  # pixels of a patch and of a projection
 Reader = Callable[[int], Tensor]  # of an image by its number: (1, 3, h, w), RGB in [0, 1]; may raise a CnnvizError
@@ -45,16 +47,19 @@ class TopImage:
 
 
 @dataclass(frozen=True)
-class TopImages:
+class TopImages(NetworkResult):
     """For each channel of a layer the images that maximise it, the strongest first.
 
-    ``images`` evaluated; ``channels`` by number; ``failures``, by number of the image, why it could not be used.
+    ``images`` evaluated; ``channels`` by number; ``failures``, by number of the image, why it could not be used;
+    ``maps`` of the layer; ``method`` of the projections.
     """
 
     layer: str
     images: int
     channels: Mapping[int, tuple[TopImage, ...]]
     failures: Mapping[int, str]
+    maps: int = 0
+    method: Method = "deconvnet"
 
 
 def top_images(
@@ -127,7 +132,8 @@ def top_images(
     wanted = list(range(min(count, 16))) if channels is None else list(channels)
     if beyond := [channel for channel in wanted if not 0 <= channel < count]:
         raise InvalidRequest(f"channel {beyond[0]}: {layer} has {count}, counted from 0")
-    return TopImages(layer, best.done, project_top_images(projector, read, best, wanted, control), failures)
+    projected = project_top_images(projector, read, best, wanted, control)
+    return TopImages(layer, best.done, projected, failures, count, projector.settings.method, network=network)
 
 
 def readable_images(read: Reader, numbers: Iterable[int], on_failure: Failure) -> Iterator[tuple[int, Tensor]]:

@@ -1,169 +1,105 @@
-"""Plots of curves, drawn by Pillow at three times their size and reduced. Images are uint8 RGB (H, W, 3)."""
+"""Plots of curves in a figure: matplotlib's axes with round ticks, labels at the lines' ends."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from PIL import Image, ImageDraw
+from matplotlib.axes import Axes
 
-from cnnviz.figures.palette import FAINT, INK, PAPER
-from cnnviz.figures.text import ellipsize, load_font, upright_text
-from cnnviz.io.color import Photo
+from cnnviz.figures import text
+from cnnviz.figures.page import Page, Rect
+from cnnviz.figures.scale import ROUND_STEPS, round_end
+from cnnviz.figures.style import LEADING, NOTE
 
-FINE = 3
-RULE, GREY, BAND = (222, 222, 226), (125, 125, 132), (233, 233, 236)
-# Okabe & Ito 2008, safe for colour-blind readers; without their black and yellow.
-COLOURS = ((0, 114, 178), (213, 94, 0), (0, 158, 115), (204, 121, 167), (230, 159, 0), (86, 180, 233))
-Colour = tuple[int, int, int]
+LINE = NOTE * LEADING / 72
+BELOW = 0.1  # of the x axis, to its ticks: they clear the lowest tick of the y axis
 Ticks = Sequence[tuple[float, str]]
 
 
 @dataclass(frozen=True)
 class Curve:
-    """One line of a plot through ``ys`` over ``xs``.
+    """A line through ``ys`` over ``xs``; ``labels`` are the lines of text at its right end, the first semibold.
 
-    ``label`` is left in the legend, ``value`` right; a curve without a label is not in it. ``band`` (low, high)
-    is shaded beneath; ``dots`` marks every point.
+    ``band`` (low, high) is shaded behind; ``stepped``: constant around each x, half-way to its neighbours. Grey without
+    a ``colour``.
     """
 
     xs: Sequence[float]
     ys: Sequence[float]
-    label: str
-    value: str = ""
-    colour: Colour = GREY
+    labels: Sequence[str] = ()
+    colour: str = ""
     band: tuple[Sequence[float], Sequence[float]] | None = None
+    stepped: bool = False
     dashed: bool = False
-    dots: bool = False
 
 
 @dataclass(frozen=True)
-class Axes:
-    """One plot: its texts, its curves, and its ticks (value, text); the first and last are the ends of the axes."""
+class Plot:
+    """Curves with their ticks (value, text); the first and the last tick are the ends of the axes."""
 
-    title: str
-    subtitle: str
     curves: Sequence[Curve]
     x_ticks: Ticks
     y_ticks: Ticks
     x_label: str
-    y_label: str
-
-    @property
-    def legend(self) -> list[Curve]:
-        """The curves that have a label."""
-        return [curve for curve in self.curves if curve.label]
 
 
-def lighten(colour: Colour) -> Colour:
-    """Return the mean of a colour and white."""
-    red, green, blue = ((part + 255) // 2 for part in colour)
-    return red, green, blue
-
-
-def plot_row(plots: Sequence[Axes], width: int, height: int, unit: int) -> Photo:
-    """Return plots side by side, (height, width, 3), with aligned frames; ``unit`` is the font size in pixels."""
-    image = Image.new("RGB", (FINE * width, FINE * height), PAPER)
-    pen, rows = ImageDraw.Draw(image), max(len(plot.legend) for plot in plots)
-    for index, plot in enumerate(plots):
-        left, right = (FINE * width * place // len(plots) for place in (index, index + 1))
-        _Frame(plot, (left, 0, right - FINE * unit, FINE * height), FINE * unit, rows).draw(image, pen)
-    return np.asarray(image.resize((width, height), Image.Resampling.BOX))
-
-
-def ticks(largest: float) -> list[tuple[float, str]]:
-    """Return round ticks (value, text) from 0 to at least ``largest``, which is in (0, 1]: three to six of them."""
-    exact = max(largest, 1e-6) / 5
-    power = 10.0 ** math.floor(math.log10(exact))
-    step = next(round(factor * power, 12) for factor in (1, 2, 5, 10) if factor * power >= exact * (1 - 1e-9))
+def round_ticks(largest: float) -> list[tuple[float, str]]:
+    """Return ticks (value, text) from 0 to at least ``largest``, in steps of 1, 2 or 5: three to six of them."""
+    step = round(round_end(max(largest, 1e-6) / 5, ROUND_STEPS), 12)
     count = max(1, math.ceil(largest / step - 1e-9))
     return [(step * place, f"{step * place:.10g}") for place in range(count + 1)]
 
 
-class _Frame:
-    """Layout of one plot in fine pixels; ``box`` is its left, top, right and bottom."""
+def draw_plot(page: Page, box: Rect, plot: Plot, labels: float) -> None:
+    """Draw a plot into a box, with the ticks of y left in it, those of x below it, and ``labels`` inches on the right.
 
-    def __init__(self, plot: Axes, box: tuple[int, int, int, int], unit: int, rows: int) -> None:
-        self.plot, self.box, self.unit = plot, box, unit
-        self.small, self.bold = load_font(round(0.9 * unit)), load_font(round(1.15 * unit))
-        widest = max(self.small.getlength(text) for _, text in plot.y_ticks)
-        self.left: int = box[0] + round(2.0 * unit + widest)
-        self.right: int = box[2] - round(1.2 * unit)
-        self.top = box[1] + round(4.2 * unit)
-        self.legend = box[3] - round((1.4 * rows + 0.3) * unit)
-        self.bottom = self.legend - round(3.4 * unit)
-
-    def x(self, value: float) -> float:
-        """Return the horizontal position of a value."""
-        low, high = self.plot.x_ticks[0][0], self.plot.x_ticks[-1][0]
-        return self.left + (value - low) / (high - low) * (self.right - self.left)
-
-    def y(self, value: float) -> float:
-        """Return the vertical position of a value."""
-        low, high = self.plot.y_ticks[0][0], self.plot.y_ticks[-1][0]
-        return self.bottom - (value - low) / (high - low) * (self.bottom - self.top)
-
-    def draw(self, image: Image.Image, pen: ImageDraw.ImageDraw) -> None:
-        """Draw the plot with its legend."""
-        self._words(image, pen)
-        self._axes(pen)
-        for curve in self.plot.curves:
-            if curve.band:
-                low, high = (list(zip(curve.xs, values, strict=True)) for values in curve.band)
-                pen.polygon([(self.x(x), self.y(y)) for x, y in (*low, *high[::-1])], BAND)
-        for curve in self.plot.curves[::-1]:  # the first lies on top
-            self._curve(pen, curve)
-        for index, curve in enumerate(self.plot.legend):
-            self._entry(pen, curve, self.legend + round((1.4 * index + 0.7) * self.unit))
-
-    def _words(self, image: Image.Image, pen: ImageDraw.ImageDraw) -> None:
-        unit, room = self.unit, self.box[2] - self.left
-        pen.text((self.left, 0.55 * unit), ellipsize(self.plot.title, self.bold, room), INK, self.bold)
-        pen.text((self.left, 2.0 * unit), ellipsize(self.plot.subtitle, self.small, room), FAINT, self.small)
-        middle = (self.left + self.right) / 2
-        pen.text((middle, self.bottom + 1.75 * unit), self.plot.x_label, FAINT, self.small, anchor="ma")
-        strip = upright_text(self.plot.y_label, self.small, self.bottom - self.top, round(1.2 * unit))
-        image.paste(strip, (self.box[0], self.top))
-
-    def _axes(self, pen: ImageDraw.ImageDraw) -> None:
-        thin, gap = max(1, self.unit // 16), 0.4 * self.unit
-        for value, text in self.plot.y_ticks:
-            y = self.y(value)
-            pen.line((self.left, y, self.right, y), RULE, thin)
-            pen.text((self.left - gap, y), text, INK, self.small, anchor="rm")
-        for value, text in self.plot.x_ticks:
-            x = self.x(value)
-            pen.line((x, self.bottom, x, self.bottom + gap), FAINT, thin)
-            pen.text((x, self.bottom + 1.5 * gap), text, INK, self.small, anchor="ma")
-        pen.line((self.left, self.bottom, self.right, self.bottom), FAINT, thin)
-
-    def _curve(self, pen: ImageDraw.ImageDraw, curve: Curve) -> None:
-        points = [(self.x(x), self.y(y)) for x, y in zip(curve.xs, curve.ys, strict=True)]
-        self._line(pen, points, curve)
-        reach = 0.24 * self.unit
-        for x, y in points if curve.dots else ():
-            pen.ellipse((x - reach, y - reach, x + reach, y + reach), curve.colour)
-
-    def _line(self, pen: ImageDraw.ImageDraw, points: list[tuple[float, float]], curve: Curve) -> None:
-        width = max(1, round(0.13 * self.unit))
-        for part in _dashes(points, 0.5 * self.unit) if curve.dashed else [points]:
-            pen.line(part, curve.colour, width, joint="curve")
-
-    def _entry(self, pen: ImageDraw.ImageDraw, curve: Curve, y: int) -> None:
-        unit = self.unit
-        self._line(pen, [(self.left, y), (self.left + 1.6 * unit, y)], curve)
-        left = self.left + round(2.1 * unit)
-        room = self.right - left - round(self.small.getlength(curve.value) + 0.5 * unit)
-        pen.text((left, y), ellipsize(curve.label, self.small, room), INK, self.small, anchor="lm")
-        pen.text((self.right, y), curve.value, INK, self.small, anchor="rm")
+    What is below the box: the ticks and the label of the x axis, two lines.
+    """
+    left = max(text.width(label, NOTE) for _, label in plot.y_ticks) + 0.1
+    frame = Rect(box.x + left, box.y + LINE / 2, box.width - left - labels, box.height - LINE / 2).snapped()
+    axes = page.axes(frame)
+    axes.set_xlim(plot.x_ticks[0][0], plot.x_ticks[-1][0])
+    axes.set_ylim(plot.y_ticks[0][0], plot.y_ticks[-1][0])
+    for value, label in plot.y_ticks:
+        axes.axhline(value, color=page.theme.rule, lw=0.7, zorder=0, clip_on=False)
+        page.write(frame.x - 0.07, _y(plot, frame, value) - LINE / 2, label, colour=page.theme.ink, align="right")
+    for value, label in plot.x_ticks:
+        part = (value - plot.x_ticks[0][0]) / (plot.x_ticks[-1][0] - plot.x_ticks[0][0])
+        page.write(frame.x + part * frame.width, frame.bottom + BELOW, label, colour=page.theme.ink, align="center")
+    page.write(frame.x + frame.width / 2, frame.bottom + BELOW + LINE, plot.x_label, align="center", room=frame.width)
+    for curve in plot.curves[::-1]:  # the first lies on top
+        _draw(axes, curve, page)
+    _write_labels(page, frame, plot, labels - 0.1)
 
 
-def _dashes(points: list[tuple[float, float]], length: float) -> list[list[tuple[float, float]]]:
-    """Cut a line into dashes of a length, with gaps as long, along all its corners."""
-    xs, ys = (np.array(values, float) for values in zip(*points, strict=True))
-    along = np.concatenate([[0.0], np.hypot(np.diff(xs), np.diff(ys)).cumsum()])
-    parts = []
-    for begin in np.arange(0, along[-1], 2 * length):
-        places = np.unique([begin, *along[(along > begin) & (along < begin + length)], min(begin + length, along[-1])])
-        parts.append(list(zip(np.interp(places, along, xs), np.interp(places, along, ys), strict=True)))
-    return parts
+def _draw(axes: Axes, curve: Curve, page: Page) -> None:
+    colour = curve.colour or page.theme.faint
+    if curve.band:
+        axes.fill_between(curve.xs, *curve.band, step="mid" if curve.stepped else None, color=colour, alpha=0.15, lw=0)
+    axes.plot(curve.xs, curve.ys, color=colour, lw=1.8, ls=(0, (4, 2)) if curve.dashed else "-", clip_on=False,
+              drawstyle="steps-mid" if curve.stepped else "default")  # fmt: skip
+
+
+def _write_labels(page: Page, frame: Rect, plot: Plot, room: float) -> None:
+    """Write the curves' labels right of their ends, moved apart where they would overlap."""
+    labelled = sorted((c for c in plot.curves if c.labels), key=lambda curve: -curve.ys[-1])
+    heights = [LINE * len(curve.labels) for curve in labelled]
+    tops, floor = [], frame.y - LINE / 2
+    for curve, height in zip(labelled, heights, strict=True):
+        floor = max(floor, _y(plot, frame, curve.ys[-1]) - height / 2)
+        tops.append(floor)
+        floor += height + 0.03
+    limit = frame.bottom + LINE / 2
+    for index in reversed(range(len(tops))):
+        tops[index] = min(tops[index], limit - heights[index])
+        limit = tops[index] - 0.03
+    for curve, top in zip(labelled, tops, strict=True):
+        for number, words in enumerate(curve.labels):
+            top = page.write(frame.right + 0.1, top, words, bold=number == 0 and bool(curve.colour), room=room,
+                             colour=curve.colour or page.theme.faint)  # fmt: skip
+
+
+def _y(plot: Plot, frame: Rect, value: float) -> float:
+    """Return where a value is, in inches from the top."""
+    low, high = plot.y_ticks[0][0], plot.y_ticks[-1][0]
+    return frame.bottom - (value - low) / (high - low) * frame.height

@@ -1,62 +1,78 @@
-"""Text in figures: fonts, captions, text written upwards."""
+"""Text of figures in Inter: widths, shortening, line breaks, characters without a glyph."""
 
-import math
-from collections.abc import Iterator
-from contextlib import contextmanager
+import re
 from functools import cache
-from typing import Literal
+from importlib import resources
 
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from matplotlib import font_manager
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import text_to_path
 
-from cnnviz.figures.palette import FAINT, INK, PAPER
-
-Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
+FAMILY = "Inter"
+WEIGHTS = {400: "Inter-Regular.ttf", 600: "Inter-SemiBold.ttf"}
+ELLIPSIS = "…"
 
 
 @cache
-def load_font(size: int) -> Font:
-    """Return Pillow's own typeface at a size in pixels, at least 8."""
-    return ImageFont.load_default(max(size, 8))
+def _family() -> str:
+    """Return the name of the family, after adding the files of the package to matplotlib's list of fonts."""
+    for name in WEIGHTS.values():
+        font_manager.fontManager.addfont(str(resources.files("cnnviz") / "data" / "fonts" / name))
+    return FAMILY
 
 
-def font_size(height: int, width: int) -> int:
-    """Return the font size in pixels for an image: in proportion to it, and less than that for very large ones."""
-    size = max(11.0, min(height, width * 1.3) / 26)
-    return round(min(size, 40 * math.pow(size / 40, 0.7)))
+@cache
+def font(bold: bool = False, size: float | None = None) -> FontProperties:
+    """Return Inter, Regular or SemiBold, at a size in points."""
+    return FontProperties(family=_family(), weight=600 if bold else 400, size=size)
 
 
-def ellipsize(text: str, font: Font, width: int) -> str:
-    """Return a text shortened to a width in pixels, with dots at the end if it was cut."""
-    if font.getlength(text) <= width:
+@cache
+def _characters() -> frozenset[str]:
+    """Return the characters that Inter, as packaged, has a glyph for."""
+    face = font_manager.get_font(font_manager.findfont(font()))
+    return frozenset(map(chr, face.get_charmap()))
+
+
+def is_printable(text: str) -> bool:
+    """Return whether the font has a glyph for every character."""
+    return _characters().issuperset(text)
+
+
+def printable(text: str) -> str:
+    """Return a text with an ellipsis for every run of characters without a glyph, and spaces for white space."""
+    text = re.sub(r"\s+", " ", text.replace("\u0149", "'n").replace("\u00ad", "")).strip()
+    runs = (c if c in _characters() else ELLIPSIS for c in text)
+    return re.sub(f"{ELLIPSIS}+", ELLIPSIS, "".join(runs))
+
+
+def width(text: str, size: float, bold: bool = False) -> float:
+    """Return the width of a line in inches, at a font size in points."""
+    return float(text_to_path.get_text_width_height_descent(text, font(bold, size), ismath=False)[0]) / 72
+
+
+def shorten(text: str, room: float, size: float, bold: bool = False) -> str:
+    """Return the text shortened to ``room`` inches, with an ellipsis where it was cut."""
+    text = printable(text)
+    if width(text, size, bold) <= room:
         return text
-    while text and font.getlength(text + "...") > width:
-        text = text[:-1]
-    return text.rstrip() + "..."
+    low, high = 0, len(text)
+    while low < high:
+        middle = (low + high + 1) // 2
+        fits = width(text[:middle].rstrip() + ELLIPSIS, size, bold) <= room
+        low, high = (middle, high) if fits else (low, middle - 1)
+    return text[:low].rstrip() + ELLIPSIS
 
 
-@contextmanager
-def drawing(canvas: NDArray[np.uint8]) -> Iterator[ImageDraw.ImageDraw]:
-    """Yield a Pillow drawing context for a part of an image, which is updated at the end."""
-    image = Image.fromarray(canvas)
-    yield ImageDraw.Draw(image)
-    canvas[:] = np.asarray(image)
-
-
-def caption(canvas: NDArray[np.uint8], title: str, subtitle: str, unit: int) -> None:
-    """Write a title and a line below it at the top left, with a font size of ``unit`` pixels."""
-    width, bold, small = canvas.shape[1], load_font(round(1.15 * unit)), load_font(round(0.8 * unit))
-    with drawing(canvas) as pen:
-        pen.text((0, 0.55 * unit), ellipsize(title, bold, width), INK, bold)
-        pen.text((0, 2.0 * unit), ellipsize(subtitle, small, width), FAINT, small)
-
-
-def upright_text(
-    text: str, font: Font, length: int, width: int, align: Literal["centre", "end"] = "centre"
-) -> Image.Image:
-    """Return a text written from bottom to top on an image (length, width), centred or ending at the top."""
-    strip = Image.new("RGB", (length, width), PAPER)
-    x, anchor = (length / 2, "ma") if align == "centre" else (length, "ra")
-    ImageDraw.Draw(strip).text((x, 0), text, FAINT, font, anchor=anchor)
-    return strip.transpose(Image.Transpose.ROTATE_90)
+def wrap(text: str, room: float, size: float, lines: int | None = None) -> list[str]:
+    """Return the text in lines of at most ``room`` inches; of more than ``lines`` the last is cut."""
+    words, done = re.split(" (?!%)", printable(text)), list[str]()  # a number stays with its %
+    while words and len(done) != lines:
+        taken = 1
+        while taken < len(words) and width(" ".join(words[: taken + 1]), size) <= room:
+            taken += 1
+        if len(done) + 1 == lines:
+            taken = len(words)
+        done.append(shorten(" ".join(words[:taken]), room, size))
+        words = words[taken:]
+    return done

@@ -24,11 +24,16 @@ def dump_recipe(recipe: Recipe) -> str:
     return json.dumps(recipe, sort_keys=True, ensure_ascii=True, allow_nan=False)
 
 
-def to_xmp(recipe: Recipe) -> bytes:
-    """Return a recipe as an XMP packet, for JPEG and WebP."""
+def recipe_element(recipe: Recipe) -> str:
+    """Return a recipe as an XML element with a namespace of its own, for XMP and SVG."""
     import html
 
-    inner = f"<cnnviz:recipe xmlns:cnnviz='{NAMESPACE}'>{html.escape(dump_recipe(recipe), quote=False)}</cnnviz:recipe>"
+    return f"<cnnviz:recipe xmlns:cnnviz='{NAMESPACE}'>{html.escape(dump_recipe(recipe), quote=False)}</cnnviz:recipe>"
+
+
+def to_xmp(recipe: Recipe) -> bytes:
+    """Return a recipe as an XMP packet, for JPEG and WebP."""
+    inner = recipe_element(recipe)
     rdf = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
     packet = (
         "<?xpacket begin='\ufeff' id='W5M0MpCehiHzreSzNTczkc9d'?><x:xmpmeta xmlns:x='adobe:ns:meta/'>"
@@ -78,6 +83,10 @@ def _text(path: Path) -> str:
         return _npz(path)
     with path.open("rb") as file:
         start = file.read(8)
+    if start.startswith(b"%PDF-"):
+        return _pdf(path)
+    if start.startswith((b"<?xml", b"<svg")):
+        return _svg(path)
     video = start[4:] == b"ftyp" or start[:4] == b"\x1aE\xdf\xa3"  # MP4 and MOV, Matroska
     return _video(path) if video else _picture(path)
 
@@ -108,6 +117,22 @@ def _picture(path: Path) -> str:
             match = _XMP.search(image.info.get("xmp") or b"")
     finally:
         Image.MAX_IMAGE_PIXELS = limit
+    return html.unescape(match[1].decode()) if match else ""
+
+
+def _pdf(path: Path) -> str:
+    """Return the keywords of a PDF file, which stand near its end: a string with \\ before brackets and backslashes."""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - 3 * LIMIT))
+        match = re.search(rb"/Keywords \(((?:[^\\()]|\\.)*)\)", file.read(), re.DOTALL)
+    return re.sub(r"\\(.)", r"\1", match[1].decode("ascii")) if match else ""
+
+
+def _svg(path: Path) -> str:
+    import html
+
+    with path.open("rb") as file:
+        match = _XMP.search(file.read(3 * LIMIT))
     return html.unescape(match[1].decode()) if match else ""
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 STDOUT = ("-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
+VECTOR_FORMATS = (".pdf", ".svg")  # of figures with a frame, beside those above
 SIDES = {"PNG": 1 << 31, "JPEG": 65500, "WEBP": 16383}
 Save = Callable[[BinaryIO], object]
 
@@ -62,16 +63,19 @@ def check_output(path: str, *, overwrite: bool) -> None:
         raise OutputError(f"{printable(path)}: exists and was not written by cnnviz; --overwrite replaces it")
 
 
-def write_image(path: str, picture: "NDArray[np.uint8]", recipe: Recipe) -> None:
-    """Write an image, uint8 RGB (H, W, 3), with its recipe: PNG, JPEG or WebP by the ending."""
+def write_image(path: str, picture: "NDArray[np.uint8]", recipe: Recipe, dpi: int | None = None) -> None:
+    """Write an image, uint8 RGB (H, W, 3), with its recipe and resolution: PNG, JPEG or WebP by the ending."""
     from PIL import Image
 
-    write(path, lambda file: file.write(encode_image(path, Image.fromarray(picture), recipe)))
+    image = Image.fromarray(picture)
+    if dpi:
+        image.info["dpi"] = (dpi, dpi)
+    write(path, lambda file: file.write(encode_image(path, image, recipe)))
 
 
 def encode_image(path: str, image: "Image.Image", recipe: Recipe) -> bytes:
     """Return the bytes of an image's file at ``path``, with recipe, profile and resolution. Raises OutputError."""
-    from PIL import PngImagePlugin
+    from PIL import ExifTags, Image, PngImagePlugin
 
     kind, file = image_format(path), io.BytesIO()
     if max(image.size) > SIDES[kind]:
@@ -84,7 +88,11 @@ def encode_image(path: str, image: "Image.Image", recipe: Recipe) -> bytes:
     elif kind == "JPEG":
         image.save(file, "JPEG", quality=95, subsampling=0, xmp=to_xmp(recipe), **keep)
     else:
-        image.save(file, "WEBP", quality=95, method=4, exact=True, xmp=to_xmp(recipe), **keep)
+        exif = Image.Exif()  # where WebP keeps a resolution
+        if "dpi" in keep:
+            exif[ExifTags.Base.XResolution], exif[ExifTags.Base.YResolution] = keep["dpi"]
+            exif[ExifTags.Base.ResolutionUnit] = 2  # inches
+        image.save(file, "WEBP", quality=95, method=4, exact=True, xmp=to_xmp(recipe), exif=exif, **keep)
     return file.getvalue()
 
 

@@ -17,6 +17,7 @@ from cnnviz.control import Control
 from cnnviz.io.convert import to_image
 from cnnviz.models.features import LOGITS, FeatureExtractor
 from cnnviz.models.network import Network
+from cnnviz.models.result import NetworkResult
 from cnnviz.synthesis import ascent, objectives, priors
 from cnnviz.synthesis.batchnorm_prior import batchnorm_regularized
 from cnnviz.synthesis.objectives import Objective
@@ -61,7 +62,7 @@ class ClassSettings:
 
 
 @dataclass(frozen=True)
-class ClassVisualization:
+class ClassVisualization(NetworkResult):
     """An image of class ``target``: ``tensor`` (1, 3, size, size), RGB in [0, 1], after ``done`` of ``of`` steps.
 
     ``logits`` (classes,) of the image at the network's input size, ``start_logits`` of the noise it started as.
@@ -168,7 +169,7 @@ def inceptionism(
             extractor(resize(image, network.size).clamp(0, 1))[LOGITS][0].float().cpu()
             for image in (start, result.tensor)
         )
-    return ClassVisualization(result.tensor, index, logits, start_logits, result.done, settings.steps)
+    return ClassVisualization(result.tensor, index, logits, start_logits, result.done, settings.steps, network=network)
 
 
 def _plain_rule(settings: ClassSettings) -> ascent.StepRule:

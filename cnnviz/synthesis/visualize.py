@@ -4,6 +4,7 @@ Olah, Mordvintsev & Schubert 2017, "Feature Visualization" (Distill), sections "
 and "The enemy of feature visualization". Departures: see ``visualize``.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -18,6 +19,7 @@ from cnnviz.errors import InvalidRequest
 from cnnviz.io.convert import to_image
 from cnnviz.models.features import FeatureExtractor
 from cnnviz.models.network import Network
+from cnnviz.models.result import NetworkResult
 from cnnviz.synthesis import ascent, objectives, priors
 from cnnviz.synthesis.balanced_objective import check_channel
 from cnnviz.synthesis.objectives import Objective, Term
@@ -50,7 +52,7 @@ class VisualizeSettings:
 
 
 @dataclass(frozen=True)
-class Visualization:
+class Visualization(NetworkResult):
     """Images of units of ``layer`` after ``done`` of ``of`` steps: ``tensor`` (units, diversity, 3, h, w), in [0, 1].
 
     ``values`` (units, diversity): the objective before the last step. ``channels``: the unit's channel each; those of
@@ -69,6 +71,16 @@ class Visualization:
     def images(self) -> list[list[NDArray[np.uint8]]]:
         """For each unit its images, uint8 RGB (h, w, 3)."""
         return [[to_image(image) for image in row] for row in self.tensor]
+
+    @property
+    def image(self) -> NDArray[np.uint8]:
+        """All images in one: a row for each unit with several, otherwise a grid as high as wide, white at its end."""
+        units, diversity = self.tensor.shape[:2]
+        columns = diversity if diversity > 1 else math.ceil(math.sqrt(units))
+        tiles = self.tensor.flatten(0, 1)
+        tiles = torch.cat([tiles, tiles.new_ones(-len(tiles) % columns, *tiles.shape[1:])])
+        grid = tiles.view(-1, columns, *tiles.shape[1:]).permute(2, 0, 3, 1, 4)  # channels, rows, y, columns, x
+        return to_image(grid.flatten(3, 4).flatten(1, 2))
 
 
 def visualize(
@@ -157,7 +169,7 @@ def visualize(
     unit: Unit = "direction" if direction else "neuron" if position else "channel"
     shown = numbers if direction else numbers[: len(results)]
     done = sum(result.done for result in results)
-    return Visualization(tensor, values, layer, unit, shown, done, len(terms) * settings.steps)
+    return Visualization(tensor, values, layer, unit, shown, done, len(terms) * settings.steps, network=network)
 
 
 def _maximise(

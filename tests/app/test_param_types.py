@@ -6,10 +6,11 @@ from torchvision.models import alexnet
 
 from cnnviz import __version__
 from cnnviz.app.param_types import (
-    Box,
     ChannelRange,
     Finite,
     ModelName,
+    Names,
+    Rectangle,
     Triple,
     complete_class,
     expand_channels,
@@ -23,7 +24,7 @@ from cnnviz.errors import InvalidRequest
     [
         (Triple(), "0.5", (0.5, 0.5, 0.5)),
         (Triple(), "0.1,0.2,0.3", (0.1, 0.2, 0.3)),
-        (Box(), "40,60,200,120", (40, 60, 200, 120)),
+        (Rectangle(), "40,60,200,120", (40, 60, 200, 120)),
         (Finite(0), "2.5", 2.5),
         (ModelName(), "vgg16", "vgg16"),
         (ChannelRange(), "3,5-7", "3,5-7"),
@@ -37,7 +38,7 @@ def test_values_are_converted(kind, text, value):
 @pytest.mark.parametrize(
     ("kind", "text"),
     [
-        (Triple(), "1,2"), (Triple(), "a"), (Box(), "1,2,3"), (Box(), "1,2,0,4"),
+        (Triple(), "1,2"), (Triple(), "a"), (Rectangle(), "1,2,3"), (Rectangle(), "1,2,0,4"),
         (Finite(0), "nan"), (Finite(0), "inf"), (Finite(0), "-1"), (ModelName(), "resnet5"),
         (ChannelRange(), "7-3"), (ChannelRange(), "x"), (ChannelRange(), ""),
     ],
@@ -87,3 +88,16 @@ def test_the_layer_names_of_any_network_are_in_one_folder(cache):
     kept.parent.mkdir(parents=True)
     kept.write_text("x", "utf-8")
     assert layer_names("timm:a/b") == ["x"]
+
+
+def test_names_are_separated_by_commas_and_taken_once() -> None:
+    kind = Names(["guided", "gradient", "smoothgrad"], "method")
+    assert kind.convert("guided, gradient,guided", None, None) == ("guided", "gradient")
+    with pytest.raises(click.BadParameter, match=r"no method is named 'smoothgard'.*did you mean smoothgrad"):
+        kind.convert("smoothgard", None, None)
+
+
+def test_completion_continues_after_the_last_comma() -> None:
+    context = click.Context(click.Command("attribute"))
+    items = Names(["guided", "smoothgrad"], "method").shell_complete(context, click.Option(["--x"]), "guided,smo")
+    assert [item.value for item in items] == ["guided,smoothgrad"]

@@ -196,11 +196,11 @@ def test_what_was_stopped_goes_on_to_the_very_same_answers():
     partial = occlusion(network, x, window=10, stride=2, targets=[0], control=Control(stopped=lambda: next(turns)))
     assert 0 < int(partial.done.sum()) < len(partial.positions)
     assert torch.equal(partial.logits[partial.done], whole.logits[partial.done])
-    again = occlusion(network, x, window=10, stride=2, targets=[0], options=EngineOptions(resume_from=partial.answers))
+    again = occlusion(network, x, window=10, stride=2, targets=[0], options=EngineOptions().resuming(partial.kept))
     assert torch.equal(again.logits, whole.logits)
     assert torch.equal(again.maps, whole.maps)
     with pytest.raises(MethodError, match="another grid"):
-        occlusion(network, x, window=10, stride=3, targets=[0], options=EngineOptions(resume_from=partial.answers))
+        occlusion(network, x, window=10, stride=3, targets=[0], options=EngineOptions().resuming(partial.kept))
 
 
 def test_a_layer_that_is_not_there_or_gives_no_maps_is_refused():

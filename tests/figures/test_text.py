@@ -1,38 +1,60 @@
-"""Text within its width, and text written upwards."""
+"""Text of figures: glyphs for Europe's Latin letters, shortening, line breaks."""
 
-import numpy as np
 import pytest
+from matplotlib import font_manager
 
-from cnnviz.figures.text import caption, drawing, ellipsize, font_size, load_font, upright_text
+from cnnviz.figures.style import NOTE
+from cnnviz.figures.text import ELLIPSIS, font, is_printable, printable, shorten, width, wrap
 
-
-def test_a_long_text_is_cut_to_its_width():
-    font = load_font(14)
-    assert ellipsize("short", font, 400) == "short"
-    cut = ellipsize("word " * 50, font, 100)
-    assert cut.endswith("...")
-    assert 60 < font.getlength(cut) <= 100
+LATIN = [chr(code) for code in (*range(0x20, 0x7F), *range(0xA0, 0x180))]
+SIGNS = list("×−–Δµ→≤≥“”’…")
 
 
-@pytest.mark.parametrize(("align", "top"), [("centre", 27), ("end", 0)])
-def test_a_text_written_upwards_is_the_turned_line(align, top):
-    ink = np.argwhere(np.asarray(upright_text("mmmmm", load_font(14), 120, 20, align)).min(2) < 200)
-    assert np.asarray(upright_text("mmmmm", load_font(14), 120, 20, align)).shape == (120, 20, 3)
-    assert abs(ink[:, 0].min() - top) < 10
-    assert np.ptp(ink[:, 0]) > np.ptp(ink[:, 1])
+@pytest.mark.parametrize("bold", [False, True], ids=["regular", "semibold"])
+def test_both_weights_have_the_glyphs_of_latin_text(bold: bool) -> None:
+    path = font_manager.findfont(font(bold), fallback_to_default=False)
+    assert ("SemiBold" in path) == bold
+    face = font_manager.get_font(path).get_charmap()
+    missing = [sign for sign in (*LATIN, *SIGNS) for shown in printable(sign) if ord(shown) not in face]
+    assert not missing
 
 
-def test_a_caption_and_a_drawing_stay_in_their_part_of_the_image():
-    canvas = np.full((60, 200, 3), 255, np.uint8)
-    caption(canvas[:, :100], "title " * 20, "below", 16)
-    assert canvas[:, :100].min() < 60
-    assert canvas[:, 100:].min() == 255
-    with drawing(canvas[:, 150:]) as pen:
-        pen.rectangle((0, 0, 500, 500), (1, 2, 3))
-    assert (canvas[:, 150:] == (1, 2, 3)).all()
-    assert canvas[:, 100:150].min() == 255
+def test_latin_text_is_left_as_it_is() -> None:
+    text = "Käfer, Größe 48 × 16 px, Δ −0.14 µm → č ł ő ş"
+    assert printable(text) == text
+    assert is_printable(text)
+    assert printable("a\t b\n\u00a0c") == "a b c"
+    assert printable("soft\u00adhyphen") == "softhyphen"
 
 
-def test_the_font_grows_with_the_image_and_less_than_that_beyond_40_pixels():
-    assert [font_size(*size) for size in ((100, 100), (520, 900), (1040, 9000))] == [11, 20, 40]
-    assert 40 < font_size(2080, 9000) < 80
+@pytest.mark.parametrize("text", ["猫の写真", "חתול", "قطة", "😀"], ids=["CJK", "Hebrew", "Arabic", "emoji"])
+def test_characters_without_a_glyph_become_an_ellipsis(text: str) -> None:
+    assert not is_printable(text)
+    assert printable(text) == ELLIPSIS
+    assert printable(f"cat {text} dog") == f"cat {ELLIPSIS} dog"
+
+
+@pytest.mark.parametrize("bold", [False, True])
+def test_long_names_are_shortened_to_their_room(bold: bool) -> None:
+    name = ("sulphur-crested cockatoo, Kakatoe galerita, " * 3)[:120]
+    assert len(name) == 120
+    short = shorten(name, 2.0, NOTE, bold)
+    assert short.endswith(ELLIPSIS)
+    assert name.startswith(short[:-1])
+    assert 1.8 < width(short, NOTE, bold) <= 2.0
+    assert shorten("cat", 2.0, NOTE, bold) == "cat"
+
+
+def test_paragraphs_are_broken_into_lines_and_cut_after_the_last() -> None:
+    words = "one two three four five six seven eight nine ten"
+    lines = wrap(words, 1.0, NOTE)
+    assert " ".join(lines) == words
+    assert all(width(line, NOTE) <= 1.0 for line in lines)
+    assert wrap(words, 1.0, NOTE, 2) == [lines[0], shorten(" ".join(lines[1:]), 1.0, NOTE)]
+    assert wrap("x" * 200, 1.0, NOTE)[0].endswith(ELLIPSIS)
+
+
+def test_a_number_stays_with_its_percent_sign() -> None:
+    assert not any(
+        line.startswith("%") for room in (0.3, 0.5, 0.7, 0.9) for line in wrap("it is 95 % of 62 %", room, NOTE)
+    )

@@ -1,6 +1,16 @@
 """Images searched for what they should show."""
 
+from pathlib import Path
+
 import numpy as np
+from PIL import Image
+
+
+def loaded(path: str | Path) -> Image.Image:
+    """Return an image file's pixels and information, the file closed."""
+    with Image.open(path) as image:
+        image.load()
+        return image
 
 
 def holds(picture: np.ndarray, block: np.ndarray) -> bool:

@@ -1,5 +1,8 @@
 """Feature visualization where the best image is known, and what its settings promise."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
 from torch import nn
@@ -9,7 +12,7 @@ from cnnviz.errors import InvalidRequest
 from cnnviz.models.features import FeatureExtractor
 from cnnviz.models.network import Network
 from cnnviz.synthesis.objectives import MapWindow
-from cnnviz.synthesis.visualize import VisualizeSettings, channel_count, direction_term, visualize
+from cnnviz.synthesis.visualize import Visualization, VisualizeSettings, channel_count, direction_term, visualize
 
 SMALL = VisualizeSettings(size=48, steps=12)
 
@@ -48,6 +51,22 @@ def test_a_channel_does_not_depend_on_the_others(network):
     assert torch.equal(both.tensor[1], alone.tensor[0])
     other = visualize(network, "0", [2], settings=SMALL, seed=1)
     assert not torch.equal(other.tensor, alone.tensor)
+
+
+@pytest.mark.parametrize(("units", "diversity", "rows"), [
+    (1, 1, [[0]]), (4, 1, [[0, 1], [2, 3]]), (3, 1, [[0, 1], [2, 255]]), (2, 3, [[0, 1, 2], [3, 4, 5]]),
+])  # fmt: skip
+def test_all_images_in_one_are_a_grid_or_a_row_for_each_unit(units, diversity, rows):
+    levels = torch.arange(units * diversity) / 255
+    tensor = levels.view(units, diversity, 1, 1, 1).expand(-1, -1, 3, 5, 7)
+    image = Visualization(tensor, levels, "0", "channel", tuple(range(units)), 1, 1).image
+    assert image.shape == (5 * len(rows), 7 * len(rows[0]), 3)
+    assert image[::5, ::7, 0].tolist() == image[4::5, 6::7, 2].tolist() == rows
+
+
+def test_images_without_a_figure_need_no_matplotlib():
+    code = "import sys, cnnviz.synthesis.visualize; sys.exit('matplotlib' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_a_neuron_changes_its_receptive_field_alone(network):

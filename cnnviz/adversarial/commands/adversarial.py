@@ -16,7 +16,6 @@ from cnnviz.adversarial.commands.records import (
     note_diagnostics,
     sheet_option,
 )
-from cnnviz.adversarial.results import OtherNetwork, Verification
 from cnnviz.app.declare import option
 from cnnviz.app.options import check_with_option, class_option, eps_option
 from cnnviz.app.param_types import Finite, ModelName, joined
@@ -24,6 +23,7 @@ from cnnviz.app.photo_command import photo_command
 from cnnviz.app.records import Result, field
 from cnnviz.app.session import Session, StoredInput
 from cnnviz.control import Control
+from cnnviz.io.write import FORMATS
 from cnnviz.text import plural
 
 WORDS = {
@@ -97,7 +97,9 @@ class Record(AttackRecord):
                                "where nothing fooled.", enum=["rounded", "scaled", MINIMAL, None])  # fmt: skip
 
 
-@photo_command(Options, Record, suffix="-adversarial.png", stored=True, progress=("attacking", "passes"))
+@photo_command(
+    Options, Record, suffix="-adversarial.png", formats=tuple(FORMATS), stored=True, progress=("attacking", "passes")
+)
 def adversarial(session: Session, photo: StoredInput, options: Options, control: Control) -> Result[Record]:
     """Find a minimal change of a photo whose saved file is misclassified.
 
@@ -130,24 +132,13 @@ def adversarial(session: Session, photo: StoredInput, options: Options, control:
         network=network.name, clean_top=network.top(attack.clean_logits), method=attack.method, finish=attack.finish,
         warnings=attack.warnings, passes=attack.queries.as_dict(), **vars(attack.verification),
     )  # fmt: skip
-    unmet = unmet_requirements(attack.verification, options.margin, options.robust_to)
-    sheet = draw_report(attack.written, record, attack.verification, missed=unmet) if photo.job.second else None
+    unmet = attack.verification.unmet(options.margin, options.robust_to)
+    sheet = None
+    if photo.job.second:
+        sheet = draw_report(session, attack.written, record, attack.verification, missed=unmet)
     missed = missed_text(record, unmet) if unmet else ""
     return Result(record, encode=attack.written.encode, sheet=sheet, missed=missed,
                   notes=() if missed else attack_notes(record))  # fmt: skip
-
-
-def unmet_requirements(verification: Verification, margin: float, robust_to: Sequence[str]) -> tuple[str, ...]:
-    """Return what was required and is not true of the file: to fool, a margin, transforms, other networks."""
-    if not verification.fooled:
-        return ("not fooled",)
-    lost = {name.rstrip("0123456789") if name.startswith("resize") else name
-            for name, robust in verification.robust_to.items() if not robust}  # fmt: skip
-    return (
-        *([f"by {verification.margin:.3g} logits only"] if verification.margin < margin else []),
-        *(f"not after {name}" for name in robust_to if name in lost),
-        *(f"not {row.network}" for row in verification.other_networks if row.attacked and not row.fooled),
-    )
 
 
 def missed_text(record: Record, unmet: Sequence[str]) -> str:
@@ -179,7 +170,7 @@ def attack_notes(record: Record) -> tuple[str, ...]:
         notes.append(f"only this file fools: it is undone by {', '.join(lost)} (see --robust-to)")
     if record.control:
         notes.append("random noise of the same size fools too: the network is unsure of this photo")
-    return (*notes, *(_other(row, record.goal, record.target) for row in record.other_networks))
+    return (*notes, *_other_networks(record))
 
 
 def lost_transforms(robust_to: Mapping[str, bool]) -> list[str]:
@@ -189,9 +180,12 @@ def lost_transforms(robust_to: Mapping[str, bool]) -> list[str]:
     return list(dict.fromkeys(WORDS.get(name, resizing) for name, robust in robust_to.items() if not robust))
 
 
-def _other(row: OtherNetwork, goal: int | None, target: int) -> str:
-    """Return how another network classifies the file."""
-    words = "fooled" if row.fooled else "not fooled"
-    if goal is None and row.clean_top[0].index != target:
-        words = "misclassifies the clean photo"
-    return f"{row.network} ({'ensemble' if row.attacked else 'held out'}): {words}, {row.top[0].name}"
+def _other_networks(record: Record) -> list[str]:
+    """Return how the other networks classify the file."""
+    notes = []
+    for row in record.other_networks:
+        words = "fooled" if row.fooled else "not fooled"
+        if record.goal is None and row.clean_top[0].index != record.target:
+            words = "misclassifies the clean photo"
+        notes.append(f"{row.network} ({'ensemble' if row.attacked else 'held out'}): {words}, {row.top[0].name}")
+    return notes

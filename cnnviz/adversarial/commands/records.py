@@ -2,20 +2,26 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
 from cnnviz.adversarial.results import OtherNetwork, Top, Verification
 from cnnviz.app.declare import Declared, option
-from cnnviz.app.options import KeepFailedOptions, OutputOptions, PhotoOptions, SeedOptions, class_option
+from cnnviz.app.options import (
+    FigureOptions,
+    KeepFailedOptions,
+    OutputOptions,
+    PhotoOptions,
+    SeedOptions,
+    class_option,
+)
 from cnnviz.app.records import PhotoRecord, Record, field
 from cnnviz.app.session import Session
 from cnnviz.text import printable
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+    from matplotlib.figure import Figure
 
     from cnnviz.adversarial.verification import WrittenAttack
 
@@ -39,7 +45,7 @@ class GroundTruthOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AttackOptions(PhotoOptions, GroundTruthOptions, SeedOptions, KeepFailedOptions, OutputOptions):
+class AttackOptions(PhotoOptions, GroundTruthOptions, FigureOptions, SeedOptions, KeepFailedOptions, OutputOptions):
     """Options of attacks whose files are verified."""
 
 
@@ -99,11 +105,13 @@ def label(top: Top) -> str:
 
 
 def draw_report(
-    written: "WrittenAttack", record: AttackRecord, verification: Verification, *, missed: tuple[str, ...],
-    held_out: bool = False,
-) -> "NDArray[np.uint8]":  # fmt: skip
-    """Return photo, change and result side by side, uint8 (H, W, 3)."""
+    session: Session, written: "WrittenAttack", record: AttackRecord, verification: Verification, *,
+    missed: tuple[str, ...], held_out: bool = False,
+) -> "Figure":  # fmt: skip
+    """Return the figure of photo, change and result."""
     from cnnviz.adversarial.figures.perturbation import ReportFacts, draw_perturbation
 
-    facts = ReportFacts(str(record.network), record.clean_top, verification, list(record.warnings), held_out)
-    return draw_perturbation(written.photo.clean_photo, written.image, facts, missed)
+    facts = ReportFacts(str(record.network), record.clean_top, verification, list(record.warnings), held_out,
+                        "" if record.goal is None else session.network.class_name(record.goal))  # fmt: skip
+    look = cast(FigureOptions, session.options).look
+    return draw_perturbation(written.photo.clean_photo, written.image, facts, missed, look)

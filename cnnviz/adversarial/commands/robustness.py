@@ -13,8 +13,8 @@ from cnnviz.adversarial.commands.records import (
     label,
     note_diagnostics,
 )
-from cnnviz.app.jobs import Job, find_inputs, plan_network_job, refuse_clashes
-from cnnviz.app.options import OutputOptions, PhotoOptions, SeedOptions, eps_option
+from cnnviz.app.jobs import FIGURES, Job, find_inputs, plan_network_job, refuse_clashes
+from cnnviz.app.options import FigureOptions, OutputOptions, PhotoOptions, SeedOptions, eps_option
 from cnnviz.app.photo_command import open_session, plain_command
 from cnnviz.app.recorder import InputRecord, collective_name, collective_record
 from cnnviz.app.records import Result, field, to_json
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options(PhotoOptions, GroundTruthOptions, SeedOptions, OutputOptions):
+class Options(PhotoOptions, GroundTruthOptions, FigureOptions, SeedOptions, OutputOptions):
     """Options of ``cnnviz robustness``."""
 
     eps: int = eps_option(8)
@@ -72,7 +72,7 @@ def robustness(options: Options) -> int:
       cnnviz robustness photos/ --json | jq -c 'select(.accuracy) | .accuracy'
     """
     session = open_session("robustness", options)
-    [figure] = plan_network_job(collective_name(options.inputs), options.output, "-robustness.png")
+    [figure] = plan_network_job(collective_name(options.inputs), options.output, "-robustness.png", FIGURES)
     target = os.path.realpath(str(figure.output))
     jobs = find_inputs(options.inputs, lambda path: os.path.realpath(path) == target)
     if figure.output == "-" and options.json:
@@ -120,10 +120,13 @@ class RobustnessRun:
         from cnnviz.adversarial.figures.robustness import draw_curve
         from cnnviz.adversarial.robustness import robustness_curve
 
-        curve = robustness_curve(self.rows, self.options.eps)
+        curve, network, truth = robustness_curve(self.rows, self.options.eps), self.session.network, ""
+        if self.options.ground_truth is not None:
+            truth = network.class_name(network.class_index(self.options.ground_truth))
         summary = RobustnessSummary(**vars(curve))
         recipe = self.session.recipe(collective_record(collective_name(self.options.inputs), self.sources))
-        return finish(self.session, job, recipe, Result(summary, draw_curve(curve), text=table_text(summary)))
+        figure = draw_curve(curve, self.options.look, truth)
+        return finish(self.session, job, recipe, Result(summary, figure, text=table_text(summary)))
 
 
 def level_text(job: Job, record: RobustnessRecord) -> str:

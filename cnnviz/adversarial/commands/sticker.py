@@ -10,7 +10,15 @@ import click
 from cnnviz.adversarial.commands.records import QueryRecord, share, sheet_option
 from cnnviz.adversarial.results import PatchRates, Top
 from cnnviz.app.declare import option
-from cnnviz.app.options import KeepFailedOptions, OutputOptions, PhotoOptions, SeedOptions, class_option, steps_option
+from cnnviz.app.options import (
+    FigureOptions,
+    KeepFailedOptions,
+    OutputOptions,
+    PhotoOptions,
+    SeedOptions,
+    class_option,
+    steps_option,
+)
 from cnnviz.app.param_types import Finite
 from cnnviz.app.photo_command import photo_command
 from cnnviz.app.records import PhotoRecord, Result, field
@@ -41,7 +49,7 @@ class PatchRegion(click.ParamType):  # type: ignore[type-arg,unused-ignore]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options(PhotoOptions, SeedOptions, KeepFailedOptions, OutputOptions):
+class Options(PhotoOptions, FigureOptions, SeedOptions, KeepFailedOptions, OutputOptions):
     """Options of ``cnnviz sticker``."""
 
     region: str | Path = option(
@@ -113,7 +121,7 @@ def sticker(session: Session, photo: PhotoInput, options: Options, control: Cont
     if photo.job.second:
         from cnnviz.adversarial.figures.patch import draw_preview
 
-        sheet = draw_preview(result, options.seed)
+        sheet = draw_preview(result, options.seed, options.look)
     goal = network.class_name(result.scene.goal)
     missed = ""
     if record.success_rate < options.min_success:

@@ -148,10 +148,10 @@ class UniversalRun:
             **vars(verification),
         )  # fmt: skip
         self.records.append(record)
-        kept, unmet = record.fooled or self.options.keep_failed, () if record.fooled else ("not fooled",)
-        sheet = (
-            draw_report(written, record, verification, missed=unmet, held_out=queries is None) if job.second else None
-        )
+        kept, sheet = record.fooled or self.options.keep_failed, None
+        if job.second:
+            sheet = draw_report(self.session, written, record, verification, missed=verification.unmet(),
+                                held_out=queries is None)  # fmt: skip
         encode, notes = written.encode if kept else None, (universal_text(job, record),)
         outcome = self._finish(job, Result(record, encode=encode, sheet=sheet, notes=notes))
         return outcome if record.fooled else replace(outcome, status="missed", written=kept)

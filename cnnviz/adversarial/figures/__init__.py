@@ -1,1 +1,1 @@
-"""Figures: a result to uint8 RGB (H, W, 3)."""
+"""Figures of adversarial files, as matplotlib figures."""

@@ -1,63 +1,28 @@
-"""The report of ``cnnviz adversarial``: photo, change made visible, and result, each with its classes."""
+"""The report of ``cnnviz adversarial``: photo + change = result, each with its most probable classes."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
-from PIL import Image
+from matplotlib.figure import Figure
 
+from cnnviz.adversarial.figures.change import Change
+from cnnviz.adversarial.figures.perturbation_panels import ClassBars, draw_change, draw_sum
 from cnnviz.adversarial.results import Top, Verification
-from cnnviz.figures.palette import FAINT, INK
-from cnnviz.figures.text import caption, drawing, ellipsize, load_font
+from cnnviz.figures.labels import network_label, percent, printable_name, title_of
+from cnnviz.figures.page import Page
+from cnnviz.figures.style import Look
 from cnnviz.io.color import Photo
 from cnnviz.text import plural
 
-LONGER = 640  # pixels of the longer side of each image
-NARROWEST = 240  # width of a column, for its words
-GREY = 128
-LINES = 5
-STRONG = 0.95  # share of the changed values shown in proportion; the others are clipped
-
-
-def draw_perturbation(before: Photo, after: Photo, facts: "ReportFacts", missed: Sequence[str] = ()) -> Photo:
-    """Return the two photos (H, W, 3) with their difference between them, and the first five classes of both.
-
-    ``missed``: the requirements that the result does not meet. The difference is enlarged until most of it is black or
-    white, around grey; where the photos are shown smaller, each of its pixels is the strongest of those it stands for.
-    """
-    change = after.astype(np.int16) - before
-    strong, strongest = _strength(change)
-    factor = 127 / strong
-    images = [_small(before), (np.rint(_strongest(change) * factor) + GREY).clip(0, 255), _small(after)]
-    height, width = images[0].shape[0], max(images[0].shape[1], NARROWEST)
-    unit = max(14, round(width / 26))
-    head, tail = round(3.6 * unit), round((LINES * 1.45 + 1) * unit)
-    canvas = np.full((head + height + tail, 3 * width + 4 * unit, 3), 255, np.uint8)
-    size = facts.verification
-    titles = [
-        ("Photo", f"what {facts.network} takes it for"),
-        (f"Change, {factor:.3g} times" + ", cut off" * (strongest > strong),
-         f"{plural(size.levels, 'level')} of 255 at most, {size.changed:.1%} of all values"),
-        ("Missed: the best attempt", ", ".join(missed)) if missed else ("Result", "the same size and kind, as written"),
-    ]  # fmt: skip
-    for index, (image, (title, below)) in enumerate(zip(images, titles, strict=True)):
-        left = unit + index * (width + unit)
-        canvas[head : head + height, left : left + image.shape[1]] = image
-        caption(canvas[:head, left : left + width], title, below, unit)
-        foot = canvas[head + height :, left : left + width]
-        if index == 1:
-            _notes(foot, facts.remarks(), unit)
-        else:
-            _classes(foot, size.top if index else facts.clean_top, unit)
-    return canvas
+FEW = 0.01  # share of changed values below which their number is in the title, not the levels
 
 
 @dataclass(frozen=True)
 class ReportFacts:
-    """What is written below the images; distances are of the stored values, whatever transparency or profile hide.
+    """What is written around the images; distances are of the stored values, whatever transparency or profile hide.
 
-    ``warnings``: kinds of diagnostics; ``held_out``: the photo had no part in the search of a universal change.
+    ``warnings``: kinds of diagnostics; ``held_out``: the photo had no part in the search of a universal change;
+    ``goal``: the name of the class to be fooled into, if there is one.
     """
 
     network: str
@@ -65,62 +30,74 @@ class ReportFacts:
     verification: Verification
     warnings: Iterable[str] = ()
     held_out: bool = False
-
-    def remarks(self) -> list[str]:
-        """Return the lines below the change."""
-        psnr = self.verification.psnr
-        return [
-            *([f"PSNR {psnr:.1f} dB"] if psnr is not None else []),
-            *(["Random noise of this size fools too"] if self.verification.control else []),
-            *(["Kept out of the search"] if self.held_out else []),
-            *(f"Warning: {kind.replace('_', ' ')}" for kind in self.warnings),
-        ]
+    goal: str = ""
 
 
-def _notes(canvas: Photo, notes: Sequence[str], unit: int) -> None:
-    font = load_font(round(0.95 * unit))
-    with drawing(canvas) as pen:
-        for number, text in enumerate(notes[:LINES]):
-            pen.text((0, round((0.6 + 1.45 * number) * unit)), ellipsize(text, font, canvas.shape[1]), INK, font)
+def draw_perturbation(
+    before: Photo, after: Photo, facts: ReportFacts, missed: Sequence[str] = (), look: Look = Look()
+) -> Figure:
+    """Return the two photos (H, W, 3) with their enlarged change between them, and the first classes of both.
+
+    ``missed``: the requirements that the result does not meet. Pixels are enlarged in a patch of the change; a few
+    changed pixels are circled.
+    """
+    page, change, now = Page(look), Change.between(before, after), facts.verification
+    page.heading(_title(facts, before, missed), _subtitle(facts, len(change.places()[0])))
+    times = f", ×{change.factor:.3g}" if change.factor > 1 else ""
+    titles = ("Photo", f"Change{times}", "Best attempt" if missed else "Result")
+    first, middle, last = draw_sum(page, titles, before, after)
+    bars = ClassBars.of(facts.clean_top, now.top, goal=now.goal)
+    bars.draw(page, first.foot, facts.clean_top)
+    larger = draw_change(page, middle, change)
+    bars.draw(page, last.foot, now.top)
+    page.note(_note(facts, missed, larger))
+    return page.finish()
 
 
-def _classes(canvas: Photo, top: Top, unit: int) -> None:
-    font = load_font(round(0.95 * unit))
-    with drawing(canvas) as pen:
-        for number, row in enumerate(top[:LINES]):
-            y = round((0.6 + 1.45 * number) * unit)
-            share = f"{row.probability:.1%}"
-            room = canvas.shape[1] - round(font.getlength(share)) - unit
-            pen.text((0, y), ellipsize(row.name, font, room), FAINT if number else INK, font)
-            pen.text((canvas.shape[1], y), share, FAINT if number else INK, font, anchor="ra")
+def _title(facts: ReportFacts, photo: Photo, missed: Sequence[str]) -> str:
+    now, was, top = facts.verification, facts.clean_top[0], facts.verification.top[0]
+    names = printable_name(was.name, was.index), printable_name(top.name, top.index)
+    if not now.l0:
+        return title_of("{}: no value is changed", names[0])
+    size = f"a change of {plural(now.levels, 'level')} of 255"
+    if now.changed < FEW:
+        size = f"changing {_amount(now, photo)}"
+    if was.index == top.index:
+        return title_of(f"{{}} is still predicted after {size}", names[0])
+    if now.fooled and missed:
+        return title_of(f"Requirement{'s' * (len(missed) > 1)} missed: {{}} becomes {{}}", *names)
+    size = size[0].upper() + size[1:]
+    if now.goal is not None and facts.goal and not now.fooled:
+        return title_of(f"{size} does not turn {{}} into {{}}", names[0], printable_name(facts.goal, now.goal))
+    return title_of(f"{size} turns {{}} into {{}}", *names)
 
 
-def _small(photo: Photo) -> Photo:
-    """Return a photo at its size in the figure."""
-    height, width = _size(photo.shape)
-    return np.asarray(Image.fromarray(photo).resize((width, height), Image.Resampling.LANCZOS))
+def _subtitle(facts: ReportFacts, pixels: int) -> str:
+    now = facts.verification
+    values = (
+        f"{percent(now.changed, 1)} of the values" if now.changed >= FEW else f"{pixels:,} pixel{'s' * (pixels != 1)}"
+    )
+    quality = f"; PSNR {now.psnr:.1f} dB" if now.psnr is not None else ""
+    most = f"at most {plural(now.levels, 'level')} of 255 per value"
+    return f"{network_label(facts.network)}. Changed: {values}, {most}{quality}. Bars: probability."
 
 
-def _strength(change: Any) -> tuple[int, int]:
-    """Return the size that STRONG of all changes do not exceed, and the largest; 1 where there is none."""
-    counts = np.bincount(np.abs(change).ravel(), minlength=2)
-    counts[0] = 0
-    strong = int(np.searchsorted(counts.cumsum(), STRONG * counts.sum()))
-    return max(strong, 1), max(len(counts) - 1, 1)
+def _amount(now: Verification, photo: Photo) -> str:
+    """Return "24 of 405,900 values"; the number of stored channels is that which fits the share."""
+    pixels = photo.shape[0] * photo.shape[1]
+    channels = min((3, 1, 2, 4), key=lambda count: abs(now.l0 / (count * pixels) - now.changed))
+    return f"{now.l0:,} of {channels * pixels:,} values"
 
 
-def _strongest(change: Any) -> Any:
-    """Return a change (H, W, 3) at the size of the figure: of each place the value furthest from 0."""
-    (high, wide), (height, width) = _size(change.shape), change.shape[:2]
-    if high >= height or wide >= width:
-        rows, columns = np.arange(high) * height // high, np.arange(wide) * width // wide
-        return change[rows][:, columns]
-    rows, columns = np.arange(high) * height // high, np.arange(wide) * width // wide
-    most = np.maximum.reduceat(np.maximum.reduceat(change, rows, 0), columns, 1)
-    least = np.minimum.reduceat(np.minimum.reduceat(change, rows, 0), columns, 1)
-    return np.where(-least > most, least, most)
-
-
-def _size(shape: tuple[int, ...]) -> tuple[int, int]:
-    by = LONGER / max(shape[:2])
-    return max(1, round(shape[0] * by)), max(1, round(shape[1] * by))
+def _note(facts: ReportFacts, missed: Sequence[str], larger: bool) -> str:
+    effect = "has the same effect" if facts.verification.control else "does not have this effect"
+    fooled = facts.verification.fooled
+    parts = [
+        *([f"Missed: {', '.join(missed)}."] if missed else []),
+        *(["Changed pixels are drawn larger in b."] if larger else []),
+        *([f"Control: random noise of the same size {effect}."] if fooled else []),
+        *(["This photo was not used in the search."] if facts.held_out else []),
+        *(f"Warning: {kind.replace('_', ' ')}." for kind in facts.warnings),
+        "All values are measured on the encoded file.",
+    ]
+    return " ".join(parts)

@@ -1,32 +1,93 @@
-"""The figure of ``cnnviz robustness``: accuracy against level."""
+"""The figure of ``cnnviz robustness``: the share of photos with an unchanged class, against the size of the change."""
+
+import math
+from collections.abc import Sequence
+
+from matplotlib.figure import Figure
 
 from cnnviz.adversarial.robustness import RobustnessCurve
-from cnnviz.figures.curves import COLOURS, Axes, Curve, plot_row
-from cnnviz.io.color import Photo
+from cnnviz.figures.curves import LINE, Curve, Plot, Ticks, draw_plot
+from cnnviz.figures.labels import network_label, percent
+from cnnviz.figures.page import INNER, Page, Rect
+from cnnviz.figures.style import MARGIN, SUBTITLE, Look
+from cnnviz.figures.text import shorten
 from cnnviz.text import plural
 
-WIDTH, HEIGHT, UNIT = 960, 600, 20  # pixels of the figure and of its letters
+HEIGHT, LABELS = 3.2, 1.9  # of the plot, and room for labels right of it, in inches
+NORMAL = 1.959964  # 97.5 % quantile of the normal distribution
+STEPS = (1, 2, 5, 10, 20, 50)  # between ticks, in levels
 TICKS = 9  # along the axis of levels, at most
 
 
-def draw_curve(curve: RobustnessCurve) -> Photo:
-    """Return the curve of the attack beside that of random noise, uint8 RGB (HEIGHT, WIDTH, 3)."""
-    eps, median = curve.eps, curve.median_levels
-    step = -(-eps // (TICKS - 1))
-    photos = plural(curve.photos, "photo")
-    words = plural(median, "level") if median is not None else f"more than {eps} levels"
-    levels = range(eps + 1)
-    curves = [
-        Curve(levels, curve.accuracy, "smallest change found", f"median {words}", COLOURS[0], dots=True),
-        Curve(levels, curve.noise_accuracy, "random noise of the same level", "", dots=True),
-    ]
-    axes = Axes(
-        title=f"Robustness of {curve.network}",
-        subtitle=f"share of {photos} whose answer stands when each value may change by so many levels",
-        curves=curves,
-        x_ticks=[(place, str(place)) for place in sorted({*range(0, eps + 1, step), eps})],
-        y_ticks=[(share / 4, f"{25 * share} %") for share in range(5)],
-        x_label="levels of 255 that a value may change by",
-        y_label="answers that stand",
+def draw_curve(curve: RobustnessCurve, look: Look = Look(), truth: str = "") -> Figure:
+    """Return the share under the attack and under random noise, each constant around a whole level.
+
+    Shaded: the 95 % interval of a share of so many photos. ``truth``: the name of the class that the photos show,
+    where that is what counts as right.
+    """
+    page, photos, last = Page(look), plural(curve.photos, "photo"), curve.eps
+    measured = bool(truth) or curve.accuracy[0] < 1  # at level 0; the predicted classes are right by definition
+    right = f"predicted as {shorten(f'“{truth}”', 3.0, SUBTITLE)}" if truth else "whose predicted class is unchanged"
+    page.heading(
+        _finding(curve, measured),
+        f"{network_label(curve.network)}. Share of {photos} {right} when each value may change by so many levels.",
     )
-    return plot_row([axes], WIDTH, HEIGHT, UNIT)
+    median = "" if curve.median_levels is None else f"median {plural(curve.median_levels, 'level')}"
+    end = f"at {plural(last, 'level')}"
+    labels = ["smallest change found", f"{percent(curve.accuracy[-1])} {end}", *([median] if median else [])]
+    noise = ["random noise", f"{percent(curve.noise_accuracy[-1])} {end}"]
+    curves = [
+        _steps(curve.accuracy, curve.photos, labels, page.theme.accent, measured),
+        _steps(curve.noise_accuracy, curve.photos, noise, "", measured),
+    ]
+    y_ticks = [(share / 4, percent(share / 4)) for share in range(5)]
+    plot = Plot(curves, _level_ticks(last), y_ticks, "largest change of a value, in levels of 255")
+    draw_plot(page, Rect(MARGIN, page.top, INNER, HEIGHT), plot, LABELS)
+    page.top += HEIGHT + 0.1 + 2 * LINE
+    page.note(f"Shaded: 95 % Wilson interval of a share of {photos}. Steps: values change by whole levels only.")
+    return page.finish()
+
+
+def _finding(curve: RobustnessCurve, measured: bool) -> str:
+    """Return what the figure shows, as its title; if ``measured``, some photos may be misclassified as they are."""
+    broken = next((level for level, share in enumerate(curve.accuracy) if not share), None)
+    level = curve.median_levels if broken is None else broken
+    which = "at least half of the photos" if broken is None else "every photo" if curve.photos > 1 else "the photo"
+    if curve.median_levels == 0:
+        return "Without any change, at least half of the photos are misclassified"
+    if level is None:
+        return f"{_levels(curve.eps, 'leave')} the class of most photos unchanged"
+    if measured:
+        verb = "are" if broken is None else "is"
+        return f"With a change of {plural(level, 'level')} of 255, {which} {verb} misclassified"
+    return f"{_levels(level)} the class of {which}"
+
+
+def _levels(count: int, verb: str = "change") -> str:
+    return f"{plural(count, 'level')} of 255 {verb}{'s' * (count == 1)}"
+
+
+def _steps(shares: Sequence[float], photos: int, labels: Sequence[str], colour: str, measured: bool) -> Curve:
+    """Return a curve from half a level below the first to half a level above the last; without colour dashed."""
+    bands = [wilson_interval(share, photos) for share in shares]
+    if not measured:
+        bands[0] = (1.0, 1.0)
+    edges = [list(edge) for edge in zip(*bands, strict=True)]
+    levels = [-0.5, *range(len(shares)), len(shares) - 0.5]
+    ys, low, high = ([values[0], *values, values[-1]] for values in (shares, *edges))
+    return Curve(levels, ys, labels, colour, (low, high), stepped=True, dashed=not colour)
+
+
+def wilson_interval(share: float, count: int) -> tuple[float, float]:
+    """Return the 95 % interval (Wilson 1927) of the probability behind a share of ``count`` cases."""
+    square = NORMAL**2
+    middle = (share + square / (2 * count)) / (1 + square / count)
+    half = NORMAL / (1 + square / count) * math.sqrt(share * (1 - share) / count + square / (4 * count**2))
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def _level_ticks(last: int) -> Ticks:
+    """Return round levels from 0 on, between the ends of the axis, which have no text."""
+    step = next((step for step in STEPS if last / step <= TICKS), STEPS[-1])
+    levels: list[tuple[float, str]] = [(level, str(level)) for level in range(0, last + 1, step)]
+    return [(-0.5, ""), *levels, (last + 0.5, "")]

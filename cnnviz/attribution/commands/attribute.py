@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 
 import click
 from click import IntRange
-from click.shell_completion import CompletionItem
 
 from cnnviz.app.declare import option
 from cnnviz.app.options import (
@@ -21,40 +20,20 @@ from cnnviz.app.options import (
     score_option,
     steps_option,
 )
-from cnnviz.app.param_types import Finite, joined
+from cnnviz.app.param_types import Finite, Names, joined
 from cnnviz.app.photo_command import photo_command
 from cnnviz.app.records import PhotoRecord, RawRecord, Result, field
 from cnnviz.app.session import PhotoInput, Session
 from cnnviz.attribution.catalog import METHODS
 from cnnviz.control import Control
-from cnnviz.text import did_you_mean
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
+    from cnnviz.app.records import Picture
     from cnnviz.attribution.backprop import Attribution
 
 NOTED_GAP = 0.05  # of a map's sum, from which on a note recommends more steps
-
-
-class AttributionNames(click.ParamType):  # type: ignore[type-arg,unused-ignore]
-    """Attribution methods separated by commas, each taken once."""
-
-    name = "methods"
-
-    def convert(
-        self, value: str | tuple[str, ...], param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, ...]:
-        """Return the names in order."""
-        names = value if isinstance(value, tuple) else tuple(part.strip() for part in value.split(","))
-        for name in names:
-            if name not in METHODS:
-                near = did_you_mean(name, list(METHODS), f"; take some of {', '.join(METHODS)}")
-                self.fail(f"no method is named {name!r}{near}", param, ctx)
-        return tuple(dict.fromkeys(names))
-
-    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        """Return the methods that continue from the last comma."""
-        before, comma, begun = incomplete.rpartition(",")
-        return [CompletionItem(before + comma + name) for name in METHODS if name.startswith(begun)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +41,7 @@ class Options(PhotoOptions, TargetOptions, ColormapOptions, BareOptions, RawOpti
     """Options of ``cnnviz attribute``."""
 
     method: tuple[str, ...] = option(f"One or several of {', '.join(METHODS)}.", default=("grad-cam",),
-                                     type=AttributionNames(), multiple=True, callback=joined,
+                                     type=Names(list(METHODS), "method"), multiple=True, callback=joined,
                                      metavar="NAME[,NAME...]")  # fmt: skip
     layer: str | None = layer_option("Layer of the CAMs, by its name in 'cnnviz layers'. "
                                      "[default: the last layer with maps]")  # fmt: skip
@@ -95,8 +74,8 @@ def attribute(session: Session, photo: PhotoInput, options: Options, control: Co
     """Draw which pixels the class score depends on, by gradients.
 
     The score of the class is sent back through the network to the pixels, in one pass for most methods; several
-    methods are drawn side by side. Red pixels raise the score, blue ones lower it. INPUTS are photos, folders of
-    photos, or - for standard input.
+    methods are drawn side by side. Red pixels raise the score, blue ones lower it; maps without a sign are orange.
+    INPUTS are photos, folders of photos, or - for standard input.
 
     \b
     Examples:
@@ -109,27 +88,22 @@ def attribute(session: Session, photo: PhotoInput, options: Options, control: Co
 
     import numpy as np
 
-    from cnnviz.attribution import backprop
-    from cnnviz.attribution.class_score import MethodSettings
-    from cnnviz.attribution.figures.attribution_maps import draw
+    from cnnviz.attribution.figures.shown_maps import attribution_overlays
 
-    network, targets = session.network, session.class_indices(options.targets)
-    settings = MethodSettings(options.steps, options.samples, options.noise, options.seed)
-    found: dict[str, Attribution] = {}
-    for name in options.method:
-        found[name] = backprop.attribute(
-            network, inputs, method=name, targets=targets, layer=options.layer, score=options.score, settings=settings,
-            control=control.named(name),
-        )  # fmt: skip
-        if (gap := max(found[name].gaps or (0,))) > NOTED_GAP:
-            control.note(f"{name}: the map's sum is off by {gap:.0%}; more --steps reduce that")
+    network, found = session.network, _attributions(session, inputs, options, control)
     first = found[options.method[0]]
     record = Record(
         network=network.name, top=network.top(first.clean_logits), targets=list(first.targets), methods=list(found),
         layer=next((one.layer for one in found.values() if one.layer), None),
         gaps={name: list(one.gaps) for name, one in found.items() if one.gaps},
     )  # fmt: skip
-    image = draw(photo.image, geometry, network, found, colormap=options.colormap, bare=options.bare)
+    if options.bare:
+        image: Picture = attribution_overlays(photo.image, geometry, found, options.colormap)
+    else:
+        from cnnviz.attribution.figures.attribution_maps import draw_attributions
+
+        image = draw_attributions(photo.image, geometry, network, found, score=options.score,
+                                  colormap=options.colormap, look=options.look)  # fmt: skip
     if not options.raw:
         return Result(record, image)
     maps = np.concatenate([one.maps.numpy() for one in found.values()])
@@ -141,3 +115,22 @@ def attribute(session: Session, photo: PhotoInput, options: Options, control: Co
         "clean_logits": first.clean_logits.numpy(),
     }
     return Result(record, image, arrays)
+
+
+def _attributions(
+    session: Session, inputs: "Tensor", options: Options, control: Control
+) -> "dict[str, Attribution]":  # fmt: skip
+    """Return the attribution by each method, and note where a map's sum is far off."""
+    from cnnviz.attribution import backprop
+    from cnnviz.attribution.class_score import MethodSettings
+
+    settings = MethodSettings(options.steps, options.samples, options.noise, options.seed)
+    found: dict[str, Attribution] = {}
+    for name in options.method:
+        found[name] = backprop.attribute(
+            session.network, inputs, method=name, targets=session.class_indices(options.targets), layer=options.layer,
+            score=options.score, settings=settings, control=control.named(name),
+        )  # fmt: skip
+        if (gap := max(found[name].gaps or (0,))) > NOTED_GAP:
+            control.note(f"{name}: the map's sum is off by {gap:.0%}; more --steps reduce that")
+    return found

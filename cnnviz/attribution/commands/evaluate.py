@@ -28,10 +28,9 @@ def evaluate(session: Session, photo: PhotoInput, options: Options, control: Con
     from cnnviz.attribution import map_files
 
     job = photo.job
-    paths = [map_files.matching_file(path, job.folder, job.stem, map_files.MAP_ENDINGS) for path in options.map]
-    mask_path = (
-        map_files.matching_file(options.mask, job.folder, job.stem, map_files.MASK_ENDINGS) if options.mask else None
-    )
+    find = partial(map_files.matching_file, folder=job.folder, stem=job.stem)
+    paths = [find(path, endings=map_files.MAP_ENDINGS) for path in options.map]
+    mask_path = find(options.mask, endings=map_files.MASK_ENDINGS) if options.mask else None
     files = [map_files.read_maps(path) for path in paths]
     mask = map_files.read_object_mask(photo.image, mask_path, options.box, options.max_pixels)
     inputs, geometry = session.fit(photo.image)
@@ -39,7 +38,8 @@ def evaluate(session: Session, photo: PhotoInput, options: Options, control: Con
     import torch
 
     from cnnviz.attribution import evaluation
-    from cnnviz.attribution.figures.evaluation import draw
+    from cnnviz.attribution.figures.evaluation import draw_evaluation
+    from cnnviz.attribution.figures.evaluation_maps import Evaluated
 
     network, wanted = session.network, session.class_indices(options.targets)
     if files:
@@ -62,5 +62,6 @@ def evaluate(session: Session, photo: PhotoInput, options: Options, control: Con
     rows = [map_record(one.label, score, found.curves, index)
             for index, (one, score) in enumerate(zip(maps, found.scores, strict=True))]  # fmt: skip
     record = Record(network=network.name, top=network.top(found.curves.clean_logits), maps=rows)
-    image = draw(photo.image, geometry, maps, found, mask, options.colormap)
-    return Result(record, image, text=text_table(job.source, rows), recorded_files={"map": paths, "mask": mask_path})
+    figure = draw_evaluation(photo.image, geometry, network, Evaluated(maps, found, settings, mask),
+                             colormap=options.colormap, look=options.look)  # fmt: skip
+    return Result(record, figure, text=text_table(job.source, rows), recorded_files={"map": paths, "mask": mask_path})

@@ -12,6 +12,7 @@ from cnnviz.app.declare import option
 from cnnviz.app.jobs import Job
 from cnnviz.app.options import (
     ColormapOptions,
+    FigureOptions,
     Fill,
     OutputOptions,
     PhotoOptions,
@@ -19,7 +20,7 @@ from cnnviz.app.options import (
     TargetOptions,
     steps_option,
 )
-from cnnviz.app.param_types import Box
+from cnnviz.app.param_types import Rectangle
 from cnnviz.app.records import PhotoRecord, field
 from cnnviz.errors import InvalidRequest
 from cnnviz.text import printable
@@ -34,7 +35,7 @@ MAX_MAPS = 6  # in one figure
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options(PhotoOptions, TargetOptions, ColormapOptions, SeedOptions, OutputOptions):
+class Options(PhotoOptions, TargetOptions, ColormapOptions, FigureOptions, SeedOptions, OutputOptions):
     """Options of ``cnnviz evaluate``."""
 
     map: tuple[str, ...] = option("A map to evaluate, .npy or .npz, on the network's input or the photo; or a folder "
@@ -49,7 +50,7 @@ class Options(PhotoOptions, TargetOptions, ColormapOptions, SeedOptions, OutputO
                               metavar="FILE|FOLDER/", file=True, recorded=False)  # fmt: skip
     box: tuple[tuple[int, int, int, int], ...] = option(
         "Box around the object, in pixels of the photo. Several boxes, and a mask, are combined.", default=(),
-        type=Box(), multiple=True, metavar="X,Y,W,H",
+        type=Rectangle(), multiple=True, metavar="X,Y,W,H",
     )  # fmt: skip
     randomize: bool = option("Also compute the map with randomised weights, layer by layer, and compare.",
                              default=False)  # fmt: skip

@@ -28,10 +28,10 @@ from cnnviz.app.session import PhotoInput, Session
 from cnnviz.control import Control
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
     from torch import Tensor
 
+    from cnnviz.app.records import Picture
     from cnnviz.attribution.occlusion import Occlusion
     from cnnviz.models.preprocess import Geometry
 
@@ -57,9 +57,10 @@ class Options(PhotoOptions, TargetOptions, ColormapOptions, BareOptions, RawOpti
     time_limit: float | None = option("Stop each photo after this time and draw the coarser map of the positions done; "
                                       "status \"partial\", exit status 0. [default: none]", default=None,
                                       type=Finite(0, min_open=True), metavar="SECONDS", recorded=False)  # fmt: skip
+    cells: bool = option("Draw each measured cell in one colour, without interpolation.", default=False, panel="Figure")
     panels: bool = option("All panels of the paper's figure 7: window, the layer's strongest feature map, its "
                           "projection, probability, most probable class.", default=False, panel="Figure",
-                          excludes=("bare",))  # fmt: skip
+                          excludes=("bare", "cells", "colormap"))  # fmt: skip
     layer: str | None = redeclare(layer_option("Layer of --panels, by its name in 'cnnviz layers'. "
                                                "[default: the last layer with maps]"), requires="panels")  # fmt: skip
 
@@ -93,21 +94,15 @@ def occlude(session: Session, photo: PhotoInput, options: Options, control: Cont
     """
     inputs, geometry = session.fit(photo.image)
 
-    import torch
-
-    from cnnviz.attribution.fills import occluder
-    from cnnviz.attribution.occlusion import EngineOptions, occlusion
-    from cnnviz.attribution.occlusion_engines import OccludedLogits
+    from cnnviz.attribution.occlusion import KEPT, EngineOptions, occlusion
 
     network, layer = session.network, options.layer
     if options.panels and not layer:
         layer = network.map_layers((inputs.shape[-2], inputs.shape[-1]))[-1]
-    kept = session.kept_arrays(photo, ("logits", "totals"))
-    known = OccludedLogits(torch.from_numpy(kept["logits"]), torch.from_numpy(kept["totals"])) if kept else None
+    engine = EngineOptions(options.engine, layer, seed=options.seed).resuming(session.kept_arrays(photo, KEPT))
     result = occlusion(
         network, inputs, window=options.window, stride=options.stride, score=options.score,
-        fill=occluder(inputs, options.fill, network, options.seed), border=options.border,
-        targets=session.class_indices(options.targets), options=EngineOptions(options.engine, layer, known),
+        fill=options.fill, border=options.border, targets=session.class_indices(options.targets), options=engine,
         control=control,
     )  # fmt: skip
     done = int(result.done.sum())
@@ -124,22 +119,26 @@ def occlude(session: Session, photo: PhotoInput, options: Options, control: Cont
         record, _draw(session, photo, geometry, inputs, result, options),
         _arrays(result, geometry) if options.raw else None,
         partial=stopped,
-        kept={"logits": result.logits.numpy(), "totals": result.answers.totals.numpy()} if stopped else None,
+        kept=result.kept if stopped else None,
     )  # fmt: skip
 
 
 def _draw(
     session: Session, photo: PhotoInput, geometry: "Geometry", inputs: "Tensor", result: "Occlusion", options: Options
-) -> "NDArray[np.uint8]":
-    from cnnviz.attribution.figures.occlusion_panels import draw_maps, draw_panels, figure_panels
+) -> "Picture":
+    if options.bare:
+        from cnnviz.attribution.figures.shown_maps import occlusion_overlays
 
-    network, done = session.network, float(result.done.float().mean())
-    note = "" if done == 1 else f"partial, {done:.0%} of the positions; "
+        return occlusion_overlays(photo.image, geometry, result, options.colormap, options.cells)
+    network, look = session.network, options.look
     if options.panels:
-        panels = figure_panels(network, inputs, result, options.fill, seed=options.seed, note=note)
-        return draw_panels(photo.image, geometry, panels)
-    return draw_maps(photo.image, geometry, network, result, fill=options.fill, score=options.score,
-                     colormap=options.colormap, bare=options.bare, note=note)  # fmt: skip
+        from cnnviz.attribution.figures.occlusion_panels import draw_figure_7
+
+        return draw_figure_7(photo.image, geometry, network, inputs, result, options.fill, seed=options.seed, look=look)
+    from cnnviz.attribution.figures.occlusion_maps import MapStyle, draw_occlusion
+
+    style = MapStyle(options.fill, options.score, options.colormap, options.cells)
+    return draw_occlusion(photo.image, geometry, network, result, style, look)
 
 
 def _arrays(result: "Occlusion", geometry: "Geometry") -> "dict[str, NDArray[Any]]":

@@ -1,55 +1,87 @@
-"""The figure of attribution maps over a photo: methods side by side, classes in rows."""
+"""The figure of attribution maps: the photo, and a panel for each method and class."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+
+from matplotlib.figure import Figure
 
 from cnnviz.attribution.backprop import Attribution
 from cnnviz.attribution.catalog import METHODS
-from cnnviz.figures.colormap import percentile_scale
-from cnnviz.figures.overlay import MapPanel, at_figure_size, draw_figure, stack
+from cnnviz.attribution.figures.map_rows import Layout, MapPanel, draw_map_rows, per_row
+from cnnviz.attribution.figures.shown_maps import SIGMA, WITHOUT_MEDIAN, ShownMap, shown_maps
+from cnnviz.figures.labels import class_label, network_label, percent, quoted
+from cnnviz.figures.maps import Crop
+from cnnviz.figures.page import Page
+from cnnviz.figures.style import Look
 from cnnviz.io.color import Photo
 from cnnviz.models.network import Network
 from cnnviz.models.preprocess import Geometry
 
-COLUMNS = 4  # panels in a row, at most
-PALE = 0.65  # how pale the photo is under maps of single pixels
+HIGHEST, LOWER, LOWEST = 3.9, 2.9, 2.5  # height in inches of a row of one or two maps, of more, and of a class
 
 
-def draw(
-    photo: Photo, geometry: Geometry, network: Network, found: Mapping[str, Attribution], *, colormap: str, bare: bool
-) -> Photo:
-    """Return the maps of methods by name; of several methods and classes each class begins a row of its own.
+def draw_attributions(
+    photo: Photo, geometry: Geometry, network: Network, found: Mapping[str, Attribution], *, score: str = "logit",
+    colormap: str = "auto", look: Look = Look(),
+) -> Figure:  # fmt: skip
+    """Return the photo and the maps of methods by name, each on its own scale; ``score`` as computed.
 
-    ``bare`` gives the overlays alone, at the photo's own size. Every map is scaled to its 99th percentile.
+    Of several methods and classes each class begins a row, where the methods fit into one.
     """
-    blocks = [_panels(network, name, one) for name, one in found.items()]
-    if len(blocks) > 1:
-        blocks = [list(row) for row in zip(*blocks, strict=True)]
-    if not bare:
-        photo, geometry = at_figure_size(photo, geometry)
-    signed = any(one.signed for one in found.values())
-    return stack([
-        draw_figure(photo, geometry, row, label="share of the 99th percentile", colormap=colormap, bare=bare,
-                    scale=1.0, signed=signed)
-        for block in blocks for row in _rows(block)
-    ])  # fmt: skip
-
-
-def _rows(panels: Sequence[MapPanel]) -> list[Sequence[MapPanel]]:
-    """Return panels in rows of similar length."""
-    rows = -(-len(panels) // COLUMNS)
-    columns = -(-len(panels) // rows)
-    return [panels[first : first + columns] for first in range(0, len(panels), columns)]
-
-
-def _panels(network: Network, name: str, one: Attribution) -> list[MapPanel]:
-    """Return a panel for each class, scaled alike."""
-    end, method = percentile_scale(one.maps.numpy()), METHODS[name]
+    page, crop, maps = Page(look), Crop.of(photo, geometry), shown_maps(found, colormap)
+    one = next(iter(found.values()))
     shares = one.clean_logits.double().softmax(0)
-    layer = f", layer {one.layer}" if one.layer else ""
-    return [
-        MapPanel(
-            values, f"{method.title} · {network.class_name(target)} {shares[target]:.1%}",
-            f"{network.name}{layer}; full colour at {end:.2g}", veil=0.0 if method.smooth else PALE,
-        )
-        for values, target in zip(one.maps.numpy() / end, one.targets, strict=True)
-    ]  # fmt: skip
+    names = {target: f"{class_label(network, target)}, {percent(float(shares[target]), 1)}" for target in one.targets}
+    page.heading(_title(network, found), _subtitle(network, list(names.values()), found, score))
+    grid = len(names) > 1 and 1 < len(found) < per_row(crop)
+    panels = [_panel(crop, shown, found[shown.method], "" if grid or len(names) == 1 else names[shown.target],
+                     several=len(found) > 1) for shown in maps]  # fmt: skip
+    height, width = geometry.size
+    layout = Layout(LOWEST if grid else HIGHEST if len(panels) < 3 else LOWER, list(names.values()) if grid else (),
+                    f"input {width} × {height} px")  # fmt: skip
+    draw_map_rows(page, photo, geometry, crop, panels, layout)
+    page.note(_note(found))
+    return page.finish()
+
+
+def _panel(crop: Crop, shown: ShownMap, one: Attribution, name: str, several: bool) -> MapPanel:
+    """Return the panel of a map, titled by its method, or by its class where there is one method alone."""
+    method = METHODS[shown.method]
+    title = method.title.replace(" x ", " × ")
+    below = [f"layer {one.layer}"] if one.layer else []
+    if one.gaps:
+        gap = one.gaps[one.targets.index(shown.target)]
+        below.append(f"sum off by {percent(gap, 1) if gap >= 0.0005 else 'less than 0.1 %'}")
+    if shown.method == WITHOUT_MEDIAN:
+        below.append("minus its median")
+    if name and several:
+        below.insert(0, name)
+    return MapPanel(
+        name if name and not several else title, crop.sample(shown.values), shown.scale, "; ".join(below), method.smooth
+    )
+
+
+def _title(network: Network, found: Mapping[str, Attribution]) -> str:
+    targets = next(iter(found.values())).targets
+    what = "Regions" if all(METHODS[name].smooth for name in found) else "Pixels"
+    names = quoted([class_label(network, target) for target in targets])
+    return f"{what} that {names} depend{'s' * (len(targets) == 1)} on"
+
+
+def _subtitle(network: Network, names: list[str], found: Mapping[str, Attribution], score: str) -> str:
+    kinds = {one.signed for one in found.values()}
+    colours = [f"Red: raises the {score}, blue: lowers it"] * (True in kinds)
+    colours += [f"{'orange' if colours else 'Orange'} to brown: influence on the {score}"] * (False in kinds)
+    share = f": {names[0].replace(', ', ' ')}" if len(names) == 1 else ""
+    method = f", {METHODS[next(iter(found))].title.replace(' x ', ' × ')}" if len(found) == 1 else ""
+    return f"{network_label(network.name)}{method}{share}. {'; '.join(colours)}."
+
+
+def _note(found: Mapping[str, Attribution]) -> str:
+    words = ["Each map on its own scale, which ends at 98 % of the map’s summed magnitude."]
+    if not all(METHODS[name].smooth for name in found):
+        words.append(f"Maps of single pixels: Gaussian of {SIGMA} input px.")
+    if any(METHODS[name].smooth for name in found):
+        words.append("Grad-CAM: linear between its cells; line: half of the scale.")
+    if any(one.gaps for one in found.values()):
+        words.append("Sum: against the score’s difference from a black input.")
+    return " ".join(words)

@@ -1,130 +1,168 @@
-"""The figure of an evaluation: the maps over the photo, the curves, the sanity check."""
+"""The figure of an evaluation: the maps beside the photo, deletion and insertion, the sanity check."""
 
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
+from matplotlib.figure import Figure
 from torch import Tensor
 
-from cnnviz.attribution.evaluation import CurveScore, Evaluation, MapScores, RandomizationStage
-from cnnviz.attribution.map_files import ScoredMap
-from cnnviz.attribution.pointing_game import peak
-from cnnviz.figures import curves as plot
-from cnnviz.figures import overlay
-from cnnviz.figures.curves import Axes, Curve
-from cnnviz.figures.text import font_size
+from cnnviz.attribution.evaluation import CurveScore, Evaluation, MapScores
+from cnnviz.attribution.figures.evaluation_maps import Evaluated, draw_maps
+from cnnviz.attribution.figures.shown_maps import SIGMA
+from cnnviz.attribution.fills import fill_label
+from cnnviz.figures.curves import BELOW, LINE, Curve, Plot, Ticks, draw_plot, round_ticks
+from cnnviz.figures.labels import class_label, network_label, percent, quoted
+from cnnviz.figures.page import INNER, Page, Rect
+from cnnviz.figures.style import CATEGORIES, LEADING, MARGIN, PANEL, Look
 from cnnviz.io.color import Photo
+from cnnviz.models.network import Network
 from cnnviz.models.preprocess import Geometry
 
-MIN_WIDTH = 27  # of a plot, in letter sizes
-PERCENT = [(share / 4, f"{25 * share} %") for share in range(5)]
+HEIGHT, BETWEEN, LABELS = 2.2, 0.3, 1.6  # of a plot; between two; room of labels at the lines' ends; inches
+SHARES = [(part / 4, f"{25 * part} %") for part in range(5)]
+TITLE = PANEL * (LEADING + 0.2) / 72
 
 
-def draw(
-    photo: Photo, geometry: Geometry, maps: Sequence[ScoredMap], evaluation: Evaluation,
-    mask: NDArray[np.bool_] | None, colormap: str,
-) -> Photo:  # fmt: skip
-    """Return the figure: the maps over the photo, three in a row, and the curves beside one map or below several."""
-    scores = evaluation.scores
-    photo, geometry = overlay.at_figure_size(photo, geometry)
-    panels = [_panel(one, score, geometry, mask) for one, score in zip(maps, scores, strict=True)]
-    label = "share of the map's largest magnitude"
-    drawn = overlay.stack([
-        overlay.draw_figure(photo, geometry, panels[first : first + 3], label=label, colormap=colormap, bare=False)
-        for first in range(0, len(panels), 3)
-    ])  # fmt: skip
-    unit = round(1.1 * font_size(*photo.shape[:2]))
-    labels = [one.label for one in maps]
-    plots = _curve_plots(labels, evaluation)
-    check = [_sanity_plot(labels, scores)] if scores[0].randomization else []
-    if len(panels) == 1 and photo.shape[1] < 2 * len(photo):  # plots beside the map, but never three in a row
-        beside, below = (check, plots) if check else (plots, [])
-        drawn = np.concatenate([drawn, plot.plot_row(beside, MIN_WIDTH * unit * len(beside), len(drawn), unit)], 1)
-    else:
-        below = plots + check
-    return overlay.stack([drawn, _row_below(below, drawn.shape[1], unit)]) if below else drawn
+def draw_evaluation(
+    photo: Photo, geometry: Geometry, network: Network, evaluated: Evaluated, *, colormap: str = "auto",
+    look: Look = Look(),
+) -> Figure:  # fmt: skip
+    """Return the maps with the verdict of the pointing game, below them the curves and the sanity check."""
+    page, scores = Page(look), evaluated.evaluation.scores
+    page.heading(_title(network, scores), _subtitle(network, evaluated))
+    draw_maps(page, photo, geometry, evaluated, colormap)
+    page.top += 0.25
+    _draw_curves(page, evaluated.labels, evaluated.evaluation)
+    if scores[0].randomization:
+        page.top += 0.3
+        _draw_sanity_check(page, evaluated.labels, scores)
+    page.note(_note(evaluated))
+    return page.finish()
 
 
-def _row_below(plots: list[Axes], width: int, unit: int) -> Photo:
-    """Return plots in a row at least as wide as the maps above them, with a margin."""
-    width = max(width, MIN_WIDTH * unit * len(plots))
-    height = round((22 + 1.4 * max(len(axes.legend) for axes in plots)) * unit)
-    canvas = np.full((height, width, 3), 255, np.uint8)
-    canvas[:, unit:] = plot.plot_row(plots, width - unit, height, unit)
-    return canvas
-
-
-def _panel(one: ScoredMap, score: MapScores, geometry: Geometry, mask: NDArray[np.bool_] | None) -> overlay.MapPanel:
-    values = one.values.numpy()
-    share = (values / max(float(np.nanmax(np.abs(values))), 1e-12)).astype(np.float32)
-    y, x = peak(one.values)
-    (height, width), (top, left) = geometry.resized, geometry.offset
-    at = ((y + 0.5 + top) / height, (x + 0.5 + left) / width)
-    title = f"{score.class_name}  {score.probability:.1%}"
-    return overlay.MapPanel(share, title, _caption(one.label, score), overlay.Marks(at, mask))
-
-
-def _caption(label: str, score: MapScores) -> str:
-    point = score.pointing
-    if not point:
-        return f"{label}; the cross is the peak"
-    verdict = "a hit" if point.hit else "a miss"
-    return f"{label}; {verdict}, {point.energy:.0%} of the energy in {point.covered:.0%} of the area"
-
-
-def _curve_plots(labels: Sequence[str], evaluation: Evaluation) -> list[Axes]:
-    """Return deletion and insertion, on one scale."""
-    curves, scores = evaluation.curves, evaluation.scores
-    deletion = _curves(labels, [score.deletion for score in scores], curves.shares.tolist(),
-                       curves.deletion, curves.shifted_deletion)  # fmt: skip
-    insertion = _curves(labels, [score.insertion for score in scores], curves.shares.tolist(),
-                        curves.insertion, curves.shifted_insertion)  # fmt: skip
-    drawn = [
-        value for curve in (*deletion, *insertion) for values in (curve.ys, *(curve.band or ())) for value in values
+def _title(network: Network, scores: Sequence[MapScores]) -> str:
+    """Return how the maps compare with the same maps shifted."""
+    names = quoted(list(dict.fromkeys(class_label(network, score.target) for score in scores)))
+    if len(scores) > 1:
+        return f"Which map shows what {names} depend{'s' * (names.count('“') == 1)} on?"
+    (score,) = scores
+    won = [
+        name
+        for name, better in (
+            ("deletion", score.deletion.auc < score.deletion.shifted_range[0]),
+            ("insertion", score.insertion.auc > score.insertion.shifted_range[1]),
+        )
+        if better
     ]
-    scale = plot.ticks(max(drawn))
-    return [
-        Axes("Deletion", "area under the curve: less is better", deletion, PERCENT, scale, "pixels deleted",
-             "probability"),
-        Axes("Insertion", "area under the curve: more is better", insertion, PERCENT, scale, "pixels inserted",
-             "probability"),
-    ]  # fmt: skip
+    if not won:
+        return f"The map does not find what {names} depends on"
+    return f"The map finds what {names} depends on" + f", by {won[0]} alone" * (len(won) == 1)
+
+
+def _subtitle(network: Network, evaluated: Evaluated) -> str:
+    scores, settings = evaluated.evaluation.scores, evaluated.settings
+    shares = {class_label(network, score.target): percent(score.probability, 1) for score in scores}
+    names = ", ".join(f"{name} {share}" for name, share in shares.items())
+    deleted, start = fill_label(settings.deletion_baseline), fill_label(settings.insertion_baseline)
+    return (
+        f"{network_label(network.name)}: {names}. Pixels in the map’s order become {deleted} (deletion) or appear on a "
+        f"{start} input (insertion)."
+    )
+
+
+def _note(evaluated: Evaluated) -> str:
+    shifts = evaluated.evaluation.curves.shifted_deletion.shape[1]
+    alone = len(evaluated.maps) == 1
+    control = f"band: range of {shifts} shifts" if alone else f"mean of all maps, {shifts} shifts each"
+    words = ["Cross: the map’s peak."]
+    words.append("Each map on its own scale, which ends at 98 % of its summed magnitude.")
+    words.append(f"Area: under the curve. Control: {'the same map' if alone else 'the same maps'} shifted; {control}.")
+    if evaluated.pixelwise:
+        words.append(f"Maps of single pixels: Gaussian of {SIGMA} input px.")
+    if any(score.pointing for score in evaluated.evaluation.scores):
+        words.append("Weight: the positive values.")
+    return " ".join(words)
+
+
+def _draw_curves(page: Page, labels: Sequence[str], evaluation: Evaluation) -> None:
+    """Draw deletion and insertion side by side, from 0 to one round end."""
+    curves, scores = evaluation.curves, evaluation.scores
+    shares = curves.shares.tolist()
+    deletion = _curves(labels, [score.deletion for score in scores], shares, curves.deletion, curves.shifted_deletion)
+    insertion = _curves(labels, [score.insertion for score in scores], shares, curves.insertion,
+                        curves.shifted_insertion)  # fmt: skip
+    largest = max(max(*curve.ys, *(curve.band[1] if curve.band else ())) for curve in (*deletion, *insertion))
+    ticks = [
+        (value, percent(value, 0 if largest >= 0.04 else 2) if value else "0") for value, _ in round_ticks(largest)
+    ]
+    lines = max(sum(len(curve.labels) for curve in part) for part in (deletion, insertion))
+    height = max(HEIGHT, lines * (LINE + 0.02))
+    wide = (INNER - BETWEEN) / 2
+    for x, title, part, word in (
+        (MARGIN, "Deletion: a low curve is good", deletion, "deleted"),
+        (MARGIN + wide + BETWEEN, "Insertion: a high curve is good", insertion, "inserted"),
+    ):
+        page.panel_title(x, page.top, title, wide)
+        _plot(page, x, wide, height, Plot(part, SHARES, ticks, f"pixels {word}"), "probability")
+    page.top += TITLE + LINE + height + 2 * LINE + BELOW
+
+
+def _plot(page: Page, x: float, wide: float, height: float, plot: Plot, unit: str) -> None:
+    """Draw a plot below its title, with the unit of y above it."""
+    page.write(x, page.top + TITLE, unit, room=wide)
+    draw_plot(page, Rect(x, page.top + TITLE + LINE, wide, height), plot, LABELS)
 
 
 def _curves(
-    labels: Sequence[str], scores: Sequence[CurveScore], shares: list[float], own: Tensor, shifted: Tensor,
-) -> list[Curve]:  # fmt: skip
-    """Return the maps' curves, and those of the shifted maps: with their range where there is one map alone."""
-    alone, maps, others = len(labels) == 1, [], []
-    for label, score, ys, each, colour in zip(labels, scores, own, shifted, plot.COLOURS, strict=False):
-        area, other = f"{score.auc:.3f}", f"{score.shifted_auc:.3f}"
-        value = area if alone else f"{area} ({other})"
-        maps.append(Curve(shares, ys.tolist(), label, value, colour))
-        mean, text = each.mean(0).tolist(), "the same map, shifted"
-        if alone:
-            band = each.amin(0).tolist(), each.amax(0).tolist()
-            others.append(Curve(shares, mean, text, other, band=band))
-        else:
-            others.append(
-                Curve(shares, mean, "" if others else f"dashed: {text}", "", plot.lighten(colour), dashed=True)
-            )
-    return [*maps, *others]
+    labels: Sequence[str], scores: Sequence[CurveScore], shares: list[float], own: Tensor, shifted: Tensor
+) -> list[Curve]:
+    """Return the maps' curves and the control: the range of the shifts of one map, or the mean over several maps."""
+    curves = [
+        Curve(shares, ys.tolist(), (name, f"area {score.auc:.2f}"), colour)
+        for name, score, ys, colour in zip(_lettered(labels), scores, own, CATEGORIES, strict=False)
+    ]
+    area = float(np.mean([score.shifted_auc for score in scores]))
+    words = ("same map, shifted" if len(labels) == 1 else "same maps, shifted", f"area {area:.2f}")
+    band = (shifted[0].amin(0).tolist(), shifted[0].amax(0).tolist()) if len(labels) == 1 else None
+    return [*curves, Curve(shares, shifted.mean((0, 1)).tolist(), words, band=band, dashed=True)]
 
 
-def _sanity_plot(labels: Sequence[str], scores: Sequence[MapScores]) -> Axes:
+def _lettered(labels: Sequence[str]) -> list[str]:
+    """Return the labels of several maps after the letters of their panels: a is the photo."""
+    return list(labels) if len(labels) == 1 else [f"{chr(ord('b') + n)} {label}" for n, label in enumerate(labels)]
+
+
+def _draw_sanity_check(page: Page, labels: Sequence[str], scores: Sequence[MapScores]) -> None:
+    """Draw how similar the maps of networks with randomized weights are to the map, and beside it how to read that."""
+    wide = (INNER - BETWEEN) / 2
     count = len(scores[0].randomization or ())
-    parts = [f"{part}/{count - 1}" for part in range(1, count - 1)]
-    words = ["none", "logits", *parts, *(["all"] if count > 1 else [])]
-    lines = []
-    for label, score, colour in zip(labels, scores, plot.COLOURS, strict=False):
-        stages: Sequence[RandomizationStage] = score.randomization or ()
-        for name, values in (
-            ("signed", [1.0, *(stage.signed for stage in stages)]),
-            ("absolute", [1.0, *(stage.absolute for stage in stages)]),
-        ):
-            lines.append(Curve(range(count + 1), values, f"{label}, {name}", f"{values[-1]:+.2f}", colour,
-                               dashed=name == "absolute", dots=True))  # fmt: skip
-    return Axes(
-        "Randomized weights", "similarity of the map: should fall to 0", lines, list(enumerate(words)),
-        [(-1, "-1"), (-0.5, "-0.5"), (0, "0"), (0.5, "0.5"), (1, "1")], "layers randomized", "rank correlation",
+    between = [f"{part}/{count - 1}" for part in range(1, count - 1)]
+    ticks: Ticks = list(enumerate(["none", "logits", *between, *(["all"] if count > 1 else [])]))
+    lines = [curve for name, score, colour in zip(_lettered(labels), scores, CATEGORIES, strict=False)
+             for curve in _similarity(name, score, colour, alone=len(labels) == 1)]  # fmt: skip
+    lowest = min(min(curve.ys) for curve in lines)
+    y_ticks = [(value, f"{value:.1f}".replace("-", "−").removesuffix(".0")) for value in (-1, -0.5, 0, 0.5, 1)
+               if value >= min(0.0, np.floor(2 * lowest) / 2)]  # fmt: skip
+    height = max(HEIGHT, sum(len(curve.labels) for curve in lines) * (LINE + 0.02))
+    page.panel_title(MARGIN, page.top, "Random weights: should fall to 0", wide)
+    _plot(page, MARGIN, wide, height, Plot(lines, ticks, y_ticks, "layers with random weights"), "rank correlation")
+    page.write_lines(
+        MARGIN + wide + BETWEEN, page.top + TITLE + LINE,
+        "A map that explains the network must change with its weights. They are shuffled layer by layer, from the "
+        "logits down to the input, and the map is computed again. Solid: the map with its sign, dashed: its magnitude. "
+        "A line that stays near 1 shows the photo, not what the network learned.", room=wide,
     )  # fmt: skip
+    page.top += TITLE + LINE + height + 2 * LINE + BELOW
+
+
+def _similarity(label: str, score: MapScores, colour: str, *, alone: bool) -> list[Curve]:
+    """Return the rank correlations with and without sign."""
+    stages = score.randomization or ()
+    signed = [1.0, *(stage.signed for stage in stages)]
+    absolute = [1.0, *(stage.absolute for stage in stages)]
+    last, size = (f"{values[-1]:+.2f}".replace("-", "−").replace("−0.00", "0.00") for values in (signed, absolute))
+    xs = range(len(signed))
+    return [
+        Curve(xs, signed, ("with sign", last) if alone else (label, last), colour),
+        Curve(xs, absolute, ("magnitude", size) if alone else (), colour, dashed=True),
+    ]

@@ -5,7 +5,15 @@ from dataclasses import dataclass
 from click import IntRange
 
 from cnnviz.app.declare import option
-from cnnviz.app.options import ChannelOptions, OutputOptions, PhotoOptions, RawOptions, layer_option, require_layer
+from cnnviz.app.options import (
+    ChannelOptions,
+    FigureOptions,
+    OutputOptions,
+    PhotoOptions,
+    RawOptions,
+    layer_option,
+    require_layer,
+)
 from cnnviz.app.param_types import expand_channels
 from cnnviz.app.photo_command import photo_command
 from cnnviz.app.records import PhotoRecord, RawRecord, Result, field
@@ -14,12 +22,13 @@ from cnnviz.control import Control
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options(PhotoOptions, ChannelOptions, RawOptions, OutputOptions):
+class Options(PhotoOptions, ChannelOptions, FigureOptions, RawOptions, OutputOptions):
     """Options of ``cnnviz activations``."""
 
     layer: str | None = layer_option("Layer to show, by its name in 'cnnviz layers'. [required]")
     top: int = option("Number of maps to show, the strongest first, if --channel names none.", default=16,
                       type=IntRange(1), metavar="N")  # fmt: skip
+    common_scale: bool = option("One scale for all maps; by default each has its own.", default=False, panel="Figure")
     overlay: bool = option("Draw each map over the photo.", default=False, panel="Figure")
 
     def __post_init__(self) -> None:
@@ -42,8 +51,8 @@ class Record(PhotoRecord, RawRecord):
 def activations(session: Session, photo: PhotoInput, options: Options, control: Control) -> Result[Record]:
     """Draw a layer's feature maps for a photo, the strongest first.
 
-    The strength of a map is the sum of its positive values. All maps have one scale. INPUTS are photos, folders of
-    photos, or - for standard input.
+    The strength of a map is the sum of its positive values. Each map has a scale of its own. INPUTS are photos,
+    folders of photos, or - for standard input.
 
     \b
     Examples:
@@ -56,7 +65,7 @@ def activations(session: Session, photo: PhotoInput, options: Options, control: 
     import numpy as np
 
     from cnnviz.features import activations as method
-    from cnnviz.features.figures.activations import draw
+    from cnnviz.features.figures.activations import MapGrid, draw_activations
 
     network = session.network
     found = method.activations(network, inputs, layer=str(options.layer))
@@ -66,6 +75,7 @@ def activations(session: Session, photo: PhotoInput, options: Options, control: 
         channels=shown, strengths=[round(float(value), 6) for value in found.strengths[shown]],
         maxima=[round(float(value), 6) for value in found.maps[shown].amax((1, 2))],
     )  # fmt: skip
-    over = (photo.image, geometry) if options.overlay else None
+    grid = MapGrid(shown, options.common_scale, options.overlay)
+    figure = draw_activations(photo.image, geometry, network, found, grid, options.look)
     arrays = {name: getattr(found, name).numpy() for name in ("maps", "order", "strengths")}
-    return Result(record, draw(network.name, found, shown, over), arrays | {"layer": np.array(found.layer)})
+    return Result(record, figure, arrays | {"layer": np.array(found.layer)})

@@ -18,6 +18,7 @@ from cnnviz.features.commands.projection_options import ProjectionMethod, Projec
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from cnnviz.app.records import Picture
     from cnnviz.features.projections import ProjectedUnit
 
 TOP = 6  # feature maps without --top and --channel
@@ -56,7 +57,7 @@ def deconv(session: Session, photo: PhotoInput, options: Options, control: Contr
     """Project a layer's strongest units back onto the pixels of a photo.
 
     Of each of the strongest feature maps the figure shows the part of the photo that the strongest unit sees, and
-    below it the projection of the unit. For the photos of a folder that maximise each feature map see top-images.
+    beside it the projection of the unit. For the photos of a folder that maximise each feature map see top-images.
     INPUTS are photos, folders of photos, or - for standard input.
 
     \b
@@ -66,7 +67,6 @@ def deconv(session: Session, photo: PhotoInput, options: Options, control: Contr
     """
     inputs, _ = session.fit(photo.image)
 
-    from cnnviz.features.figures.projections import draw_bare, draw_projections, unit_pair
     from cnnviz.features.projections import Projector
 
     network, layer = session.network, str(options.layer)
@@ -80,12 +80,16 @@ def deconv(session: Session, photo: PhotoInput, options: Options, control: Contr
         network=network.name, top=network.top(recorded.logits), layer=layer, method=options.method,
         units=[_unit_record(unit) for unit in units],
     )  # fmt: skip
-    boxes, pairs = [unit.region.box for unit in units], [unit_pair(unit) for unit in units]
     if options.bare:
-        image = draw_bare([unit.projection.projection[0].float().cpu().numpy() for unit in units])
+        from cnnviz.features.figures.projections_bare import draw_bare_projections
+
+        found = [unit.projection.projection[0].float().cpu().numpy() for unit in units]
+        image: Picture = draw_bare_projections(found, colours=options.colors)
     else:
-        title = f"{options.method} projections of {layer}, {network.name}"
-        image = draw_projections(inputs[0].numpy(), boxes, pairs, title)
+        from cnnviz.features.figures.projections import ProjectionView, draw_projections
+
+        view = ProjectionView(options.method, strongest=not options.channel, colours=options.colors)
+        image = draw_projections(inputs[0].numpy(), network, recorded.logits, units, view, options.look)
     return Result(record, image, _arrays(units))
 
 

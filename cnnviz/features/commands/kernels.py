@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from cnnviz.app.options import ChannelOptions, NetworkOptions, OutputOptions, layer_option
+from cnnviz.app.options import ChannelOptions, FigureOptions, NetworkOptions, OutputOptions, layer_option
 from cnnviz.app.param_types import expand_channels
 from cnnviz.app.photo_command import network_command
 from cnnviz.app.records import Record as NetworkRecord
@@ -12,7 +12,7 @@ from cnnviz.control import Control
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options(NetworkOptions, ChannelOptions, OutputOptions):
+class Options(NetworkOptions, ChannelOptions, FigureOptions, OutputOptions):
     """Options of ``cnnviz kernels``."""
 
     layer: str | None = layer_option("Convolution to show, by its name in 'cnnviz layers'. "
@@ -46,7 +46,7 @@ def kernels(session: Session, options: Options, control: Control) -> Result[Reco
     network = session.network
 
     from cnnviz.features import kernels as method
-    from cnnviz.features.figures.kernels import draw
+    from cnnviz.features.figures.kernels import draw_kernels
 
     found = method.kernels(network, layer=options.layer)
     channels = expand_channels(options.channel, len(found.weights), found.layer) or found.default_channels()
@@ -54,4 +54,4 @@ def kernels(session: Session, options: Options, control: Control) -> Result[Reco
         network=network.name, layer=found.layer, shape=list(found.weights.shape), groups=found.groups,
         channels=channels, input_channels=found.shown_inputs,
     )  # fmt: skip
-    return Result(record, draw(network.name, found, channels))
+    return Result(record, draw_kernels(network, found, channels, options.look))

@@ -10,8 +10,10 @@ import click
 from click import Choice, IntRange
 
 from cnnviz.app.declare import argument, option
+from cnnviz.app.jobs import FIGURES
 from cnnviz.app.options import (
     ChannelOptions,
+    FigureOptions,
     NetworkOptions,
     OutputOptions,
     PhotoOptions,
@@ -21,7 +23,7 @@ from cnnviz.app.options import (
     require_layer,
 )
 from cnnviz.errors import InvalidRequest
-from cnnviz.io.write import FORMATS, STDOUT
+from cnnviz.io.write import STDOUT
 from cnnviz.text import printable
 
 if TYPE_CHECKING:
@@ -45,6 +47,9 @@ class ProjectionOptions(NetworkOptions):
         "or the box that holds 95 % of its projection.", default="exact",
     )  # fmt: skip
 
+    colors: bool = option("Projections in their three colours, instead of their mean as grey.", default=False,
+                          panel="Figure")  # fmt: skip
+
     def __post_init__(self) -> None:
         """Refuse to run without a layer."""
         require_layer(self.layer, self.model)
@@ -57,7 +62,7 @@ class ProjectionOptions(NetworkOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class FolderOptions(PhotoOptions, ProjectionOptions, ChannelOptions, ResumeOptions, OutputOptions):
+class FolderOptions(PhotoOptions, ProjectionOptions, ChannelOptions, FigureOptions, ResumeOptions, OutputOptions):
     """Options of ``cnnviz top-images``."""
 
     inputs: tuple[str, ...] = argument(nargs=-1, required=True, metavar="FOLDERS...",
@@ -72,7 +77,7 @@ class FolderOptions(PhotoOptions, ProjectionOptions, ChannelOptions, ResumeOptio
     def result_folder(self) -> Path:
         """Return the folder of the results. Raises InvalidRequest for a name that is not a folder's."""
         output = self.output
-        if output and (output in STDOUT or Path(output).suffix.lower() in FORMATS):
+        if output and (output in STDOUT or Path(output).suffix.lower() in FIGURES):
             raise InvalidRequest(f"-o {printable(output)}: there are several results; name a folder, such as figure-2/")
         return Path(output or f"{folder_name(self.inputs)}-top-images")
 

@@ -10,13 +10,12 @@ from cnnviz.app.records import field, to_json
 from cnnviz.app.resume import StopRequest
 from cnnviz.features.commands.folder_search import FolderSearch
 from cnnviz.features.commands.projection_options import ProjectionMethod
-from cnnviz.io import write
 
 if TYPE_CHECKING:
+    from cnnviz.features.figures.top_images import MapTiles, SearchedLayer
     from cnnviz.features.projections import Projector
     from cnnviz.features.top_activations import TopActivations
     from cnnviz.features.top_images import TopImage
-    from cnnviz.io.color import Photo
 
 AT_ONCE = 32  # feature maps whose figures are drawn together: their patches are held in memory
 
@@ -60,13 +59,21 @@ def record_of(search: FolderSearch, best: "TopActivations", channel: int, hits: 
                   method=search.options.method, photos=best.done, hits=records)  # fmt: skip
 
 
+def _searched(search: FolderSearch, best: "TopActivations") -> "SearchedLayer":
+    """Return what the figures say of the search."""
+    from cnnviz.features.figures.top_images import SearchedLayer
+
+    return SearchedLayer(search.layer, len(best.values), best.done, search.options.method)
+
+
 def write_figures(
     search: FolderSearch, projector: "Projector", best: "TopActivations", channels: Sequence[int], stop: StopRequest
-) -> "tuple[list[Record], list[tuple[str, Photo]]]":
-    """Write the figure of every channel; return their records, and each figure small, with its name."""
+) -> "tuple[list[Record], list[MapTiles]]":
+    """Write the figure of every channel; return their records, and the tiles of as many as the overview shows."""
+    from cnnviz.features.figures.top_images import MAPS, MapTiles
     from cnnviz.features.top_images import project_top_images
 
-    records, small = [], []
+    records, tiles = [], list[MapTiles]()
     for first in range(0, len(channels), AT_ONCE):
         chosen = channels[first : first + AT_ONCE]
         with search.session.console.progress("projecting", "patches") as control:
@@ -74,21 +81,30 @@ def write_figures(
             found = project_top_images(projector, search.images.read, best, chosen, control)
         for channel, hits in found.items():
             records.append(record_of(search, best, channel, hits))
-            small.append((f"map {channel}", _write_figure(search, records[-1], hits)))
-    return records, small
+            made = MapTiles.of(channel, hits, colours=search.options.colors)
+            _write_figure(search, best, records[-1], made)
+            tiles += [made] if len(tiles) < MAPS else []
+    return records, tiles
 
 
-def _write_figure(search: FolderSearch, record: Record, hits: "Sequence[TopImage]") -> "Photo":
-    """Write the figure of a channel, and return it small."""
-    from cnnviz.features.figures.projections import Pair, panel, shrink, squares
+def write_sheet(
+    search: FolderSearch, best: "TopActivations", channels: Sequence[int], tiles: "Sequence[MapTiles]"
+) -> None:
+    """Write the overview of the ``channels`` that were drawn."""
+    from cnnviz.features.figures.top_images import draw_sheet
+    from cnnviz.figures.output import write_figure
 
-    strengths = f"{record.hits[0].activation:.3g} to {record.hits[-1].activation:.3g}"
-    note = f"{record.method}; the {len(hits)} strongest of {record.photos} photos, {strengths}"
-    note += "; effective fields" if any(hit.effective for hit in record.hits) else ""
-    body = squares([Pair(hit.patch, hit.projection) for hit in hits], len(hits[0].patch[0]))
+    figure = draw_sheet(search.session.network, tiles, _searched(search, best), search.options.look)
+    write_figure(str(search.file(".png")), figure, search.recipe({"channels": channels}))
+
+
+def _write_figure(search: FolderSearch, best: "TopActivations", record: Record, tiles: "MapTiles") -> None:
+    from cnnviz.features.figures.top_images import draw_top_images
+    from cnnviz.figures.output import write_figure
+
     named = [replace(hit, file=Path(hit.file).name) for hit in record.hits]  # a recipe holds no folder
-    write.write_image(
-        str(search.file(f"-{record.channel:04}.png")), panel(body, f"Map {record.channel} of {search.layer}", note),
+    write_figure(
+        str(search.file(f"-{record.channel:04}.png")),
+        draw_top_images(search.session.network, tiles, _searched(search, best), search.options.look),
         search.recipe({"channel": record.channel, "hits": to_json(named)}),
     )  # fmt: skip
-    return shrink(body)

@@ -12,7 +12,7 @@ from cnnviz.app.resume import StopRequest, finished_numbers, remove_partial, sto
 from cnnviz.errors import Status, final_status
 from cnnviz.features.commands.folder_search import FolderSearch
 from cnnviz.features.commands.projection_options import FolderOptions
-from cnnviz.features.commands.top_image_figures import Record, record_of, write_figures
+from cnnviz.features.commands.top_image_figures import Record, record_of, write_figures, write_sheet
 from cnnviz.io import write
 from cnnviz.text import printable
 
@@ -57,14 +57,12 @@ def _run(search: FolderSearch, stop: StopRequest) -> None:
         search.statuses.add(Status.FAILED)
         return
     search.keep(best)
-    records, small = write_figures(search, projector, best, channels, stop)
+    records, tiles = write_figures(search, projector, best, channels, stop)
     if stop():
         records = [record_of(search, best, channel) for channel in channels]
     _write_lines(search, records, "partial" if stop() else "ok", round(time.monotonic() - started, 3))
     if not stop():
-        from cnnviz.features.figures.projections import sheet as draw_sheet
-
-        write.write_image(str(sheet), draw_sheet(small), search.recipe({"channels": channels}))
+        write_sheet(search, best, channels, tiles)
         remove_partial(search.file(".partial.npz"))
         console.note(f"{best.done} photos, {len(channels)} maps -> {printable(str(sheet))}")
 

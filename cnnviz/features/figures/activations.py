@@ -1,57 +1,154 @@
-"""The figure of a layer's feature maps: a grid on one scale, bare or over the photo."""
+"""The figure of a layer's feature maps: the network's input, and a grid of the maps."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass
 
 import numpy as np
-import torch
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from PIL import Image
 
 from cnnviz.features.activations import Activations
-from cnnviz.figures import grid
-from cnnviz.figures.colormap import colorize
-from cnnviz.figures.overlay import draw_overlay
+from cnnviz.figures.labels import number, prediction_label
+from cnnviz.figures.maps import Crop, Words, bar_below
+from cnnviz.figures.page import INNER, Page, Rect
+from cnnviz.figures.sampling import interpolate
+from cnnviz.figures.scale import FLAT, MIDDLE, Scale, map_ground, round_end
+from cnnviz.figures.style import GAP, LINE, MARGIN, Look
+from cnnviz.figures.tiles import Tile, columns, draw_tiles
 from cnnviz.io.color import Photo
+from cnnviz.models.network import Network
 from cnnviz.models.preprocess import Geometry
 
-SIDE = 220  # pixels that a tile of many is wide; one of few is twice as wide
+WIDE = 1.8  # an input wider than this, in heights, stands above its maps
+BAR_WIDTH, BAR_HEIGHT = 2.4, 0.7  # of the colour bar with its words
+FEW = 16  # maps that are large enough for "map 7" above them
+COLOURS = "cividis"  # where no value is negative
 
 
-def draw(network: str, found: Activations, shown: Sequence[int], over: tuple[Photo, Geometry] | None = None) -> Photo:
-    """Return the chosen maps as a grid on one scale, bare or over a photo."""
-    maps = found.maps[list(shown)].numpy()
-    scale = max(float(abs(maps).max()), 1e-12)
-    signed = bool((found.maps < 0).any())
-    columns = grid.columns(len(shown), 1.2)
-    width = min(grid.ROW_WIDTH // columns, SIDE if columns > 3 else 2 * SIDE)
-    pictures = _over(maps, scale, signed, width, *over) if over else _bare(maps, scale, signed, width)
+@dataclass(frozen=True)
+class MapGrid:
+    """Which maps are drawn and how: channels ``shown``; ``common``, on one scale; ``overlay``, over the photo."""
+
+    shown: Sequence[int]
+    common: bool = False
+    overlay: bool = False
+
+
+def draw_activations(
+    photo: Photo, geometry: Geometry, network: Network, found: Activations, grid: MapGrid, look: Look = Look()
+) -> Figure:
+    """Return the network's input and the chosen maps; of a layer with negative values around 0."""
+    page, crop = Page(look), Crop.of(photo, geometry)
+    page.heading(_title(found, grid), _subtitle(network, found, grid))
+    maps = found.maps[list(grid.shown)].numpy()
+    scales = _scales(found, maps, grid)
+    drawn = [_draw(values, scale, crop, geometry, grid) for values, scale in zip(maps, scales, strict=True)]
+    name = "map " if len(drawn) <= FEW else ""
     tiles = [
-        grid.Tile(picture, str(number), f"max {values.max():.3g}")
-        for picture, number, values in zip(pictures, shown, maps, strict=True)
+        Tile(image, f"{name}{channel}", f"max {number(float(values.max()))}")
+        for image, channel, values in zip(drawn, grid.shown, maps, strict=True)
     ]
-    strongest = list(shown) == found.order[: len(shown)].tolist()
-    count, (channels, map_height, map_width) = len(shown), found.maps.shape
-    title = f"{found.layer}   {'the ' * strongest}{count}{' strongest' * strongest} of {channels} feature maps"
-    words = f"{network}; {map_height}x{map_width}" + ", strongest by the sum of positive values" * strongest
-    bar = grid.Bar(-scale if signed else 0, scale, "activation", "signed" if signed else "viridis")
-    return grid.draw_grid(tiles, columns, title, words, bar=bar)
+    seen = crop.image if grid.overlay or _covers(geometry) else geometry.see(photo)
+    place = _photo_above(page, seen, tiles) if _aspect(seen) > WIDE else _photo_beside(page, seen, tiles)
+    page.top = max(page.top, _bar(page, place, scales[0], grid))
+    page.note(_note(found, grid))
+    return page.finish()
 
 
-def _bare(maps: NDArray[np.float32], scale: float, signed: bool, width: int) -> list[Photo]:
-    low, colours = (-scale, "signed") if signed else (0.0, "viridis")
-    return [colorize(grid.enlarge_nearest(values, width), low, scale, colours) for values in maps]
+def _photo_beside(page: Page, seen: Photo, tiles: Sequence[Tile]) -> Rect:
+    """Draw the input left of its maps, about as high as they are; return the place of the colour bar."""
+    top, aspect, count = page.top, _aspect(seen), len(tiles)
+    across = columns(count, 1.2 / _aspect(tiles[0].image))
+    down = -(-count // across)
+    free = INNER - 1.5 * GAP - 0.12 * (across - 1)
+    ratio = down / across / _aspect(tiles[0].image)  # height of the grid is about free * ratio + the gaps between rows
+    gaps = (down - 1) * (LINE + 0.1) - BAR_HEIGHT * (down > 1)
+    wide = min((free * ratio + gaps) / (1 / aspect + ratio), 4.2 if count <= FEW else 3.0, 5 * aspect)
+    left = MARGIN + max(wide, BAR_WIDTH) + 1.5 * GAP
+    (box,) = page.row([aspect], ["Network input"], height=wide / aspect, lettered=False)
+    page.picture(box, seen)
+    page.top = box.y - LINE
+    draw_tiles(page, tiles, across, left=left, room=MARGIN + INNER - left, smooth=False, largest=max(box.height, 2.0))
+    page.top = max(page.top, box.bottom, top)
+    return Rect(MARGIN, box.bottom + 0.2, max(box.width, BAR_WIDTH), 0)
 
 
-def _over(
-    maps: NDArray[np.float32], scale: float, signed: bool, width: int, photo: Photo, geometry: Geometry
-) -> list[Photo]:
-    """Return maps (maps, h, w) over the photo at a tile's size, interpolated bilinearly."""
-    height = max(1, round(width * photo.shape[0] / photo.shape[1]))
-    small = np.asarray(Image.fromarray(photo).resize((width, height), Image.Resampling.LANCZOS))
-    geometry = replace(geometry, photo=(height, width))
-    on_input = torch.nn.functional.interpolate(torch.from_numpy(maps)[None], geometry.size, mode="bilinear")[0]
-    carried = geometry.to_photo(on_input.numpy())
+def _photo_above(page: Page, seen: Photo, tiles: Sequence[Tile]) -> Rect:
+    """Draw a wide input above its maps; return the place of the colour bar."""
+    (box,) = page.row([_aspect(seen)], ["Network input"], height=2.4, lettered=False)
+    page.picture(box, seen)
+    page.top += 0.16
+    draw_tiles(page, tiles, columns(len(tiles), 2.2 / _aspect(tiles[0].image)), smooth=False)
+    return Rect(MARGIN, page.top + 0.2, BAR_WIDTH, 0)
+
+
+def _bar(page: Page, place: Rect, scale: Scale, grid: MapGrid) -> float:
+    """Draw the colour bar, and return the top of what follows."""
+    signed = scale.low < 0
+    unit = "activation, one scale for all" if grid.common else "activation, each map on its own scale"
+    ends = [f"{end:g}".replace("-", "−") if grid.common else word
+            for end, word in ((scale.low, "−max" if signed else "0"), (scale.high, "max"))]  # fmt: skip
+    middle = [(0.0, "0")] if signed else []
+    ticks = [(scale.low, ends[0]), *middle, (scale.high, ends[1])]
+    return bar_below(page, place, place.y, scale, Words(ticks, unit))
+
+
+def _scales(found: Activations, maps: NDArray[np.float32], grid: MapGrid) -> list[Scale]:
+    """Return the scale of each map: around 0 where any value of the layer is negative."""
+    signed = bool((found.maps < 0).any())
+    largest = [float(np.abs(values).max()) or 1.0 for values in maps]
+    if grid.common:
+        largest = [round_end(max(largest))] * len(largest)
     if signed:
-        return [draw_overlay(small, values, scale) for values in carried]
-    return [draw_overlay(small, 2 * values - scale, scale, "viridis") for values in carried]
+        return [Scale(-end, end) for end in largest]
+    return [Scale(0, end, COLOURS, FLAT if grid.overlay else 1.0) for end in largest]
+
+
+def _draw(values: NDArray[np.float32], scale: Scale, crop: Crop, geometry: Geometry, grid: MapGrid) -> Photo:
+    """Return a map (h, w) in colours: a pixel for each value, or over the photo, linear between the values."""
+    if not grid.overlay:
+        return scale.over(np.full((1, 1, 1), MIDDLE, np.float32), values)
+    rows, across = (
+        (np.arange(count) + 0.5) * side / count - 0.5 for count, side in zip(values.shape, geometry.size, strict=True)
+    )
+    return scale.over(map_ground(crop.image), interpolate(values, rows, across, crop.ys, crop.xs))
+
+
+def _covers(geometry: Geometry) -> bool:
+    """Return whether the photo covers all of the network's input."""
+    return all(
+        offset >= 0 and offset + side <= full
+        for offset, side, full in zip(geometry.offset, geometry.size, geometry.resized, strict=True)
+    )
+
+
+def _aspect(image: Photo) -> float:
+    return float(image.shape[1] / image.shape[0])
+
+
+def _is_strongest(found: Activations, grid: MapGrid) -> bool:
+    return list(grid.shown) == found.order[: len(grid.shown)].tolist()
+
+
+def _title(found: Activations, grid: MapGrid) -> str:
+    count = len(grid.shown)
+    if count == 1:
+        return f"Where feature map {grid.shown[0]} of {found.layer} is active"
+    which = f"the {count} strongest" if _is_strongest(found, grid) and count < len(found.maps) else str(count)
+    return f"Where {which} feature maps of {found.layer} are active"
+
+
+def _subtitle(network: Network, found: Activations, grid: MapGrid) -> str:
+    _, height, width = found.maps.shape
+    chosen = ", the strongest first" if _is_strongest(found, grid) and len(grid.shown) > 1 else ""
+    return (
+        f"{prediction_label(network, found.logits)}. {len(grid.shown)} of {len(found.maps)} maps{chosen}; "
+        f"{height} × {width} values each."
+    )
+
+
+def _note(found: Activations, grid: MapGrid) -> str:
+    first = "Number: channel; max: its largest activation. "
+    order = "Strength: sum of the positive values. " if _is_strongest(found, grid) and len(grid.shown) > 1 else ""
+    drawn = "Values lie over the photo, linear between the cells." if grid.overlay else "One square is one value."
+    return first + order + drawn

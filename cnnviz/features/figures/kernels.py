@@ -3,63 +3,134 @@
 from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
-from cnnviz.features.kernels import ROWS, Kernels
-from cnnviz.figures import grid
-from cnnviz.figures.colormap import colorize
+from cnnviz.features.kernels import Kernels
+from cnnviz.figures.labels import network_label, signed
+from cnnviz.figures.maps import Words, bar_below, bar_beside
+from cnnviz.figures.page import INNER, Page, Rect
+from cnnviz.figures.scale import ROUND_STEPS, Scale, percentile_scale, round_end, signed_tile
+from cnnviz.figures.style import LINE, MARGIN, Look
+from cnnviz.figures.tiles import Tile, columns, draw_tiles
 from cnnviz.io.color import Photo
+from cnnviz.models.network import Network
 
-OWN_SCALE = "share of the filter's largest weight"
-
-
-def draw(network: str, found: Kernels, channels: Sequence[int]) -> Photo:
-    """Return the filters of some output channels; ``network`` is its name in the caption."""
-    out, _, height, width = found.weights.shape
-    forms = {"tiles": _tiles, "pairs": _pairs, "matrix": _matrix}
-    title = f"{found.layer}   {_of(len(channels), out)} filters of {height}x{width}"
-    return forms[found.form](network, found, list(channels), title)
+GROUND = 0.93  # grey of the weight 0 in red and blue tiles
+HIGHEST, LOWEST = 4.4, 0.5  # of a matrix in inches
+BESIDE = 0.95  # room of its colour bar
+SHARE = 0.995  # of a matrix's weights within its scale
+OWN = Scale(-1, 1)
+ZERO = np.full((1, 1, 1), GROUND, np.float32)
 
 
-def _of(shown: int, count: int) -> str:
-    return str(count) if shown == count else f"{shown} of {count}"
+def draw_kernels(network: Network, found: Kernels, channels: Sequence[int], look: Look = Look()) -> Figure:
+    """Return the filters of some output channels, in the form that ``found`` has."""
+    page = Page(look)
+    page.heading(_title(found, channels), _subtitle(network, found))
+    forms = {"tiles": _draw_tiles, "pairs": _draw_pairs, "matrix": _draw_matrix}
+    forms[found.form](page, found, list(channels))
+    return page.finish()
 
 
-def _tiles(network: str, found: Kernels, shown: list[int], title: str) -> Photo:
-    """Return one tile for each filter: over RGB in colours, over one channel signed."""
-    scaled, columns = found.scaled(shown).numpy(), grid.columns(len(shown))
+def _draw_tiles(page: Page, found: Kernels, shown: list[int]) -> None:
+    """Draw a tile for each filter: over RGB in colours, over one channel in red and blue."""
+    scaled = found.scaled(shown).numpy()
+    images = [signed_tile(values, 1.0) for values in scaled] if found.rgb else _signed(scaled[:, 0])
+    tiles = [Tile(image, str(channel)) for image, channel in zip(images, shown, strict=True)]
+    draw_tiles(page, tiles, columns(len(tiles)), smooth=False, largest=1.6)
     if found.rgb:
-        pictures = np.rint(127.5 + 127.5 * scaled).astype(np.uint8).transpose(0, 2, 3, 1)
-        words, bar = "over red, green and blue; each filter on its own scale, mid-grey is zero", None
+        page.note("Number: output channel. Mid-grey: weight 0. Brighter in a colour: a positive weight for that "
+                  "colour; darker: negative.")  # fmt: skip
     else:
-        pictures, bar = colorize(scaled[:, 0], -1, 1), grid.Bar(-1, 1, OWN_SCALE)
-        words = f"each reads one of {found.groups} channels" if found.groups > 1 else "each reads the one channel"
+        _own_bar(page)
+        page.note("Number: output channel.")
+
+
+def _draw_pairs(page: Page, found: Kernels, shown: list[int]) -> None:
+    """Draw a row for each filter and a column for each of the first input channels that it is applied to."""
+    inputs = found.shown_inputs
+    scaled = found.scaled(shown)[:, :inputs].numpy()
     tiles = [
-        grid.Tile(grid.enlarge_tile(picture, columns), str(number))
-        for number, picture in zip(shown, pictures, strict=True)
+        Tile(image, str(index) if row == 0 else "")
+        for row, filters in enumerate(scaled)
+        for index, image in enumerate(_signed(filters))
     ]
-    return grid.draw_grid(tiles, columns, title, f"{network}; {words}", bar=bar)
+    rows = [f"filter {channel}" for channel in shown]
+    draw_tiles(page, tiles, inputs, rows=rows, smooth=False, largest=min(1.2, max(0.3, 4.4 / len(shown))))
+    _own_bar(page)
+    first = f"the first {inputs} of {found.weights.shape[1]}" if inputs < found.weights.shape[1] else "all"
+    within = f" of the filter's group (of {found.groups})" if found.groups > 1 else ""
+    page.note(f"A row is a filter, a column one of its input channels: {first}{within}.")
 
 
-def _pairs(network: str, found: Kernels, shown: list[int], title: str) -> Photo:
-    """Return a row for each filter and a column for each of the first input channels that it reads."""
-    inputs = found.weights.shape[1]
-    columns = found.shown_inputs
-    pictures = colorize(found.scaled(shown)[:, :columns].numpy(), -1, 1)
-    tiles = [
-        grid.Tile(grid.enlarge_tile(picture, max(columns, ROWS)), str(index) if number == 0 else "")
-        for number, row in enumerate(pictures)
-        for index, picture in enumerate(row)
-    ]
-    within = f" of its group, of {found.groups} groups" if found.groups > 1 else ""
-    words = f"{network}; a row is a filter, a column an input channel{within}"
-    return grid.draw_grid(tiles, columns, f"{title}, {_of(columns, inputs)} input channels", words,
-                      rows=[str(number) for number in shown], bar=grid.Bar(-1, 1, OWN_SCALE))  # fmt: skip
-
-
-def _matrix(network: str, found: Kernels, shown: list[int], title: str) -> Photo:
-    """Return filters of 1x1 as one matrix, on one scale."""
+def _draw_matrix(page: Page, found: Kernels, shown: list[int]) -> None:
+    """Draw filters of 1 × 1 as one matrix with numbered axes, its longer side across."""
     values = found.weights[shown, :, 0, 0].numpy()
-    scale = max(float(abs(values).max()), 1e-12)
-    picture = grid.draw_matrix(values, scale, "output channel", "input channel", shown)
-    words = f"{network}; each reads {values.shape[1]} channels; one scale for all"
-    return grid.draw_grid([grid.Tile(picture)], 1, title, words, bar=grid.Bar(-scale, scale, "weight"))
+    down, across = ("output channel", shown), ("input channel", list(range(values.shape[1])))
+    if len(values) > values.shape[1]:
+        values, down, across = values.T, across, down
+    end = round_end(percentile_scale(values, SHARE))
+    scale = Scale(-end, end)
+    left, room = MARGIN + 0.45, INNER - 0.45 - BESIDE
+    cell = min(room / values.shape[1], HIGHEST / values.shape[0], 0.5)
+    top = page.write(MARGIN, page.top, down[0], room=room) + LINE / 2
+    box = Rect(left, top, values.shape[1] * cell, max(values.shape[0] * cell, LOWEST)).snapped()
+    page.picture(box, scale.over(ZERO, values), smooth=False)
+    for place, name in _ticks(down[1], box.height, LINE):
+        page.write(left - 0.07, box.y + place - LINE / 2, name, colour=page.theme.ink, align="right", room=0.5)
+    for place, name in _ticks(across[1], box.width, 0.5):
+        page.write(box.x + place, box.bottom + 0.03, name, colour=page.theme.ink, align="center", room=0.5)
+    page.top = page.write(box.x, box.bottom + 0.03 + LINE, across[0])
+    ends = [(end, signed(end, ".3g")) for end in (scale.high, 0.0, scale.low)]
+    bar_beside(page, _at_least(box), scale, Words(ends, "weight"), ground=GROUND)
+    page.top = max(page.top, _at_least(box).bottom + LINE / 2)
+    largest = float(np.abs(values).max())
+    beyond = " Weights beyond the scale have the colour of its end." if largest > end else ""
+    page.note(f"One square is one weight; the largest magnitude is {largest:.3g}.{beyond}")
+
+
+def _at_least(box: Rect) -> Rect:
+    """Return a box high enough for the ticks of a colour bar."""
+    return Rect(box.x, box.y, box.width, max(box.height, 3 * LINE))
+
+
+def _ticks(numbers: Sequence[int], length: float, apart: float) -> list[tuple[float, str]]:
+    """Return the middle of every cell that is numbered, in inches from the first cell's edge, and its number.
+
+    Steps are 1, 2 or 5 times a power of ten, at least ``apart`` inches wide.
+    """
+    step = max(1, round(round_end(apart * len(numbers) / length, ROUND_STEPS)))
+    return [((place + 0.5) * length / len(numbers), str(numbers[place])) for place in range(0, len(numbers), step)]
+
+
+def _signed(filters: NDArray[np.float32]) -> list[Photo]:
+    """Return filters (n, h, w), -1 to 1, in red and blue."""
+    return [OWN.over(ZERO, values) for values in filters]
+
+
+def _own_bar(page: Page) -> None:
+    words = Words([(-1, "−largest"), (0, "0"), (1, "+largest")], "weight; each filter by its largest magnitude")
+    page.top = bar_below(page, Rect(MARGIN, 0, 3.2, 0), page.top + 0.18, OWN, words, GROUND)
+
+
+def _title(found: Kernels, shown: Sequence[int]) -> str:
+    count = len(found.weights)
+    if len(shown) == 1:
+        return f"Filter {shown[0]} of {found.layer}"
+    return (
+        f"The {count} filters of {found.layer}"
+        if len(shown) == count
+        else f"{len(shown)} of the {count} filters of {found.layer}"
+    )
+
+
+def _subtitle(network: Network, found: Kernels) -> str:
+    _, inputs, height, width = found.weights.shape
+    if found.rgb:
+        applied = "over red, green and blue, each on its own scale"
+    elif inputs == 1:
+        applied = f"each over one of {found.groups} channels" if found.groups > 1 else "each over the one input channel"
+    else:
+        applied = f"each over {inputs} input channels" + (", one scale for all" if found.form == "matrix" else "")
+    return f"{network_label(network.name)}. Filters of {height} × {width} weights, {applied}."

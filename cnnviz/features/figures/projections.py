@@ -1,164 +1,229 @@
-"""Projections beside the patches they belong to, as in Zeiler & Fergus' figure 2."""
+"""The figure of one photo's projections: the input with boxes, and for each map its patch beside its projection."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
+from torch import Tensor
 
-from cnnviz.features.projections import ProjectedUnit, resize_square
-from cnnviz.figures.colormap import PROJECTION_SHARE, percentile_scale
-from cnnviz.figures.palette import FAINT, INK, PAPER
-from cnnviz.figures.text import caption as write_caption
-from cnnviz.figures.text import drawing, ellipsize, font_size, load_font
+from cnnviz.features.figures.projections_bare import pixels, projection_image
+from cnnviz.features.projections import ProjectedUnit
+from cnnviz.figures.labels import number, prediction_label
+from cnnviz.figures.maps import frame
+from cnnviz.figures.page import INNER, NARROWEST, Align, Page, Rect
+from cnnviz.figures.style import CATEGORIES, GAP, HEAD, LINE, MARGIN, NOTE, OTHERS, WHITE, Look
+from cnnviz.figures.text import printable, width
+from cnnviz.graph.region import Box
 from cnnviz.io.color import Photo
+from cnnviz.models.network import Network
 
-GREY = 128
-TILE, GAP = 160, 4
-Box = tuple[int, int, int, int]
+SEAM = 0.03  # between patch and projection
+WIDE = 1.6  # an input wider than this, in heights, stands above the pairs
+NEAR = 0.4  # intersection over union from which on two boxes count as one
+NAMED = 4  # maps that are named at a box
+APART = 0.06  # between lines of two boxes in inches
 
 
 @dataclass(frozen=True)
-class Pair:
-    """A part of an input and a unit's projection: ``patch`` (3, h, w) in [0, 1], ``projection`` (3, h, w), signed.
+class ProjectionView:
+    """How projections were made and are drawn.
 
-    ``title`` and ``note`` stand above them where there is room.
+    ``method``; ``strongest``: of the layer's strongest maps, not of chosen ones; ``colours``: in red, green and blue,
+    not their mean.
     """
 
-    patch: NDArray[np.floating]
-    projection: NDArray[np.floating]
-    title: str = ""
-    note: str = ""
-
-
-def unit_pair(unit: ProjectedUnit) -> Pair:
-    """Return patch and projection of a unit with its channel, activation and position."""
-    found = unit.projection
-    y, x = found.position
-    return Pair(unit.patch, unit.part, f"map {found.channel}", f"{found.activation:.3g} at y {y}, x {x}")
-
-
-def render_pair(pair: Pair, scale: float, side: int) -> tuple[Photo, Photo]:
-    """Return projection and patch as tiles, (side, side, 3) each: zero is grey, ``scale`` the strongest colour."""
-    projection = resize_square(pair.projection, side) / scale * 127.5 + GREY
-    patch = resize_square(pair.patch, side) * 255
-    first, second = (np.rint(tile).clip(0, 255).astype(np.uint8).transpose(1, 2, 0) for tile in (projection, patch))
-    return first, second
-
-
-def squares(pairs: Sequence[Pair], side: int = TILE) -> Photo:
-    """Return projections in a square on the left, their patches on the right, all projections on one scale."""
-    columns = max(1, math.ceil(math.sqrt(len(pairs))))
-    rows = max(1, math.ceil(len(pairs) / columns))
-    width, height, middle = columns * (side + GAP) - GAP, rows * (side + GAP) - GAP, 3 * GAP
-    canvas = np.full((height, 2 * width + middle, 3), 255, np.uint8)
-    scale = (
-        percentile_scale(np.concatenate([pair.projection.ravel() for pair in pairs]), PROJECTION_SHARE)
-        if pairs
-        else 1.0
-    )
-    for number, pair in enumerate(pairs):
-        row, column = divmod(number, columns)
-        top, left = row * (side + GAP), column * (side + GAP)
-        for tile, offset in zip(render_pair(pair, scale, side), (0, width + middle), strict=True):
-            canvas[top : top + side, left + offset : left + offset + side] = tile
-    return canvas
-
-
-def panel(body: Photo, title: str, note: str) -> Photo:
-    """Return a feature map's squares with a caption above and a rim around."""
-    unit = min(font_size(*body.shape[:2]), 20)
-    head, rim = round(3.4 * unit), round(0.5 * unit)
-    canvas = np.full((head + len(body) + rim, body.shape[1] + 2 * rim, 3), 255, np.uint8)
-    write_caption(canvas[:head, rim:-rim], title, note, unit)
-    canvas[head : head + len(body), rim:-rim] = body
-    return canvas
-
-
-def sheet(small: Sequence[tuple[str, Photo]], columns: int = 6) -> Photo:
-    """Return many small pictures of one width in a grid, each with its name above."""
-    line, font, width = 18, load_font(13), small[0][1].shape[1]
-    height = max(len(panel) for _, panel in small) + line + 3 * GAP
-    columns = min(columns, len(small))
-    canvas = np.full(
-        (math.ceil(len(small) / columns) * height + 2 * GAP, columns * (width + 3 * GAP) + 3 * GAP, 3), 255, np.uint8
-    )
-    for number, (name, panel) in enumerate(small):
-        row, column = divmod(number, columns)
-        top, left = 2 * GAP + row * height, 3 * GAP + column * (width + 3 * GAP)
-        canvas[top + line : top + line + len(panel), left : left + width] = panel
-        with drawing(canvas[top : top + line, left : left + width]) as pen:
-            pen.text((0, 0), ellipsize(name, font, width), INK, font)
-    return canvas
-
-
-def shrink(picture: Photo, width: int = 288) -> Photo:
-    """Return a picture at a width in pixels."""
-    height = round(picture.shape[0] * width / picture.shape[1])
-    return np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.LANCZOS))
-
-
-def draw_bare(projections: Sequence[NDArray[np.floating]]) -> Photo:
-    """Return projections (3, h, w) alone, side by side, each on its own scale."""
-    pictures = [values / percentile_scale(values, PROJECTION_SHARE) * 127.5 + GREY for values in projections]
-    whole = np.concatenate(pictures, axis=2).transpose(1, 2, 0)
-    return np.ascontiguousarray(np.rint(whole).clip(0, 255).astype(np.uint8))
+    method: str
+    strongest: bool = True
+    colours: bool = False
 
 
 def draw_projections(
-    photo: NDArray[np.floating], boxes: Sequence[Box], pairs: Sequence[Pair], words: str, per_row: int = 6
-) -> Photo:
-    """Return the input (3, h, w) with numbered boxes, and for each its patch above its projection.
+    image: NDArray[np.floating], network: Network, logits: Tensor, units: Sequence[ProjectedUnit],
+    view: ProjectionView, look: Look = Look(),
+) -> Figure:  # fmt: skip
+    """Return the network's input (3, h, w) with a box for each region, and each unit's patch and projection."""
+    page = Page(look)
+    page.heading(_title(units, view), _subtitle(network, logits, units, view))
+    groups = group_boxes([unit.region.box for unit in units])
+    seen = pixels(image)
+    aspect = seen.shape[1] / seen.shape[0]
+    side, high = _sizes(len(units), aspect)
+    (photo,) = page.row([aspect], ["Network input"], height=high, lettered=False)
+    _draw_photo(page, photo, seen, units, groups)
+    top = page.top + GAP if aspect > WIDE else photo.y - HEAD
+    left = MARGIN if aspect > WIDE else MARGIN + max(photo.width, NARROWEST) + 1.5 * GAP
+    for place, unit, group in zip(_places(len(units), side, (left, top), photo.bottom), units, groups, strict=True):
+        _draw_pair(page, place, unit, colour_of(group), view)
+        page.top = max(page.top, place.bottom)
+    page.note(_note(units, groups, view))
+    return page.finish()
 
-    Every projection has a scale of its own: the maps of a layer differ too much for one. ``words`` stand above
-    the input.
-    """
-    side, head = TILE, 44
-    block = 2 * side + GAP + head
-    rows, columns = math.ceil(len(pairs) / per_row), min(per_row, len(pairs))
-    whole = 2 * side + GAP
-    width = round(whole * photo.shape[2] / photo.shape[1])
-    canvas = np.full(
-        (rows * (block + 3 * GAP) + 3 * GAP, width + 9 * GAP + columns * (side + 3 * GAP), 3), 255, np.uint8
+
+def group_boxes(boxes: Sequence[Box]) -> list[int]:
+    """Return the group of each box, counted from 0: that of the first box that it nearly coincides with."""
+    groups, first = list[int](), list[Box]()
+    for box in boxes:
+        near = next((group for group, other in enumerate(first) if overlap(box, other) >= NEAR), len(first))
+        if near == len(first):
+            first.append(box)
+        groups.append(near)
+    return groups
+
+
+def overlap(box: Box, other: Box) -> float:
+    """Return the intersection of two boxes divided by their union."""
+    high = min(box[2], other[2]) - max(box[0], other[0])
+    wide = min(box[3], other[3]) - max(box[1], other[1])
+    common = max(high, 0) * max(wide, 0)
+    areas = [(part[2] - part[0]) * (part[3] - part[1]) for part in (box, other)]
+    return common / (sum(areas) - common) if common else 0.0
+
+
+def colour_of(group: int) -> str:
+    """Return the colour of a group of boxes."""
+    return CATEGORIES[group] if group < len(CATEGORIES) else OTHERS
+
+
+def _sizes(count: int, aspect: float) -> tuple[float, float]:
+    """Return the side of a patch, and the height of the photo, which is that of the pairs beside it."""
+    if aspect > WIDE:
+        across = min(count, 4)
+        return min(((INNER + GAP) / across - GAP - SEAM) / 2, 1.6), 2.8
+    across, rows = {1: 1, 2: 1, 3: 2, 4: 2}.get(count, 3), min(count, 2)
+    free = INNER - 1.5 * GAP - across * SEAM - (across - 1) * GAP
+    between = (rows - 1) * (HEAD + GAP)
+    side = (free - aspect * between) / (aspect * rows + 2 * across)
+    if aspect * (rows * side + between) < NARROWEST:
+        side = min((free - NARROWEST) / (2 * across), 2.4)
+    return side, rows * side + between
+
+
+def _places(count: int, side: float, start: tuple[float, float], below: float) -> list[Rect]:
+    """Return the boxes of pairs, row by row: from ``start`` on, and over the full width ``below`` the photo."""
+    wide, places = 2 * side + SEAM, list[Rect]()
+    (left, y), right = start, MARGIN + INNER
+    while len(places) < count:
+        left = MARGIN if y >= below else left
+        across = max(1, int((right - left + GAP + 1e-6) / (wide + GAP)))
+        row = min(across, count - len(places))
+        places += [Rect(left + index * (wide + GAP), y, wide, HEAD + side) for index in range(row)]
+        y += HEAD + side + GAP
+    return places
+
+
+def _draw_pair(page: Page, place: Rect, unit: ProjectedUnit, colour: str, view: ProjectionView) -> None:
+    """Draw a unit's patch, framed in its colour, and its projection, with the number of its map above."""
+    name, value = f"map {unit.projection.channel}", f"activation {number(unit.projection.activation)}"
+    page.valued_title(place.x, place.y, name, value, place.width)
+    side = place.height - HEAD
+    first, second = (Rect(x, place.y + HEAD, side, side).snapped() for x in (place.x, place.x + side + SEAM))
+    patch = pixels(unit.patch)
+    axes = page.picture(first, patch)
+    frame(axes, (0, 0, *patch.shape[:2]), colour, 5.0)
+    page.picture(second, projection_image(unit.part, colours=view.colours))
+
+
+def _draw_photo(page: Page, box: Rect, seen: Photo, units: Sequence[ProjectedUnit], groups: Sequence[int]) -> None:
+    """Draw the input with the box of each group's strongest unit, named by the group's maps."""
+    axes = page.picture(box, seen)
+    zoom = box.height / seen.shape[0]
+    members = [
+        [unit for unit, own in zip(units, groups, strict=True) if own == group] for group in range(max(groups) + 1)
+    ]
+    parts = separated([_on_photo(found[0].region.box, seen, zoom) for found in members])
+    names = list[Rect]()
+    for group, part in enumerate(parts):
+        edges = [edge / zoom for edge in (part.y, part.x, part.bottom, part.right)]
+        frame(axes, edges, colour_of(group), 2.2, WHITE)
+    for found, part in zip(members, parts, strict=True):
+        others = [other for other in parts if other is not part]
+        _name(page, axes, box, part, [unit.projection.channel for unit in found], (names, others))
+
+
+def _on_photo(part: Box, seen: Photo, zoom: float) -> Rect:
+    """Return the part of the input, as far as it is on it, in inches; of one beyond, an edge."""
+    top, bottom = (min(max(edge, 0), seen.shape[0]) * zoom for edge in (part[0], part[2]))
+    left, right = (min(max(edge, 0), seen.shape[1]) * zoom for edge in (part[1], part[3]))
+    return Rect(left, top, right - left, bottom - top)
+
+
+def separated(parts: Sequence[Rect]) -> list[Rect]:
+    """Return boxes with an edge moved inwards for every earlier box that has it within APART: none is hidden."""
+    done = list[Rect]()
+    for index, part in enumerate(parts):
+        before = parts[:index]
+        left, top, right, bottom = (
+            APART * sum(abs(getattr(part, edge) - getattr(other, edge)) < APART for other in before)
+            for edge in ("x", "y", "right", "bottom")
+        )
+        wide, high = part.width - left - right, part.height - top - bottom
+        inside = wide > APART and high > APART
+        done.append(Rect(part.x + left, part.y + top, wide, high) if inside else part)
+    return done
+
+
+def _name(
+    page: Page, axes: Axes, box: Rect, part: Rect, channels: Sequence[int], around: tuple[list[Rect], list[Rect]]
+) -> None:
+    """Write the maps of a box at it, where no other name and as few other boxes as possible are (``around``)."""
+    names, others = around
+    words = ", ".join(map(str, channels[:NAMED])) + "…" * (len(channels) > NAMED)
+    long = width(printable(words), NOTE)
+    align: Align = "left" if part.x + long + 0.15 < box.width else "right"
+    x = part.x + 0.05 if align == "left" else part.right - 0.05
+    places = [
+        Rect(x if align == "left" else x - long, bottom - LINE, long, LINE)
+        for bottom in (part.y - 0.04, part.bottom + LINE, part.y + LINE + 0.02, part.bottom - 0.05)
+    ]
+    free = [place for place in places if place.y >= 0 and place.bottom <= box.height and not _touched(place, names)]
+    if free:
+        best = min(free, key=lambda place: _touched(place, others))
+        names.append(best)
+        page.label(axes, box, (x, best.bottom), words, align)
+
+
+def _touched(place: Rect, boxes: Sequence[Rect]) -> int:
+    """Return how many boxes a place overlaps."""
+    return sum(
+        place.x < box.right and box.x < place.right and place.y < box.bottom and box.y < place.bottom for box in boxes
     )
-    canvas[3 * GAP + head : 3 * GAP + head + whole, 3 * GAP : 3 * GAP + width] = _boxed(photo, boxes, (whole, width))
-    method, _, rest = words.partition(" of ")
-    with drawing(canvas[3 * GAP : 3 * GAP + head, 3 * GAP : 3 * GAP + width]) as pen:
-        _two_lines(pen, method[:1].upper() + method[1:], f"of {rest}", width)
-    for number, pair in enumerate(pairs):
-        row, column = divmod(number, per_row)
-        top, left = 3 * GAP + row * (block + 3 * GAP), width + 9 * GAP + column * (side + 3 * GAP)
-        projection, patch = render_pair(pair, percentile_scale(pair.projection, PROJECTION_SHARE), side)
-        below = top + head
-        canvas[below : below + side, left : left + side] = patch
-        canvas[below + side + GAP : below + 2 * side + GAP, left : left + side] = projection
-        with drawing(canvas[top:below, left : left + side]) as pen:
-            _two_lines(pen, f"{number + 1}  {pair.title}", pair.note, side)
-    return canvas
 
 
-def _two_lines(pen: ImageDraw.ImageDraw, title: str, note: str, width: int) -> None:
-    bold, small = load_font(16), load_font(12)
-    pen.text((0, 4), ellipsize(title, bold, width), INK, bold)
-    pen.text((0, 25), ellipsize(note, small, width), FAINT, small)
+def _title(units: Sequence[ProjectedUnit], view: ProjectionView) -> str:
+    layer, count = units[0].projection.layer, len(units)
+    if count == 1:
+        return f"What activates map {units[0].projection.channel} of {layer}"
+    return (
+        f"What activates the {count} strongest maps of {layer}"
+        if view.strongest
+        else f"What activates {count} maps of {layer}"
+    )
 
 
-def _boxed(photo: NDArray[np.floating], boxes: Sequence[Box], size: tuple[int, int]) -> Photo:
-    """Return the input at ``size`` (h, w) pixels with its boxes drawn and numbered."""
-    image = Image.fromarray(np.rint(photo * 255).clip(0, 255).astype(np.uint8).transpose(1, 2, 0))
-    canvas = np.array(image.resize((size[1], size[0]), Image.Resampling.BICUBIC))
-    zoom, font = size[0] / photo.shape[1], load_font(14)
-    with drawing(canvas) as pen:
-        for number, box in enumerate(boxes, 1):
-            top, left, bottom, right = (round(edge * zoom) for edge in box)
-            for line, colour in ((3, INK), (1, PAPER)):
-                pen.rectangle((left, top, max(right - 1, left), max(bottom - 1, top)), outline=colour, width=line)
-            # boxes often share a corner: their numbers alternate between the four
-            low, right_hand = divmod((number - 1) % 4, 2)
-            x = min(right, size[1]) - 5 if right_hand else max(left, 0) + 5
-            y = min(bottom, size[0]) - 4 if low else max(top, 0) + 3
-            anchor = ("r" if right_hand else "l") + ("d" if low else "a")
-            pen.text((x, y), str(number), PAPER, font, anchor=anchor, stroke_width=2, stroke_fill=INK)
-    return canvas
+def _subtitle(network: Network, logits: Tensor, units: Sequence[ProjectedUnit], view: ProjectionView) -> str:
+    shown = "each map’s strongest unit" if len(units) > 1 else "its strongest unit"
+    return (
+        f"{prediction_label(network, logits)}. Left: the patch that {shown} sees; right: the unit’s {view.method} "
+        "projection."
+    )
+
+
+def _note(units: Sequence[ProjectedUnit], groups: Sequence[int], view: ProjectionView) -> str:
+    values = "Projections:" if view.colours else "Projections: mean of the three colours;"
+    effective = [unit.region.effective for unit in units]
+    box = "95 % of a projection’s energy" if all(effective) else "receptive fields"
+    if any(effective) and not all(effective):
+        box += " (where that is most of the photo, 95 % of the projection’s energy)"
+    beyond = any(_reaches_beyond(unit) for unit in units)
+    padding = " Grey in a patch: beyond the photo." if beyond else ""
+    merged = "" if len(set(groups)) == len(groups) else "; of boxes that nearly coincide, that of the strongest"
+    return f"{values} grey is 0, each on its own scale. Boxes: {box}{merged}. Numbers at boxes: maps.{padding}"
+
+
+def _reaches_beyond(unit: ProjectedUnit) -> bool:
+    top, left, bottom, right = unit.region.box
+    height, width = unit.projection.projection.shape[-2:]
+    return top < 0 or left < 0 or bottom > height or right > width

@@ -1,13 +1,13 @@
 """``cnnviz inceptionism``: images of classes, optimised from noise."""
 
 import re
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from cnnviz.app.jobs import Job, is_folder, plan_network_job
+from cnnviz.app.jobs import FIGURES, Job, is_folder, plan_network_job
 from cnnviz.app.photo_command import Runner, attach, open_session
 from cnnviz.app.records import Result
 from cnnviz.app.runner import Outcome, run_jobs
@@ -18,6 +18,7 @@ from cnnviz.synthesis.commands.inceptionism_options import ClassFields, Options,
 from cnnviz.synthesis.held_out import check_same_classes
 
 if TYPE_CHECKING:
+    from cnnviz.app.records import Picture
     from cnnviz.models.network import Network
     from cnnviz.synthesis.inceptionism import ClassVisualization
 
@@ -26,7 +27,8 @@ def inceptionism(session: Session, options: Options, control: Control) -> Result
     """Make an image of a class from noise.
 
     The logit of the class is maximised from noise. One class gives its bare image, several give a sheet, or an image
-    each with -o FOLDER/. Ctrl-C stops early and keeps the result so far; --resume skips finished images of a folder.
+    each with -o FOLDER/; a PDF or SVG file holds a sheet. Ctrl-C stops early and keeps the result so far; --resume
+    skips finished images of a folder.
 
     \b
     Examples:
@@ -35,7 +37,6 @@ def inceptionism(session: Session, options: Options, control: Control) -> Result
       cnnviz inceptionism --class all --resume -o classes/
       cnnviz inceptionism --class banana --method plain --check-with resnet50
     """
-    from cnnviz.synthesis.figures import class_sheet
     from cnnviz.synthesis.held_out import rank_class
 
     network, count = session.network, len(options.targets)
@@ -47,13 +48,16 @@ def inceptionism(session: Session, options: Options, control: Control) -> Result
     ) for result in results]  # fmt: skip
     done, steps = sum(result.done for result in results), count * options.steps
     steps_done = done if done < steps else None
+    image: Picture = results[0].image
     if count == 1:
-        own = {item.name: getattr(rows[0], item.name) for item in fields(ClassFields)}
-        record, image = Record(network=network.name, **own, steps_done=steps_done), results[0].image
+        record = Record(network=network.name, **vars(rows[0]), steps_done=steps_done)
     else:
         record = Record(network=network.name, images=rows, steps_done=steps_done)
+    if options.is_sheet:
         first = [row.held_out[0] for row in rows if row.held_out]
-        image = class_sheet.draw(results, [row.class_name for row in rows], network.name, first)
+        from cnnviz.synthesis.figures.class_sheet import draw_classes
+
+        image = draw_classes(results, [row.class_name for row in rows], network.name, options.look, first)
     notes = (*stopped_note(done, steps), *(note for row in rows for note in _rank_notes(row)))
     return Result(record, image, partial=steps_done is not None, notes=notes)
 
@@ -85,7 +89,7 @@ attach(inceptionism, Options, ClassRunner(inceptionism, Record, "-inceptionism.p
 
 def plan_classes(network: "Network", options: Options, chosen: list[int]) -> list[tuple[Job, list[int]]]:
     """Return the jobs and the classes of each: one job for a file, one for each class for a folder."""
-    (job,) = plan_network_job(options.model, options.output, "-inceptionism.png")
+    (job,) = plan_network_job(options.model, options.output, "-inceptionism.png", FIGURES)
     if options.output is None or not is_folder(options.output):
         return [(job, chosen)]
     folder, jobs = Path(str(job.output)).parent, []

@@ -8,6 +8,7 @@ from click import IntRange
 
 from cnnviz.app.declare import option
 from cnnviz.app.options import (
+    FigureOptions,
     NetworkOptions,
     OutputOptions,
     ResumeOptions,
@@ -23,6 +24,7 @@ from cnnviz.app.param_types import Finite, complete_class
 from cnnviz.app.records import Record as NetworkRecord
 from cnnviz.app.records import field
 from cnnviz.errors import InvalidRequest
+from cnnviz.io.write import VECTOR_FORMATS
 from cnnviz.synthesis.commands.ascent_options import check_snapshots
 from cnnviz.synthesis.held_out import HeldOutRank
 
@@ -52,7 +54,7 @@ class Range(click.ParamType):  # type: ignore[type-arg,unused-ignore]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options(NetworkOptions, SaveEveryOptions, ResumeOptions, SeedOptions, OutputOptions):
+class Options(NetworkOptions, FigureOptions, SaveEveryOptions, ResumeOptions, SeedOptions, OutputOptions):
     """Options of ``cnnviz inceptionism``."""
 
     targets: tuple[str, ...] = option("Class to visualize; can be repeated.", "--class", default=(), multiple=True,
@@ -91,6 +93,11 @@ class Options(NetworkOptions, SaveEveryOptions, ResumeOptions, SeedOptions, Outp
         for name in ROBUST_ONLY if self.method == "plain" else ():
             if getattr(self, name) != defaults[name]:
                 raise InvalidRequest(f"--{name.replace('_', '-')} does not apply to --method plain")
+
+    @property
+    def is_sheet(self) -> bool:
+        """Whether the result is a figure, not the bare image of one class."""
+        return len(self.targets) > 1 or str(self.output).lower().endswith(VECTOR_FORMATS)
 
     def choose_classes(self, network: "Network") -> list[int]:
         """Return the classes of --class or --random, each once; those drawn in the order of the draw."""

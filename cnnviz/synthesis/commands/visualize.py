@@ -31,6 +31,7 @@ from cnnviz.errors import InvalidRequest
 from cnnviz.synthesis.commands.ascent_options import settings_of, stopped_note
 
 if TYPE_CHECKING:
+    from cnnviz.app.records import Picture
     from cnnviz.synthesis.visualize import Position
 PLACE = re.compile(r"\d{1,6},\d{1,6}")
 
@@ -112,7 +113,6 @@ def visualize(session: Session, options: Options, control: Control) -> Result[Re
       cnnviz visualize --layer blocks.4 --direction 3=1 --direction 20=0.5 --bare -o direction.png
     """
     from cnnviz.models.features import FeatureExtractor
-    from cnnviz.synthesis.figures import channel_sheet
     from cnnviz.synthesis.visualize import VisualizeSettings, channel_count
     from cnnviz.synthesis.visualize import visualize as visualize_layer
 
@@ -133,5 +133,9 @@ def visualize(session: Session, options: Options, control: Control) -> Result[Re
         objectives=[[round(value, 6) for value in row] for row in result.values.tolist()],
         steps_done=result.done if stopped else None,
     )  # fmt: skip
-    image = channel_sheet.tile_images(result) if options.bare else channel_sheet.draw(result, network.name)
+    image: Picture = result.image
+    if not options.bare:
+        from cnnviz.synthesis.figures.channel_sheet import draw_channels
+
+        image = draw_channels(result, network.name, options.look)
     return Result(record, image, partial=stopped, notes=stopped_note(result.done, result.of))

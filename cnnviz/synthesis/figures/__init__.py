@@ -1,1 +1,1 @@
-"""Figures: a result to uint8 RGB (H, W, 3)."""
+"""Figures of synthesized images, as matplotlib figures."""

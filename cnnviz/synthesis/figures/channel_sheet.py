@@ -1,47 +1,58 @@
-"""A sheet of feature visualizations: a tile for each unit, or a row for each with several images. uint8 (H, W, 3)."""
+"""A sheet of feature visualizations: a grid, or a row for each of several units with several images."""
 
-from collections.abc import Sequence
+from matplotlib.figure import Figure
 
-import numpy as np
-
-from cnnviz.figures import grid
-from cnnviz.io.color import Photo
+from cnnviz.figures.labels import network_label, number
+from cnnviz.figures.page import INNER, Page
+from cnnviz.figures.style import NOTE, Look
+from cnnviz.figures.text import width
+from cnnviz.figures.tiles import Tile, columns, draw_tiles
 from cnnviz.synthesis.visualize import Visualization
 
+VALUES = {"channel": "mean activation", "neuron": "activation", "direction": "objective"}
+LEGIBLE, FEW = 6, 24  # tiles in a row, at most, of a grid of no more than FEW
+LARGEST = 2.25  # side of a tile in inches
 
-def draw(result: Visualization, network: str) -> Photo:
-    """Return the images in a grid with the layer, their channels and objectives, of the network of that name."""
-    labels = ["direction"] if result.unit == "direction" else [str(number) for number in result.channels]
-    diverse = result.tensor.shape[1] > 1
-    images = [image for row in result.images for image in row]
-    values = result.values.flatten().tolist()
-    tiles = [
-        grid.Tile(image, label, f"{value:.3g}")
-        for image, label, value in zip(images, ["" for _ in images] if diverse else labels, values, strict=True)
-    ]
-    title = f"{result.layer}   {_units(result)}"
-    text = f"{network}; optimised from noise; above each image its activation"
+
+def draw_channels(result: Visualization, network: str, look: Look = Look()) -> Figure:
+    """Return the images in a grid, each with its channel and activation, of the network of that name."""
+    page = Page(look)
+    page.heading(_title(result), _subtitle(result, network))
+    units, per_row = result.tensor.shape[:2]
+    if 1 in (units, per_row):
+        count = units * per_row
+        per_row = columns(count) if count > FEW else min(columns(count), LEGIBLE)
+    side = min(LARGEST, (INNER - 0.14 * (per_row - 1)) / per_row)
+    tiles, what = list[Tile](), _value_name(result, side)
+    for unit, (images, values) in enumerate(zip(result.images, result.values.tolist(), strict=True)):
+        for place, (image, value) in enumerate(zip(images, values, strict=True)):
+            tiles.append(Tile(image, _name(result, unit) if place == 0 else "", what + number(value)))
+    draw_tiles(page, tiles, per_row, largest=LARGEST)
     if result.done < result.of:
-        text = f"partial, {result.done} of {result.of} steps; {text}"
-    return grid.draw_grid(tiles, _columns(result), title, text, rows=labels if diverse else ())
+        page.note(f"Partial result: {result.done} of {result.of} steps.")
+    return page.finish()
 
 
-def _units(result: Visualization) -> str:
+def _title(result: Visualization) -> str:
+    several = "s" * (len(result.images) > 1)
     if result.unit == "direction":
-        return "a direction of its channels"
-    return f"channel{'s' * (len(result.channels) > 1)}"
+        return f"Image that maximises a direction of {result.layer}"
+    return f"Image{several} that maximise{'' if several else 's'} {result.unit}{several} of {result.layer}"
 
 
-def _columns(result: Visualization) -> int:
-    units, diversity = result.tensor.shape[:2]
-    return diversity if diversity > 1 else grid.columns(units, 1.2)
+def _subtitle(result: Visualization, network: str) -> str:
+    what = {"channel": "mean activation of the channel’s map", "neuron": "activation of one unit of the channel",
+            "direction": "projection of the activation on the direction, times their cosine"}[result.unit]  # fmt: skip
+    return f"{network_label(network)}. Optimised from noise. Above each image: {what}."
 
 
-def tile_images(result: Visualization) -> Photo:
-    """Return the images alone, side by side, without captions."""
-    columns = _columns(result)
-    images = [image for row in result.images for image in row]
-    blank: Sequence[Photo] = [np.full_like(images[0], 255)] * (-len(images) % columns)
-    padded = [*images, *blank]
-    rows = [np.concatenate(padded[first : first + columns], 1) for first in range(0, len(padded), columns)]
-    return np.concatenate(rows)
+def _name(result: Visualization, unit: int) -> str:
+    return "direction" if result.unit == "direction" else f"channel {result.channels[unit]}"
+
+
+def _value_name(result: Visualization, side: float) -> str:
+    """Return what the values are; nothing where that does not fit above a tile, beside the unit's name."""
+    name, units = VALUES[result.unit] + " ", range(len(result.images))
+    longest = max(width(_name(result, unit), NOTE, bold=True) for unit in units)
+    value = max(width(name + number(value), NOTE) for value in result.values.flatten().tolist())
+    return name if longest + 0.08 + value <= side else ""

@@ -11,18 +11,14 @@ from PIL import Image, ImageCms, ImageFilter, ImageOps
 from torch import nn
 
 from cnnviz import Network
-from cnnviz.adversarial.commands.adversarial import (
-    Record,
-    TransformNames,
-    attack_notes,
-    missed_text,
-    unmet_requirements,
-)
-from cnnviz.adversarial.results import OtherNetwork, Verification
+from cnnviz.adversarial.commands.adversarial import Record, TransformNames, attack_notes, missed_text
+from cnnviz.adversarial.results import OtherNetwork
 from cnnviz.cli import invoke
 from cnnviz.io.recipe import read_recipe
 from cnnviz.models.catalog import ClassProbability
+from tests.support.attacks import FILE
 from tests.support.corpus.files import swapped_profile
+from tests.support.figure_files import check_figure_files
 from tests.support.lines import json_lines
 from tests.support.networks import linear_network, lite0, random_classifier
 
@@ -91,7 +87,7 @@ def test_the_file_fools_and_every_number_is_that_of_the_file(capsys):
     assert not line["control"]
     assert line["passes"]["backward"] <= 3
     report = opened("report.png")
-    assert report.width > 2 * report.height
+    assert report.width == 1920
     assert read_recipe(Path("report.png"))["numbers"]["levels"] == 1
     assert invoke(["show", "--rerun", line["output"], "-o", "again.png"]) == 0
     assert Path("again.png").read_bytes() == Path(line["output"]).read_bytes()
@@ -322,6 +318,21 @@ def test_strips_and_what_is_black_or_white_already_fool_as_files(commanded, caps
     assert line["margin"] == pytest.approx(float(logits.max() - logits[line["target"]]), abs=1e-3)
 
 
+def test_the_report_is_a_figure_in_every_kind_of_file(commanded, capsys):
+    commanded(random_classifier(SIDE))
+    check_figure_files(["adversarial", "cup.png", "-o", "made.png"], "--report")
+    assert invoke(["adversarial", "cup.png", "-o", "made.pdf"]) == 2
+    assert "-o made.pdf: end the name in .png" in capsys.readouterr().err
+
+
+def test_the_report_of_a_missed_requirement_is_written_and_claims_no_success(commanded):
+    commanded(random_classifier(SIDE))
+    words = ["adversarial", "cup.png", "--margin", "1e6", "--eps", "1", "--steps", "2", "--report", "report.svg", "-q"]
+    assert invoke(words) == 4
+    assert "missed" in Path("report.svg").read_text("utf-8").lower()
+    assert not Path("cup-adversarial.png").exists()
+
+
 @pytest.mark.parametrize("name", ["black", "white", "half"])
 def test_where_values_can_go_one_way_the_level_is_that_of_the_gradients_that_way(commanded, capsys, name):
     """On a linear network at the photo's own size the least level is known."""
@@ -396,34 +407,17 @@ def test_a_photo_that_is_misclassified_already_is_left_as_it_is(capsys):
 
 CUP, POT = ClassProbability(3, "cup", 0.9), ClassProbability(4, "pot", 0.6)
 OTHER = OtherNetwork("n", False, True, [CUP], [CUP])
-FILE = Verification(
-    levels=1, l0=9, l1=9, l2=3.0, changed=0.1, psnr=50.0, ssim=0.99, fooled=True, target=3, goal=None, margin=1.5,
-    storing_levels=0, top=[POT], robust_to={}, control=False, other_networks=[],
-)  # fmt: skip
 
 
 def record(**other) -> Record:
-    fields = vars(FILE) | {"passes": {"forward": 2, "backward": 1}, "warnings": {}, "clean_top": [CUP]} | other
+    fields = (
+        vars(FILE) | {"top": [POT], "passes": {"forward": 2, "backward": 1}, "warnings": {}, "clean_top": [CUP]} | other
+    )
     return Record(network="net", **fields)
 
 
 def notes(method: str = "minimal", finish: str | None = None, **other) -> str:
     return "\n".join(attack_notes(record(method=method, finish=finish, **other)))
-
-
-def test_every_requirement_that_is_not_met_is_named():
-    robust_to = {"jpeg75": False, "blur": False, "resize232": True, "resize240": False, "bilinear": True}
-    others = [replace(OTHER, network="a", attacked=True, fooled=False), replace(OTHER, network="b", attacked=True),
-              replace(OTHER, network="c", fooled=False)]  # fmt: skip
-    file = replace(FILE, robust_to=robust_to, other_networks=others)
-    names = ("jpeg75", "resize", "bilinear")
-    assert unmet_requirements(file, 1.0, names) == (
-        "not after jpeg75",
-        "not after resize",
-        "not a",
-    )
-    assert unmet_requirements(file, 2.0, ()) == ("by 1.5 logits only", "not a")
-    assert unmet_requirements(replace(file, fooled=False), 1.0, ()) == ("not fooled",)
 
 
 def test_a_network_that_misclassifies_the_clean_photo_is_not_said_to_be_fooled():

@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from cnnviz.adversarial.figures.robustness import HEIGHT, WIDTH
 from cnnviz.cli import invoke
 from cnnviz.io.recipe import read_recipe
 from tests.conftest import PHOTOS
+from tests.support.figure_files import check_figure_files
 from tests.support.lines import json_lines
+from tests.support.networks import random_classifier
 
 
 @pytest.fixture
@@ -38,7 +39,8 @@ def test_a_folder_gives_a_line_each_a_summary_and_a_picture(photos, capsys):
     assert summary["accuracy"][1] < 1
     assert all(line["clean_top"][0]["index"] != line["top"][0]["index"] for line in each)
     with Image.open("photos-robustness.png") as picture:
-        assert picture.size == (WIDTH, HEIGHT)
+        assert picture.width == 1920
+        assert [round(value) for value in picture.info["dpi"]] == [200, 200]
     recipe = read_recipe(Path("photos-robustness.png"))
     assert recipe["numbers"]["accuracy"] == stand
     assert (recipe["input"]["name"], recipe["input"]["photos"]) == ("photos", 2)
@@ -86,6 +88,17 @@ def test_what_cannot_be_is_refused_in_a_line(photos, capsys, words, said):
     assert (out.count("\n"), err.count("\n")) == (0, 1)
     assert said in err
     assert Path("photos/cup.png").read_bytes() == before
+
+
+def test_the_curve_is_a_figure_in_every_kind_of_file(photos, commanded):
+    commanded(random_classifier(16))
+    check_figure_files(["robustness", "photos", "--eps", "1"], rerun=False)
+
+
+def test_the_figure_names_the_ground_truth(photos, commanded):
+    commanded(random_classifier(16))
+    assert invoke(["robustness", "photos", "--eps", "1", "--ground-truth", "3", "-o", "curve.svg", "-q"]) == 0
+    assert "predicted as “class 3”" in Path("curve.svg").read_text("utf-8")
 
 
 def test_the_picture_goes_to_standard_output(photos, capfdbinary):

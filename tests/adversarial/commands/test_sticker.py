@@ -12,7 +12,9 @@ from PIL import Image
 from cnnviz.adversarial import patch
 from cnnviz.adversarial.commands.sticker import PatchRegion
 from cnnviz.cli import invoke
+from tests.support.figure_files import check_figure_files
 from tests.support.lines import json_lines
+from tests.support.patches import color_network, color_scene
 
 REGION = "100,100 220,100 220,190 100,190"
 QUICK = ("--target-class", "banana", "--steps", "1")
@@ -71,6 +73,13 @@ def test_what_does_not_fool_is_status_4_and_not_written(capsys):
     assert kept["output"] == "kept.png"
     assert invoke(["show", "--rerun", "kept.png", "-o", "again.png"]) == 4
     assert Path("again.png").read_bytes() == Path("kept.png").read_bytes()
+
+
+def test_the_preview_is_a_figure_in_every_kind_of_file(commanded):
+    commanded(color_network())
+    Image.fromarray(color_scene().photo).save("red.png")
+    words = ["sticker", "red.png", "--region", "40,20 100,30 95,80 35,70", "--target-class", "green", "--steps", "1"]
+    check_figure_files([*words, "--min-success", "0", "-o", "made.png"], "--preview")
 
 
 def test_a_person_is_told_of_the_controls_and_that_it_is_a_simulation(capsys):

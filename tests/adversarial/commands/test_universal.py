@@ -16,6 +16,7 @@ from cnnviz.adversarial.commands.universal import (
     summary_text,
 )
 from cnnviz.cli import invoke
+from cnnviz.figures.style import THEMES
 from cnnviz.io.recipe import read_recipe
 from tests.support.lines import json_lines
 from tests.support.networks import brightness_network, random_classifier
@@ -157,7 +158,7 @@ def test_photos_whose_files_are_refused_have_no_part_in_the_search(bright, capsy
 
 def test_a_person_is_told_of_each_photo_and_of_all(capsys):
     Path("photos/broken.png").write_bytes(b"no picture")
-    assert invoke([*WORDS, "--report", "reports/"]) == 1
+    assert invoke([*WORDS, "--report", "reports/", "--theme", "dark"]) == 1
     out, err = capsys.readouterr()
     assert out == ""
     rows = err.splitlines()
@@ -166,7 +167,9 @@ def test_a_person_is_told_of_each_photo_and_of_all(capsys):
     assert "one change of at most 10 levels fools " in rows[-2]
     assert "of the 5 photos of the search, " in rows[-2]
     assert rows[-1] == "cnnviz: photos -> made/photos-pattern-universal.png"
-    assert len(list(Path("reports").iterdir())) == len(SIZES)
+    reports = [opened(path) for path in Path("reports").iterdir()]
+    assert [report.width for report in reports] == [1920] * len(SIZES)
+    assert {"#{:02x}{:02x}{:02x}".format(*report.getpixel((0, 0))) for report in reports} == {THEMES["dark"].paper}
 
 
 def test_the_changes_own_file_is_no_other(photos, capsys):

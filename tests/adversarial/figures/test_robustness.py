@@ -1,16 +1,89 @@
-"""The curve of robustness."""
+"""The figure of robustness: steps at the shares, their intervals, the finding as its title."""
 
 from dataclasses import replace
 
-from cnnviz.adversarial.figures.robustness import HEIGHT, WIDTH, draw_curve
+import numpy as np
+import pytest
+from matplotlib.collections import PolyCollection
+
+from cnnviz.adversarial.figures.robustness import draw_curve, wilson_interval
 from cnnviz.adversarial.robustness import RobustnessCurve
+from cnnviz.figures.style import Look
+from tests.support.figures import words
 
-CURVE = RobustnessCurve("net", 2, 3, [1, 0.5, 0.5, 0], [1, 1, 1, 0.5], 1, {"forward": 2, "backward": 1}, {})
+CURVE = RobustnessCurve("resnet50", 4, 3, [1, 0.5, 0.25, 0], [1, 1, 0.75, 0.75], 1, {"forward": 2, "backward": 1}, {})
 
 
-def test_accuracy_is_drawn_at_every_level():
-    image = draw_curve(CURVE)
-    assert image.shape == (HEIGHT, WIDTH, 3)
-    for other in ({"accuracy": [1, 1, 0.5, 0]}, {"noise_accuracy": [1] * 4}, {"median_levels": None}, {"photos": 1}):
-        assert (draw_curve(replace(CURVE, **other)) != image).any()
-    assert draw_curve(replace(CURVE, eps=255, accuracy=[1.0] * 256, noise_accuracy=[1.0] * 256)).shape == image.shape
+def test_the_shares_are_steps_around_whole_levels():
+    (axes,) = draw_curve(CURVE).axes
+    lines = [line for line in axes.lines if len(line.get_xdata()) == 6]
+    assert [list(line.get_ydata()[1:-1]) for line in lines] == [CURVE.noise_accuracy, CURVE.accuracy]
+    assert all(line.get_drawstyle() == "steps-mid" for line in lines)
+    assert all(list(line.get_xdata()) == [-0.5, 0, 1, 2, 3, 3.5] for line in lines)
+    assert axes.get_xlim() == (-0.5, 3.5)
+    assert axes.get_ylim() == (0, 1)
+
+
+def test_labels_are_at_the_lines_and_say_the_values():
+    written = words(draw_curve(CURVE))
+    labels = {"smallest change found", "0 % at 3 levels", "median 1 level", "random noise", "75 % at 3 levels"}
+    assert labels <= set(written)
+    assert any("95 % Wilson interval of a share of 4 photos" in line for line in written)
+    assert written[1].startswith("ResNet-50. Share of 4 photos whose predicted class is unchanged when")
+
+
+def band(curve: RobustnessCurve, truth: str = "") -> list[set[float]]:
+    """The edges of the attack's band, rounded: at the left end, where level 0 is, and anywhere."""
+    _, attack = draw_curve(curve, Look(), truth).axes[0].findobj(PolyCollection)
+    points = np.concatenate([path.vertices for path in attack.get_paths()]).round(6)
+    return [set(points[points[:, 0] == -0.5, 1].tolist()), set(points[:, 1].tolist())]
+
+
+def interval(share: float, count: int = 4) -> set[float]:
+    return {round(edge, 6) for edge in wilson_interval(share, count)}
+
+
+def test_bands_are_the_intervals_from_level_1_on():
+    first, all_edges = band(CURVE)
+    assert first == {1.0}
+    assert interval(0.5) | interval(0.25) | interval(0) <= all_edges
+
+
+@pytest.mark.parametrize("right", [1, 0.75])
+def test_with_ground_truth_level_0_is_measured_too(right):
+    curve = replace(CURVE, accuracy=[right, 0.5, 0.25, 0])
+    assert band(curve, "tabby")[0] == interval(right)
+    written = words(draw_curve(curve, Look(), "tabby"))
+    assert written[1].startswith("ResNet-50. Share of 4 photos predicted as “tabby” when")
+    assert written[0] == "With a change of 3 levels of 255, every photo is misclassified"
+
+
+@pytest.mark.parametrize(
+    ("share", "count", "low", "high"),
+    [(0.0, 37, 0.0, 0.0941), (1.0, 37, 0.9059, 1.0), (0.5, 10, 0.2366, 0.7634), (28 / 37, 37, 0.5988, 0.8664)],
+)
+def test_the_interval_is_wilsons(share, count, low, high):
+    assert wilson_interval(share, count) == pytest.approx((low, high), abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("other", "title"),
+    [
+        ({}, "3 levels of 255 change the class of every photo"),
+        ({"accuracy": [1, 0, 0, 0]}, "1 level of 255 changes the class of every photo"),
+        ({"accuracy": [1, 0.5, 0.5, 0.25]}, "1 level of 255 changes the class of at least half of the photos"),
+        ({"accuracy": [1] * 4, "median_levels": None}, "3 levels of 255 leave the class of most photos unchanged"),
+        ({"accuracy": [0.5, 0, 0, 0], "median_levels": 0},
+         "Without any change, at least half of the photos are misclassified"),
+    ],
+)  # fmt: skip
+def test_the_title_is_the_finding(other, title):
+    assert words(draw_curve(replace(CURVE, **other)))[0] == title
+
+
+@pytest.mark.parametrize("eps", [1, 9, 255])
+def test_ticks_stay_few(eps):
+    curve = replace(CURVE, eps=eps, accuracy=[1.0] * (eps + 1), noise_accuracy=[1.0] * (eps + 1))
+    ticks = [word for word in words(draw_curve(curve)) if word.isdigit()]
+    assert ticks[0] == "0"
+    assert 2 <= len(ticks) <= 10

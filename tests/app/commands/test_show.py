@@ -51,7 +51,7 @@ def test_shows_the_recipe_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert shown["options"]["stride"] == 112
     assert shown["numbers"]["targets"] == [287]
     assert shown["network"]["weights"]["sha256"] == catalog.entries()["efficientnet_lite0"].sha256
-    assert set(shown["versions"]) == {"cnnviz", "numpy", "pillow", "python", "torch"}
+    assert set(shown["versions"]) == {"cnnviz", "matplotlib", "numpy", "pillow", "python", "torch"}
     assert not {"output", "overwrite", "raw", "lines", "quiet", "debug", "offline"} & set(shown["options"])
     assert str(Path.cwd()) not in json.dumps(shown)
 
@@ -93,6 +93,18 @@ def test_other_formats_and_every_kind_of_option_run_again(ending: str) -> None:
     assert cli.invoke(["show", "--rerun", f"1.{ending}", "-o", f"3.{ending}"]) == 0
     assert same(f"1.{ending}", f"2.{ending}")
     assert same(f"1.{ending}", f"3.{ending}")
+
+
+@pytest.mark.parametrize("ending", ["pdf", "svg"])
+def test_vector_figures_hold_their_recipe_and_run_again(ending: str, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["occlude", "cat.jpg", *FEW, "--theme", "dark", "--class", "lynx", "-q", "-o", f"1.{ending}"]
+    assert cli.invoke(words) == 0
+    assert cli.invoke(["show", f"1.{ending}"]) == 0
+    assert json.loads(capsys.readouterr().out)["options"]["theme"] == "dark"
+    assert cli.invoke(["show", "--rerun", f"1.{ending}", "-o", f"2.{ending}"]) == 0
+    assert same(f"1.{ending}", f"2.{ending}")
+    assert cli.invoke(words) == 0  # a result of ours is replaced
+    assert cli.invoke([*words, "--bare"]) == 2
 
 
 def test_weights_and_classes_of_ones_own_are_found_beside_the_result(monkeypatch: pytest.MonkeyPatch) -> None:

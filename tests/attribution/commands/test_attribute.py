@@ -1,11 +1,10 @@
-"""``cnnviz attribute`` end to end; lists of its methods on the command line."""
+"""``cnnviz attribute`` end to end."""
 
 import io
 import json
 import shutil
 from pathlib import Path
 
-import click
 import numpy as np
 import pytest
 import torch
@@ -14,7 +13,6 @@ from PIL import Image
 from cnnviz import cli, fit, read_photo
 from cnnviz.attribution.backprop import attribute
 from cnnviz.attribution.commands import attribute as command
-from cnnviz.attribution.commands.attribute import AttributionNames
 from cnnviz.io import recipe
 from cnnviz.io.photo import decode_photo
 from tests.conftest import PHOTOS
@@ -84,17 +82,32 @@ def test_methods_stand_side_by_side_and_classes_in_rows():
     assert [size(f"{name}.png") for name in ("one", "two", "four", "classes", "five")] == [
         (451, 300), (902, 300), (902, 600), (902, 300), (3 * 451, 600)
     ]  # fmt: skip
-    assert cli.invoke(["attribute", "cat.jpg", "-q", "-o", "figure.png"]) == 0
-    assert size("figure.png") > (722, 480)
 
 
-def test_unsigned_maps_alone_have_a_scale_from_zero_in_any_colours():
-    for colours in ("viridis", "signed"):
-        words = ["cat.jpg", "--colormap", colours, "-q"]
-        assert cli.invoke(["attribute", *words, "-o", f"{colours}.png"]) == 0
-        assert cli.invoke(["attribute", *words, "--method", "grad-cam,guided", "-o", f"{colours}-both.png"]) == 0
-    alone, both = (decode_photo(Path(f"viridis{end}.png").read_bytes()) for end in ("", "-both"))
-    assert not np.array_equal(alone[100:500, :700], both[100:500, :700])
+def test_a_figure_is_1920_pixels_wide_times_the_scale_on_light_or_dark_paper():
+    for name, words in {"light": [], "double": ["--scale", "2"], "dark": ["--theme", "dark"]}.items():
+        assert cli.invoke(["attribute", "cat.jpg", *words, "-q", "-o", f"{name}.png"]) == 0
+    light, double, dark = (
+        Image.open(io.BytesIO(Path(f"{name}.png").read_bytes())) for name in ("light", "double", "dark")
+    )
+    assert (light.width, double.width, dark.size) == (1920, 3840, light.size)
+    assert double.height == 2 * light.height
+    assert [round(image.info["dpi"][0]) for image in (light, double)] == [200, 400]
+    assert [image.convert("RGB").getpixel((2, 2)) for image in (light, dark)] == [(255, 255, 255), (16, 17, 20)]
+
+
+def test_the_ends_of_the_colour_bars_are_words_and_a_map_may_have_other_colours():
+    words = ["attribute", "cat.jpg", "-q", "--method", "grad-cam,guided"]
+    assert cli.invoke([*words, "-o", "auto.svg"]) == 0
+    written = Path("auto.svg").read_text()
+    assert all(
+        f">{word}</text>" in written for word in ("most", "against", "for", "Grad-CAM", "Guided backpropagation")
+    )
+    assert cli.invoke(["attribute", "cat.jpg", "-q", "--bare", "-o", "auto.png"]) == 0
+    assert cli.invoke(["attribute", "cat.jpg", "-q", "--bare", "--colormap", "viridis", "-o", "other.png"]) == 0
+    auto, other = (decode_photo(Path(f"{name}.png").read_bytes()).astype(int) for name in ("auto", "other"))
+    assert (auto[..., 0] >= auto[..., 2]).mean() > 0.99  # grey to orange
+    assert (other[..., 2] > other[..., 0] + 20).mean() > 0.3  # the low end of viridis is blue
 
 
 def test_a_stream_goes_in_and_out_and_the_same_seed_gives_the_same_bytes(run, photo):
@@ -131,6 +144,9 @@ def test_a_rerun_makes_the_same_bytes():
         (["--class", "1000"], "no class 1000"),
         (["--method", "deeplift", "--score", "probability"], "logit alone"),
         (["--noise", "-1"], "--noise"),
+        (["--bare", "-o", "x.pdf"], "-o x.pdf: end the name in .png, .jpg, .jpeg, .webp"),
+        (["--bare", "--theme", "dark"], "--theme"),
+        (["--scale", "4"], "--scale"),
     ],
 )
 def test_wrong_usage_is_one_line(capsys, words, told):
@@ -138,7 +154,7 @@ def test_wrong_usage_is_one_line(capsys, words, told):
     out, err = capsys.readouterr()
     assert (out, err.count("\n")) == ("", 1)
     assert told in err
-    assert not Path("cat-attribute.png").exists()
+    assert not list(Path().glob("*attribute*")) + list(Path().glob("x.*"))
 
 
 def test_a_folder_with_a_bad_photo_gives_the_others_and_status_one(capsys):
@@ -153,15 +169,3 @@ def test_a_folder_with_a_bad_photo_gives_the_others_and_status_one(capsys):
 def test_too_few_steps_are_told(capsys):
     assert cli.invoke(["attribute", "cat.jpg", "--method", "integrated-gradients", "--steps", "2"]) == 0
     assert "more --steps" in capsys.readouterr().err
-
-
-def test_names_are_separated_by_commas_and_taken_once() -> None:
-    assert AttributionNames().convert("guided, gradient,guided", None, None) == ("guided", "gradient")
-    with pytest.raises(click.BadParameter, match="did you mean smoothgrad"):
-        AttributionNames().convert("smoothgard", None, None)
-
-
-def test_completion_continues_after_the_last_comma() -> None:
-    context = click.Context(click.Command("attribute"))
-    items = AttributionNames().shell_complete(context, click.Option(["--method"]), "guided,smo")
-    assert [item.value for item in items] == ["guided,smoothgrad"]

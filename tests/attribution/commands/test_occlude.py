@@ -125,17 +125,38 @@ def test_interrupted_work_leaves_a_picture_and_130(run, photo):
 
 
 def test_panels_show_every_part_of_the_figure(run, photo):
-    done = run("occlude", photo, *FEW, "--panels", "--layer", "blocks.4", "-o", "a.png", "--raw", "a.npz")
+    done = run("occlude", photo, *FEW, "--panels", "--layer", "blocks.4", "-o", "a.svg", "--raw", "a.npz")
     assert done.status == 0, done.errors
     arrays = np.load(photo.with_name("a.npz"))
     assert str(arrays["layer"]) == "blocks.4"
     assert arrays["activations"].shape == (len(arrays["positions"]),)
-    five = decode_photo(photo.with_name("a.png").read_bytes()).shape[1]
-    assert run("occlude", photo, *FEW, "--panels", "--class", "1", "--class", "2", "-o", "b.png").status == 0
-    six = decode_photo(photo.with_name("b.png").read_bytes()).shape[1]
-    assert six * 5 == pytest.approx(five * 6, rel=0.01)  # one panel more for one class more
+    assert run("occlude", photo, *FEW, "--panels", "--class", "1", "--class", "2", "-o", "b.svg").status == 0
+    five, six = (photo.with_name(name).read_text() for name in ("a.svg", "b.svg"))
+    assert all(f">{title}</text>" in five for title in ("Lowest probability", "Predicted class"))
+    assert f"map {arrays['channel']}</text>" in five
+    assert (five.count(">Drop of "), six.count(">Drop of ")) == (1, 2)  # one panel more for one class more
 
 
-@pytest.mark.parametrize("words", [["--layer", "blocks.4"], ["--panels", "--bare"], ["--panels", "--layer", "nose"]])
+def test_cells_are_not_interpolated(run, photo):
+    drawn = {}
+    for name, words in {"smooth": [], "cells": ["--cells"]}.items():
+        assert run("occlude", photo, *FEW, *words, "--bare", "-o", f"{name}.png").status == 0
+        drawn[name] = decode_photo(photo.with_name(f"{name}.png").read_bytes()).astype(int)
+    tint = {name: image[140, 100:350, 0] - image[140, 100:350, 2] for name, image in drawn.items()}  # red minus blue
+    steps = {name: np.abs(np.diff(values)).max() for name, values in tint.items()}
+    assert steps["cells"] > 3 * steps["smooth"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--layer", "blocks.4"],
+        ["--panels", "--bare"],
+        ["--panels", "--cells"],
+        ["--bare", "-o", "a.pdf"],
+        ["--panels", "--layer", "nose"],
+    ],
+)
 def test_panels_that_cannot_be_are_refused(run, photo, words):
-    assert run("occlude", photo, *FEW, *words, "-o", "a.png").status == 2
+    done = run("occlude", photo, *FEW, *words, *(() if "-o" in words else ("-o", "a.png")))
+    assert (done.status, len(done.errors)) == (2, 1)

@@ -1,65 +1,36 @@
-"""Panel (c) of figure 7: the projection of the strongest unit, or what stands in its place."""
+"""Figure 7 of Zeiler & Fergus: its panels and its legend."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from cnnviz import Network
-from cnnviz.attribution.figures.occlusion_panels import ClassPanel, ProjectionPanel, ValuePanel, projection_panel
-from cnnviz.attribution.occlusion import StrongestMap
-from cnnviz.features.deconvnet import deconvnet
+from cnnviz import Network, fit
+from cnnviz.attribution.figures.occlusion_panels import draw_figure_7
+from cnnviz.attribution.occlusion import EngineOptions, occlusion
+from tests.support.figures import words
 
 
-def small(active: nn.Module, *rest: nn.Module) -> Network:
-    """Return a network of one map: red, without a bias, then ``active``."""
-    conv = nn.Conv2d(3, 1, 1, bias=False)
-    with torch.no_grad():
-        conv.weight.copy_(torch.tensor([1.0, 0, 0]).view(1, 3, 1, 1))
-    module = nn.Sequential(conv, active, *rest, nn.Flatten(), nn.LazyLinear(2))
-    module(torch.zeros(1, 3, 8, 8))
-    return Network.from_module(module, (8, 8), (0, 0, 0), (1, 1, 1))
-
-
-@pytest.mark.parametrize(
-    ("rest", "layer", "method"), [([nn.MaxPool2d(2)], "2", "deconvnet"), ([], "1", "guided")], ids=["pool", "no pool"]
-)
-def test_figure_7_projects_the_strongest_unit_of_its_map(rest, layer, method):
-    x = torch.full((1, 3, 8, 8), 0.25)
-    x[0, 0, 3, 6] = 0.75
-    network = small(nn.ReLU(), *rest)
-    made = projection_panel(network, x, StrongestMap(layer, 0, torch.ones(4, 4), torch.zeros(0)), "map 0")
-    assert isinstance(made, ProjectionPanel)
-    assert method in made.subtitle
-    expected = np.zeros((3, 8, 8), np.float32)
-    expected[0, 3, 6] = 0.75  # red alone, through a weight of 1
-    np.testing.assert_allclose(made.values, expected)
-
-
-def test_figure_7_takes_the_deconvnet_where_it_differs_from_the_guided_one():
-    torch.manual_seed(0)
-    module = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(4, 5, 3), nn.Flatten())
-    nn.init.constant_(module[0].bias, -1.0)  # so that windows are without any activation, which guided masks
-    network, x = Network.from_module(module, (12, 12), (0.5,) * 3, (0.25,) * 3), torch.rand(1, 3, 12, 12)
-    made = projection_panel(network, x, StrongestMap("3", 2, torch.ones(3, 3), torch.zeros(0)), "map 2")
-    assert isinstance(made, ProjectionPanel)
-    wanted, guided = (
-        deconvnet(network, x, layer="3", channel=2, method=method).projection[0].numpy()
-        for method in ("deconvnet", "guided")
-    )
-    np.testing.assert_allclose(made.values, wanted)
-    assert np.abs(wanted - guided).max() > 0.01
-
-
-def test_figure_7_shows_the_map_itself_where_no_deconvnet_has_a_rule():
-    network, x = small(nn.SiLU(), nn.MaxPool2d(2)), torch.rand(1, 3, 8, 8)
-    made = projection_panel(network, x, StrongestMap("2", 0, torch.full((4, 4), 0.5), torch.zeros(0)), "map 0")
-    assert isinstance(made, ValuePanel)
-    assert "no deconvnet" in made.subtitle
-    np.testing.assert_allclose(made.values, np.full((8, 8), 0.5))
-
-
-def test_the_legend_names_the_most_frequent_classes_first() -> None:
-    panel = ClassPanel("", "", np.array([[0, 1, 1], [1, 2, 2]]), ["a", "b", "c"])
-    assert panel.legend_rows == 2
-    assert (panel.names[1], ClassPanel("", "", np.zeros((2, 2), int), ["a"]).legend_rows) == ("b", 1)
+@pytest.mark.parametrize("targets", [(0,), (0, 1)])
+def test_the_figure_has_a_panel_for_each_class_and_a_legend(targets: tuple[int, ...]) -> None:
+    torch.manual_seed(1)
+    module = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 100, 3))
+    network = replace(Network.from_module(module, (12, 12), (0.5,) * 3, (0.25,) * 3), classes=("cat", "dog", "cow"))
+    photo = np.random.default_rng(0).integers(0, 256, (40, 60, 3)).astype(np.uint8)
+    x, geometry = fit(photo, network)
+    result = occlusion(network, x, window=4, stride=2, targets=targets, options=EngineOptions("plain", "1"))
+    figure = draw_figure_7(photo, geometry, network, x, result, "blur")
+    texts = words(figure)
+    assert [text for text in texts if len(text) == 1 and text.isalpha()] == list("abcdefg"[: 4 + len(targets)])
+    channel = result.activation.channel
+    assert {f"Total activation of map {channel}", f"Projection of map {channel}", "Drop of “cat”"} <= {*texts}
+    best = result.logits.argmax(1)
+    index, count = max(((i, int((best == i).sum())) for i in range(3)), key=lambda pair: pair[1])
+    assert network.class_name(index) in texts
+    assert f"wins at {100 * count / len(best):.0f} % of the positions" in texts
+    lowest = float(result.logits.double().softmax(1)[:, 0].min())
+    assert f"cat: {100 * lowest:.1f} % with the window here" in texts
+    kinds = len({*best.tolist()})
+    assert len(figure.axes) == 4 + len(targets) + 1 + len(targets) + kinds  # panels, bars, colours of the legend

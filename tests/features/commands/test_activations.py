@@ -11,7 +11,11 @@ from PIL import Image
 
 from cnnviz import cli, fit, read_photo
 from cnnviz.features.commands import activations as command
+from cnnviz.figures.scale import rgb
+from cnnviz.figures.style import THEMES
+from cnnviz.io.recipe import read_recipe
 from tests.conftest import PHOTOS, Run
+from tests.support.images import loaded
 from tests.support.lines import checked_lines
 from tests.support.networks import lite0
 
@@ -65,6 +69,28 @@ def test_a_folder_and_the_same_bytes_again(run: Run):
     assert sorted(os.listdir("maps")) == names
     assert run("show", "--rerun", f"maps/{names[1]}", "--input", "cat.jpg", "-o", "again.png").status == 0
     assert Path("again.png").read_bytes() == Path("maps", names[1]).read_bytes()
+
+
+@pytest.mark.parametrize("ending", [".pdf", ".svg"])
+def test_a_document_has_the_recipe_and_is_made_again_with_the_same_bytes(run: Run, ending: str):
+    first, second = Path(f"a{ending}"), Path(f"b{ending}")
+    words = ["--layer", "blocks.4", "--top", "3", "--common-scale", "--theme", "dark"]
+    assert run("activations", "cat.jpg", *words, "-o", first).status == 0
+    options = read_recipe(first)["options"]
+    assert (options["common_scale"], options["theme"]) == (True, "dark")
+    assert run("show", "--rerun", first, "-o", second).status == 0
+    assert first.read_bytes() == second.read_bytes()
+
+
+def test_theme_scale_and_a_common_scale_change_the_figure(capsys):
+    own, dark, twice, common = (
+        loaded(told(capsys, "cat.jpg", "--layer", "blocks.2", "--top", "4", *words, "-o", f"{n}.png")[0]["output"])
+        for n, words in enumerate([[], ["--theme", "dark"], ["--scale", "2"], ["--common-scale"]])
+    )
+    assert (own.width, dark.size, twice.width) == (1920, own.size, 3840)
+    assert [round(image.info["dpi"][0]) for image in (own, twice)] == [200, 400]
+    assert [image.getpixel((0, 0)) for image in (own, dark)] == [rgb(THEMES[name].paper) for name in THEMES]
+    assert own.tobytes() != common.tobytes()
 
 
 def test_standard_input_and_output(run: Run, photo: Path):

@@ -12,6 +12,7 @@ from cnnviz import fit, read_photo
 from cnnviz.features.commands import deconv as command
 from cnnviz.features.deconvnet import deconvnet
 from cnnviz.graph.receptive_field import layer_table
+from cnnviz.io.recipe import read_recipe
 from tests.support.lines import checked_lines
 from tests.support.networks import lite0
 
@@ -65,6 +66,31 @@ def test_through_pipes_and_bare(run, photo):
     assert (picture[0, 0] == 128).all()
 
 
+@pytest.mark.parametrize("ending", [".pdf", ".svg"])
+def test_a_document_has_the_recipe_and_is_made_again_with_the_same_bytes(run, photo, ending):
+    first, second = (photo.with_name(f"{name}{ending}") for name in "ab")
+    done = run("deconv", photo, "--layer", LAYER, "--method", "guided", "--top", "2", "--colors", "-o", first)
+    assert done.status == 0, done.errors
+    assert read_recipe(first)["options"]["colors"] is True
+    assert run("show", "--rerun", first, "-o", second).status == 0
+    assert first.read_bytes() == second.read_bytes()
+
+
+def test_a_figure_is_1920_pixels_wide_and_its_colours_are_those_asked_for(run, photo):
+    made = []
+    for words in ([], ["--colors"], ["--theme", "dark"], ["--scale", "2"]):
+        done = run("deconv", photo, "--layer", LAYER, "--method", "guided", "--channel", "5", *words, "-o", "-")
+        assert done.status == 0, done.errors
+        made.append(np.asarray(Image.open(io.BytesIO(done.stdout))))
+    grey, coloured, dark, twice = made
+    assert grey.shape == dark.shape
+    assert (grey.shape[1], twice.shape[1]) == (1920, 3840)
+    changed = np.argwhere((grey[:600] != coloured[:600]).any(-1))  # above the note, which differs
+    assert changed[:, 1].min() > 960  # the projection alone, on the right
+    assert grey[0, 0].tolist() == [255] * 3
+    assert dark[0, 0].max() < 30
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
@@ -72,6 +98,8 @@ def test_through_pipes_and_bare(run, photo):
         (["cat.jpg", "--layer", "blocks.9"], "has no layer 'blocks.9'; did you mean blocks.6"),
         (["cat.jpg", "--layer", LAYER, "--channel", "40"], "--channel 40: blocks.2 has 40 channels"),
         (["cat.jpg", "--layer", LAYER, "--channel", "4", "--top", "3"], "exclude each other"),
+        (["cat.jpg", "--layer", LAYER, "--bare", "-o", "a.pdf"], "-o a.pdf"),
+        (["cat.jpg", "--layer", LAYER, "--bare", "--theme", "dark"], "exclude each other"),
         (["cat.jpg", "--layer", LAYER, "--channel", "9-3"], "'9-3' is neither a number, a range such as 3-7, nor all"),
     ],
 )

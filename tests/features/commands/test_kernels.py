@@ -3,6 +3,7 @@
 import io
 import json
 import os
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,11 @@ from PIL import Image
 
 from cnnviz import cli
 from cnnviz.features.commands import kernels as command
+from cnnviz.figures.scale import rgb
+from cnnviz.figures.style import THEMES
+from cnnviz.io.recipe import read_recipe
 from tests.conftest import Run
-from tests.support.images import holds
+from tests.support.images import holds, loaded
 from tests.support.lines import checked_lines
 from tests.support.networks import lite0
 
@@ -26,10 +30,15 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def tile(kernel: np.ndarray) -> np.ndarray:
-    """Return how a filter (3, h, w) of conv_stem looks."""
+def shows(picture: np.ndarray, kernel: np.ndarray) -> bool:
+    """Return whether a picture holds a filter (3, h, w) in its colours, in squares of at least 40 pixels."""
     shown = np.rint(127.5 + 127.5 * kernel / abs(kernel).max()).astype(np.uint8).transpose(1, 2, 0)
-    return shown.repeat(47, 0).repeat(47, 1)
+    _, height, width = kernel.shape
+    return any(
+        holds(picture, shown.repeat([40, *high, 40], 0).repeat([40, *wide, 40], 1))
+        for high in product((69, 70), repeat=height - 2)
+        for wide in product((69, 70), repeat=width - 2)
+    )
 
 
 def pixels(path: str) -> np.ndarray:
@@ -48,7 +57,7 @@ def test_the_bundled_network_as_it_is(capsys):
     assert (line["channels"], line["input_channels"]) == (list(range(32)), 3)
     weight = lite0().module.conv_stem.weight.numpy()
     picture = pixels(line["output"])
-    assert all(holds(picture, tile(kernel)) for kernel in weight[[0, 9, 31]])
+    assert all(shows(picture, kernel) for kernel in weight[[0, 9, 31]])
 
 
 def test_depthwise_pairs_and_matrix(capsys):
@@ -64,7 +73,7 @@ def test_weights_of_ones_own(capsys):
     state = lite0().module.state_dict()
     torch.save(state | {"conv_stem.weight": state["conv_stem.weight"].flip(1)}, "bgr.pth")
     line = told(capsys, "--weights", "bgr.pth", "-o", "b.png")
-    assert holds(pixels(line["output"]), tile(state["conv_stem.weight"][4].flip(0).numpy()))
+    assert shows(pixels(line["output"]), state["conv_stem.weight"][4].flip(0).numpy())
 
 
 def test_the_recipe_makes_the_same_bytes_again(run: Run):
@@ -73,7 +82,7 @@ def test_the_recipe_makes_the_same_bytes_again(run: Run):
     assert recipe["input"] is None
     assert recipe["options"] == {
         "model": LITE, "weights": None, "class_names": None, "device": "auto", "dtype": "float32", "mean": None,
-        "std": None, "channel": ["3"], "layer": "blocks.1.0.conv_dw",
+        "std": None, "channel": ["3"], "layer": "blocks.1.0.conv_dw", "theme": "light", "scale": 1,
     }  # fmt: skip
     assert run("show", "--rerun", "a.png", "-o", "b.png").status == 0
     assert Path("a.png").read_bytes() == Path("b.png").read_bytes()
@@ -82,6 +91,25 @@ def test_the_recipe_makes_the_same_bytes_again(run: Run):
         .errors[0]
         .endswith("--input: kernels takes no photo (see cnnviz show --help)")
     )
+
+
+@pytest.mark.parametrize("ending", [".pdf", ".svg"])
+def test_a_document_has_the_recipe_and_is_made_again_with_the_same_bytes(run: Run, ending: str):
+    assert run("kernels", "--theme", "dark", "-o", f"a{ending}").status == 0
+    assert read_recipe(Path(f"a{ending}"))["options"]["theme"] == "dark"
+    assert run("show", "--rerun", f"a{ending}", "-o", f"b{ending}").status == 0
+    assert Path(f"a{ending}").read_bytes() == Path(f"b{ending}").read_bytes()
+
+
+def test_theme_and_scale(capsys):
+    light, dark, twice = (
+        loaded(told(capsys, *words, "-o", f"{number}.png")["output"])
+        for number, words in enumerate([[], ["--theme", "dark"], ["--scale", "2"]])
+    )
+    assert (light.width, dark.size, twice.width) == (1920, light.size, 3840)
+    assert abs(twice.height - 2 * light.height) <= 1
+    assert [round(image.info["dpi"][0]) for image in (light, dark, twice)] == [200, 200, 400]
+    assert [image.getpixel((0, 0)) for image in (light, dark)] == [rgb(THEMES[name].paper) for name in THEMES]
 
 
 def test_standard_output_takes_the_picture(run: Run):

@@ -139,6 +139,7 @@ def test_what_cnnviz_did_not_write_stays(run, folder):
         (["photos"], "Missing option '--layer'"),
         (["photos", "photos/coffee1.png", "--layer", LAYER], "is a file"),
         (["photos", "--layer", LAYER, "-o", "a.png"], "there are several results"),
+        (["photos", "--layer", LAYER, "-o", "a.pdf"], "there are several results"),
         (["photos", "--layer", LAYER, "--channel", "x"], "'x' is neither a number, a range such as 3-7, nor all"),
         (["photos", "--layer", LAYER, "--channel", "40"], "--channel 40: blocks.2 has 40 channels, 0 to 39"),
     ],

@@ -1,47 +1,95 @@
-"""The figure of feature maps: one scale for all, maps where they belong on the photo."""
+"""The figure of feature maps: their colours, scales and words, and maps where they belong on the photo."""
+
+from types import SimpleNamespace
 
 import numpy as np
+import pytest
 import torch
 
 from cnnviz.features.activations import Activations
-from cnnviz.features.figures import activations
-from cnnviz.figures.colormap import color_table
-from cnnviz.figures.palette import BAR
+from cnnviz.features.figures.activations import MapGrid, draw_activations
+from cnnviz.figures.scale import color_table
+from cnnviz.figures.style import Look
 from cnnviz.models.preprocess import Geometry
-from tests.support.images import holds
+from tests.support.figures import pictures, words
+
+CIVIDIS = color_table("cividis").astype(int)
+NETWORK = SimpleNamespace(name="efficientnet_lite0", class_name=lambda index: f"kind {index}")
+MAPS = torch.tensor([[[0.0, 1.0], [2.0, 1.0]], [[0.0, 0.0], [0.0, 4.0]]])
 
 
-def activations_of(maps: torch.Tensor) -> Activations:
+def found(maps: torch.Tensor) -> Activations:
     strengths = maps.double().clamp(min=0).sum((1, 2))
-    return Activations("deep", maps, strengths, strengths.argsort(descending=True), torch.zeros(2))
+    order = strengths.argsort(descending=True, stable=True)
+    return Activations("deep", maps, strengths, order, torch.tensor([0.0, 1.0]))
 
 
-def test_all_maps_have_one_scale_from_zero_where_nothing_is_negative():
-    maps = torch.tensor([[[0.0, 1.0], [2.0, 1.0]], [[0.0, 0.0], [0.0, 4.0]]])
-    viridis = color_table("viridis")
-    picture = activations.draw("mine", activations_of(maps), [1, 0])
-    side = 440 // 2
-    for values in maps.numpy():
-        assert holds(picture, viridis[np.rint(values / 4 * 255).astype(int)].repeat(side, 0).repeat(side, 1))
+def draw(maps: torch.Tensor, grid: MapGrid, look: Look = Look(), shape: tuple[int, int] = (64, 64)):
+    photo = np.full((*shape, 3), 128, np.uint8)
+    return draw_activations(photo, Geometry(shape, shape, (0, 0), shape), NETWORK, found(maps), grid, look)
+
+
+def corners(image: np.ndarray) -> np.ndarray:
+    """The colours in the quarters of a picture."""
+    ys, xs = ([side // 4, 3 * side // 4] for side in image.shape[:2])
+    return image[np.ix_(ys, xs)].astype(int)
+
+
+def test_each_map_has_its_own_scale_or_all_one_that_ends_at_a_round_number():
+    own, common = (pictures(draw(MAPS, MapGrid([1, 0], common=common)))[1:3] for common in (False, True))
+    for image, ends in ((own, (4, 2)), (common, (4, 4))):
+        for drawn, values, end in zip(image, MAPS[[1, 0]].numpy(), ends, strict=True):
+            assert np.abs(corners(drawn) - CIVIDIS[np.rint(values / end * 255).astype(int)]).max() <= 1
 
 
 def test_one_negative_value_anywhere_makes_the_scale_signed():
-    maps = torch.tensor([[[0.0, 1.0], [2.0, 1.0]], [[0.0, 0.0], [0.0, -4.0]]])
-    signed, side = color_table("signed"), 440
-    block = np.array([[BAR, signed[255]], [BAR, signed[255]]], np.uint8)
-    picture = activations.draw("mine", activations_of(torch.stack([maps[1], torch.tensor([[0.0, 9.0]] * 2)])), [1])
-    assert holds(picture, block.repeat(side // 2, 0).repeat(side // 2, 1))
+    negative = torch.stack([MAPS[1], -MAPS[0]])
+    figure = draw(negative, MapGrid([0]))
+    zero, largest = corners(pictures(figure)[1])[[0, 1], [0, 1]]
+    assert np.ptp(zero) == 0
+    assert largest[0] > largest[1:].max() + 50  # red
+    assert {"−max", "0", "max"} <= set(words(figure))
+    low = words(draw(negative, MapGrid([0, 1], common=True)))
+    assert {"−4", "4", "map 1"} <= set(low)
 
 
-def test_over_the_photograph_maps_lie_where_they_belong():
-    """A map that is hot in its left half: over the photo, left is hot, right is not, outside is dimmed."""
+def test_words_say_what_is_drawn_and_how_it_was_chosen():
+    said = words(draw(torch.cat([MAPS, MAPS]), MapGrid([0, 1, 2])))
+    assert "Where the 3 strongest feature maps of deep are active" in said
+    assert any(line.startswith("EfficientNet-Lite0: kind 1 73.1 %.") for line in said)
+    assert {"map 1", "map 0", "max 4.0", "max 2.0", "Network input"} <= set(said)
+    chosen = words(draw(torch.cat([MAPS, MAPS]), MapGrid([0, 2])))
+    assert "Where 2 feature maps of deep are active" in chosen
+    assert not any("Strength" in line for line in chosen)
+    assert "Where feature map 0 of deep is active" in words(draw(MAPS, MapGrid([0])))
+
+
+def test_over_the_photo_a_map_lies_where_it_belongs():
+    """Hot in its left half: so is the photo, within the crop that the network sees."""
     photo = np.full((200, 400, 3), 128, np.uint8)
     geometry = Geometry((200, 400), (200, 400), (0, 100), (200, 200))
     maps = torch.tensor([[[1.0, 1.0, 0.0, 0.0]] * 4])
-    picture = activations.draw("mine", activations_of(maps), [0], (photo, geometry)).astype(int)
-    dimmed = int(128 * 0.35 + 20)
-    ys, xs = np.nonzero((picture == dimmed).all(-1))
-    top, bottom, left, right = ys.min(), ys.max(), xs.min(), xs.max() + 1
-    assert (right - left, bottom + 1 - top) == (440, 220)
-    hot, cold = (picture[(top + bottom) // 2, left + at] for at in (130, 310))
-    assert hot[1] > cold[1] + 80  # viridis: yellow and violet
+    figure = draw_activations(photo, geometry, NETWORK, found(maps), MapGrid([0], overlay=True))
+    seen, drawn, _ = pictures(figure)
+    assert seen.shape[0] == seen.shape[1]
+    hot, cold = corners(drawn)[0]
+    assert hot[0] > cold[0] + 80
+    assert hot[2] < cold[2]
+    middle = drawn[len(drawn) // 2].astype(int)
+    assert (np.diff(middle[:, 0]) <= 1).all()  # linear between the cells
+
+
+@pytest.mark.parametrize("shape", [(60, 360), (360, 60), (20, 30)])
+@pytest.mark.parametrize("count", [1, 5, 20])
+def test_shapes_of_photos_and_numbers_of_maps(shape, count):
+    maps = torch.rand(24, max(1, shape[0] // 8), max(1, shape[1] // 8))
+    figure = draw(maps, MapGrid(range(count)), Look("dark"), shape)
+    assert len(pictures(figure)) == count + 2
+
+
+def test_padding_is_part_of_the_input_that_is_shown():
+    photo = np.full((50, 100, 3), 200, np.uint8)
+    geometry = Geometry((50, 100), (50, 100), (-25, 0), (100, 100))
+    seen = pictures(draw_activations(photo, geometry, NETWORK, found(MAPS), MapGrid([0])))[0]
+    assert seen[len(seen) // 10, 50].max() == 0
+    assert seen[len(seen) // 2, 50].min() == 200

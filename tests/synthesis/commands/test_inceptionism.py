@@ -14,7 +14,9 @@ import cnnviz
 from cnnviz import Network, cli
 from cnnviz.io.recipe import read_recipe
 from cnnviz.synthesis.commands.inceptionism import plan_classes
+from tests.support.figure_files import check_figure_files
 from tests.support.networks import lite0
+from tests.support.patches import color_network
 from tests.synthesis.commands.test_inceptionism_options import options
 
 SCHEMA = json.loads((Path(cnnviz.__file__).parent / "data" / "schema-1.json").read_text("utf-8"))
@@ -61,6 +63,21 @@ def test_several_classes_are_a_sheet_and_the_same_bytes_again(capsys):
     assert [row["class_name"] for row in line["images"]] == ["banana", "starfish"]
     assert cli.invoke(["show", "--rerun", "sheet.png", "-o", "again.png"]) == 0
     assert Path("again.png").read_bytes() == Path("sheet.png").read_bytes()
+
+
+def test_a_sheet_is_a_figure_in_every_kind_of_file(commanded):
+    commanded(color_network())
+    check_figure_files(["inceptionism", *QUICK, "--class", "red", "--class", "blue"])
+
+
+def test_of_one_class_a_pdf_is_a_sheet_and_a_png_the_bare_image(commanded):
+    commanded(color_network())
+    for name in ("one.pdf", "one.png"):
+        assert cli.invoke(["inceptionism", *QUICK, "--class", "green", "-o", name]) == 0
+    with Image.open("one.png") as image:
+        assert image.size == (48, 48)
+    assert cli.invoke(["show", "--rerun", "one.pdf", "-o", "again.pdf"]) == 0
+    assert Path("again.pdf").read_bytes() == Path("one.pdf").read_bytes()
 
 
 def test_a_folder_gets_each_class_alone_and_is_gone_on_with(capsys):

@@ -11,6 +11,8 @@ from PIL import Image
 
 import cnnviz
 from cnnviz import cli
+from tests.support.figure_files import check_figure_files
+from tests.support.networks import random_classifier
 
 SCHEMA = json.loads((Path(cnnviz.__file__).parent / "data" / "schema-1.json").read_text("utf-8"))
 QUICK = ("--layer", "blocks.1", "--steps", "1", "--size", "48")
@@ -42,6 +44,11 @@ def test_bare_pictures_are_those_of_the_method(capsys):
     assert np.asarray(Image.open("n.png")).shape == (48, 144, 3)
 
 
+def test_a_sheet_is_a_figure_in_every_kind_of_file(commanded):
+    commanded(random_classifier(32))
+    check_figure_files(["visualize", "--layer", "0", "--steps", "1", "--size", "48"])
+
+
 def test_a_direction_is_one_picture(capsys):
     line = told(capsys, "--direction", "2=1", "--direction", "5=-0.5", "--bare", "-o", "d.png")
     assert (line["unit"], line["channels"]) == ("direction", [2, 5])
@@ -60,6 +67,8 @@ def test_a_direction_is_one_picture(capsys):
             ["--layer", "blocks.1", "--direction", "1=1", "--channel", "2"],
             "--direction and --channel exclude each other",
         ),
+        (["--layer", "blocks.1", "--bare", "-o", "x.pdf"], "-o x.pdf: end the name in .png, .jpg, .jpeg, .webp"),
+        (["--layer", "blocks.1", "--bare", "--theme", "dark"], "--bare and --theme exclude each other"),
         (["--layer", "classifier"], "layer classifier gives no feature maps"),
     ],
 )

@@ -1,0 +1,108 @@
+"""The figure of an occlusion: the photo, and for each class the change of its score where the window covers it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from cnnviz.attribution.figures.map_rows import Layout, MapPanel, draw_map_rows
+from cnnviz.attribution.figures.shown_maps import occlusion_on, occlusion_scale
+from cnnviz.attribution.fills import fill_label
+from cnnviz.attribution.occlusion import Occlusion
+from cnnviz.figures.labels import class_label, network_label, percent, quoted, signed
+from cnnviz.figures.maps import BESIDE, Crop, Words, bar_below, bar_beside, draw_window
+from cnnviz.figures.page import INNER, NARROWEST, Page, Rect
+from cnnviz.figures.scale import Scale
+from cnnviz.figures.style import MARGIN, Look
+from cnnviz.io.color import Photo
+from cnnviz.models.network import Network
+from cnnviz.models.preprocess import Geometry
+
+HIGHEST = 3.4  # height of a row in inches
+FEW = 2  # maps with a bar beside them
+LOW = 1.7  # height of a panel in inches below which a bar beside it has no room for its words
+
+
+@dataclass(frozen=True)
+class MapStyle:
+    """How occlusion was computed and is drawn: ``fill``, ``score``, ``colormap``; ``cells`` not interpolated."""
+
+    fill: str
+    score: str
+    colormap: str = "auto"
+    cells: bool = False
+
+
+def draw_occlusion(
+    photo: Photo, geometry: Geometry, network: Network, result: Occlusion, style: MapStyle, look: Look = Look()
+) -> Figure:
+    """Return the photo with the network's crop, and a map for each class, on one scale."""
+    page, crop = Page(look), Crop.of(photo, geometry)
+    factor, unit = (100, "points") if style.score == "probability" else (1, "logits")
+    maps = [values * factor for values in result.maps.numpy()]
+    scale = occlusion_scale(maps, style.colormap)
+    shares = result.clean_logits.double().softmax(0)
+    names = [class_label(network, index) for index in result.targets]
+    page.heading(f"Regions that {quoted(names)} depend{'s' * (len(names) == 1)} on", _method(network, result, style))
+    known = not any(np.isnan(values).any() for values in maps)
+    smooth = known and not style.cells
+    drawn = [_on_crop(values, result, crop, smooth) for values in maps]
+    titles = [
+        f"{name}, {percent(share, 1)}" for name, share in zip(names, shares[list(result.targets)].tolist(), strict=True)
+    ]
+    if len(names) == 1:
+        titles = ["Drop of the probability" if factor == 100 else "Drop of the logit"]
+    few = len(maps) <= FEW
+    panels = [MapPanel(*one, scale, contour=True) for one in zip(titles, drawn, strict=True)]
+    layout = Layout(HIGHEST, room=INNER - BESIDE * few, bars=False)
+    places = draw_map_rows(page, photo, geometry, crop, panels, layout).maps
+    draw_window(page, *places[0], crop, result.window, f"window {result.window} px, stride {result.stride} px")
+    last = [box for _, box in places if box.y == places[0][1].y][-1]  # of the first row
+    _bar(page, last, scale, unit, few, contour=known)
+    page.note(_note(result, maps, unit, smooth))
+    return page.finish()
+
+
+def _bar(page: Page, box: Rect, scale: Scale, unit: str, beside: bool, contour: bool) -> None:
+    """Draw the colour bar beside a panel, or below everything so far, as where the panel is too low for its words."""
+    ticks = [(part * scale.high, signed(part * scale.high)) for part in (1, 0.5, 0, -0.5, -1)]
+    if beside and box.height >= LOW:
+        place = Rect(box.x, box.y, max(box.width, NARROWEST), box.height)
+        bar_beside(page, place, scale, Words(ticks, unit, "covering raises it", "covering lowers it"), contour)
+        return
+    words = f"{unit}; red: covering lowers it, blue: raises it" + "; line: half of the scale" * contour
+    page.top = bar_below(page, Rect(MARGIN, 0, INNER, 0), page.top + 0.12, scale, Words(ticks[::-1], words))
+
+
+def _on_crop(values: NDArray[np.float32], result: Occlusion, crop: Crop, smooth: bool) -> NDArray[np.float32]:
+    """Return a map at the crop's pixels: linear between its cells, or each cell in one colour."""
+    if not smooth:
+        return crop.nearest(values).astype(np.float32)
+    return occlusion_on(values, result, crop.ys, crop.xs)
+
+
+def _method(network: Network, result: Occlusion, style: MapStyle) -> str:
+    share = ""
+    if len(result.targets) == 1:
+        (index,) = result.targets
+        share = f": {class_label(network, index)} {percent(float(result.clean_logits.double().softmax(0)[index]), 1)}"
+    return (
+        f"{network_label(network.name)}{share}. Colour: drop of the {style.score} when a {fill_label(style.fill)} "
+        f"{result.window} px window covers the place."
+    )
+
+
+def _note(result: Occlusion, maps: Sequence[NDArray[np.float32]], unit: str, smooth: bool) -> str:
+    rows, columns = (len(centres) for centres in result.grid.cells())
+    largest = max(float(np.nanmax(values, initial=0)) for values in maps)
+    drawn = "linear between their centres" if smooth else "not interpolated"
+    done = float(result.done.float().mean())
+    unknown = f"Partial result: {percent(done)} of the positions; hatched: not measured. " if done < 1 else ""
+    if not unknown and any(np.isnan(values).any() for values in maps):
+        unknown = "Hatched: covered by no window. "
+    return (
+        f"{unknown}Window {result.window} px, stride {result.stride} px. {rows} × {columns} cells, {drawn}. "
+        f"Largest drop: {largest:.3g} {unit}."
+    )

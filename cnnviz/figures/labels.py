@@ -1,0 +1,99 @@
+"""Names of networks and classes as figures print them."""
+
+import re
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from cnnviz.figures.page import INNER
+from cnnviz.figures.style import TITLE
+from cnnviz.figures.text import is_printable, shorten, width
+from cnnviz.models.network import Network
+
+# Names that a pattern matches whole, and how the networks' papers print them; {1}: the first group in capitals.
+PRINTED = (
+    (r"efficientnet_lite(\d)", r"EfficientNet-Lite\1"),
+    (r"efficientnet_(b\d)", r"EfficientNet-{1}"),
+    (r"efficientnet_v2_(\w)", r"EfficientNetV2-{1}"),
+    (r"wide_resnet(\d+)_(\d+)", r"Wide ResNet-\1-\2"),
+    (r"resnext(\d+)_(\d+)x(\d+)d", r"ResNeXt-\1 (\2×\3d)"),
+    (r"resnet(\d+)", r"ResNet-\1"),
+    (r"densenet(\d+)", r"DenseNet-\1"),
+    (r"vgg(\d+)", r"VGG-\1"),
+    (r"vgg(\d+)_bn", r"VGG-\1 with batch norm"),
+    (r"googlenet", "GoogLeNet"),
+    (r"alexnet", "AlexNet"),
+    (r"zfnet", "ZFNet"),
+    (r"inception_v3", "Inception-v3"),
+    (r"mobilenet_v2", "MobileNetV2"),
+    (r"mobilenet_v3_large", "MobileNetV3-Large"),
+    (r"mobilenet_v3_small", "MobileNetV3-Small"),
+    (r"mnasnet(\d)_(\d+)", r"MnasNet \1.\2×"),
+    (r"shufflenet_v2_x(\d)_(\d)", r"ShuffleNet V2 \1.\2×"),
+    (r"squeezenet(\d)_(\d)", r"SqueezeNet \1.\2"),
+    (r"regnet_([xy])_(\d+)([gm]f)", r"RegNet{1}-\2{3}"),
+    (r"regnet_([xy])_(\d)_(\d)([gm]f)", r"RegNet{1}-\2.\3{4}"),
+    (r"convnext_(\w)(?:ase|arge|mall|iny)", r"ConvNeXt-{1}"),
+    (r"swin_(\w)", r"Swin-{1}"),
+    (r"swin_v2_(\w)", r"SwinV2-{1}"),
+    (r"vit_(\w)_(\d+)", r"ViT-{1}/\2"),
+    (r"maxvit_t", "MaxViT-T"),
+)
+
+
+def network_label(name: str) -> str:
+    """Return a network's name as its paper prints it: efficientnet_lite0 is EfficientNet-Lite0; others unchanged."""
+    for pattern, printed in PRINTED:
+        found = re.fullmatch(pattern, name)
+        if found:
+            for number, part in enumerate(found.groups(), 1):
+                printed = printed.replace(f"{{{number}}}", part.upper())
+            return found.expand(printed)
+    return name
+
+
+def class_label(network: Network, index: int) -> str:
+    """Return the name of a class, or "class 3" where the font has no glyphs for it."""
+    return printable_name(network.class_name(index), index)
+
+
+def prediction_label(network: Network, logits: Tensor) -> str:
+    """Return a network's name and its most probable class, from logits (classes,): AlexNet: tiger cat 95.7 %."""
+    shares = logits.double().softmax(0)
+    best = int(shares.argmax())
+    return f"{network_label(network.name)}: {class_label(network, best)} {percent(float(shares[best]), 1)}"
+
+
+def printable_name(name: str, index: int) -> str:
+    """Return the name of class ``index``, or "class 3" where the font has no glyphs for it."""
+    return name if is_printable(name) else f"class {index}"
+
+
+def number(value: float) -> str:
+    """Return a number of three or so digits: 33.6, 5.0, 0.12, with a true minus."""
+    return (f"{value:.1f}" if 1 <= abs(value) < 1000 else f"{value:.2g}").replace("-", "−")
+
+
+def percent(share: float, digits: int = 0) -> str:
+    """Return a share, 0 to 1, as it is printed: 95.7 %."""
+    return f"{100 * share:.{digits}f} %"
+
+
+def signed(value: float, form: str = ".4g") -> str:
+    """Return a number with its sign, a true minus; 0 has none."""
+    return f"{value:+{form}}".replace("-", "−") if value else "0"
+
+
+def quoted(names: Sequence[str]) -> str:
+    """Return names in quotation marks: “a”, “b” and “c”."""
+    marked = [f"“{name}”" for name in names]
+    return " and ".join([", ".join(marked[:-1]), marked[-1]] if len(marked) > 1 else marked)
+
+
+def title_of(words: str, *names: str) -> str:
+    """Return a title with a name in quotation marks for each {}; long names are shortened so that all of it fits."""
+    left, rooms = INNER - width(words.format(*["“”"] * len(names)), TITLE, bold=True), dict[str, float]()
+    for count, name in enumerate(sorted(names, key=lambda name: width(name, TITLE, bold=True))):
+        rooms[name] = min(width(name, TITLE, bold=True), left / (len(names) - count))
+        left -= rooms[name]
+    return words.format(*(f"“{shorten(name, rooms[name] + 0.01, TITLE, bold=True)}”" for name in names))

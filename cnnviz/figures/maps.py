@@ -1,0 +1,172 @@
+"""Panels of a photo and of maps over its crop, with their contours and colour bars."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from matplotlib import patheffects
+from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
+from numpy.typing import NDArray
+from PIL import Image
+
+from cnnviz.figures import text
+from cnnviz.figures.page import Align, Page, Rect
+from cnnviz.figures.sampling import interpolate, nearest
+from cnnviz.figures.scale import MIDDLE, Scale, map_ground, rgb
+from cnnviz.figures.style import BLACK, LEADING, NOTE, WHITE
+from cnnviz.io.color import Photo
+from cnnviz.models.preprocess import Geometry
+
+SIDE = 900  # pixels of the longer side of a crop at which maps are drawn
+FADED = 0.55  # share of the paper's colour where the network does not see the photo
+BAR = 0.12  # thickness of a colour bar
+BESIDE = 1.75  # room of a colour bar beside a panel, with its words
+
+
+@dataclass(frozen=True)
+class Crop:
+    """The part of a photo that is in the network's input, at a size to draw: ``image`` (H, W, 3).
+
+    ``ys``, ``xs``: the position of its rows and columns on the network's input, pixel centres at integers.
+    """
+
+    image: Photo
+    ys: NDArray[np.float64]
+    xs: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, photo: Photo, geometry: Geometry) -> "Crop":
+        """Return the crop of a photo (H, W, 3)."""
+        left, top, right, bottom = geometry.box()
+        zoom = SIDE / max(right - left, bottom - top)
+        height, width = max(1, round((bottom - top) * zoom)), max(1, round((right - left) * zoom))
+        image = Image.fromarray(photo[top:bottom, left:right]).resize((width, height), Image.Resampling.BICUBIC)
+        ys, xs = (
+            np.interp((np.arange(count) + 0.5) / zoom + first - 0.5, np.arange(length), geometry.sources(axis))
+            for axis, count, first, length in ((0, height, top, photo.shape[0]), (1, width, left, photo.shape[1]))
+        )
+        return cls(np.asarray(image), ys, xs)
+
+    @property
+    def aspect(self) -> float:
+        """Width divided by height."""
+        height, width = self.image.shape[:2]
+        return float(width / height)
+
+    def sample(self, values: NDArray[np.floating]) -> NDArray[np.float32]:
+        """Return a map (h, w) on the network's input at the crop's pixels, (H, W), bilinear."""
+        rows, columns = (np.arange(side, dtype=float) for side in values.shape)
+        return interpolate(values, rows, columns, self.ys, self.xs)
+
+    def nearest(self, values: NDArray[np.generic]) -> NDArray[np.generic]:
+        """Return a map (h, w) on the network's input at the crop's pixels, (H, W), without interpolation."""
+        return nearest(values, self.ys, self.xs)
+
+
+def draw_photo(page: Page, box: Rect, photo: Photo, geometry: Geometry) -> Axes:
+    """Draw the photo in colour, with a frame around the network's crop and the rest faded towards the paper."""
+    height, width = page.pixels(box)
+    photo = np.asarray(Image.fromarray(photo).resize((width, height), Image.Resampling.LANCZOS))
+    left, top, right, bottom = replace(geometry, photo=(height, width)).box()
+    faded = photo * np.float32(1 - FADED) + np.array(rgb(page.theme.paper), np.float32) * FADED
+    faded = np.rint(faded).astype(np.uint8)
+    faded[top:bottom, left:right] = photo[top:bottom, left:right]
+    axes = page.picture(box, faded)
+    if (right - left, bottom - top) != (photo.shape[1], photo.shape[0]):
+        frame(axes, (top, left, bottom, right), page.theme.ink)
+    return axes
+
+
+def draw_map(
+    page: Page, box: Rect, crop: Crop, values: NDArray[np.floating], scale: Scale, contour: bool = False
+) -> Axes:
+    """Draw values (H, W) at the crop's pixels over its grey, hatched where they are NaN; return the axes.
+
+    ``contour``: a line at half of each end of the scale.
+    """
+    axes = page.picture(box, scale.over(map_ground(crop.image), values))
+    unknown = np.isnan(values)
+    if unknown.any():
+        axes.contourf(
+            unknown, [0.5, 1.5], colors="none", hatches=["////"], extent=(0, values.shape[1], 0, values.shape[0])
+        )
+    for end in (scale.low, scale.high) if contour and not unknown.any() else ():
+        if end and float(values.min()) < end / 2 < float(values.max()):
+            line = axes.contour(values, [end / 2], colors=[tuple(scale.rgba(np.array(end))[:3])], linewidths=1.1,
+                                linestyles="solid")  # fmt: skip
+            line.set_path_effects([patheffects.withStroke(linewidth=2.4, foreground=WHITE)])
+    return axes
+
+
+def photo_title(photo: Photo, geometry: Geometry) -> str:
+    """Return the title of the photo's panel."""
+    whole = geometry.box() == (0, 0, photo.shape[1], photo.shape[0])
+    return "Photo" if whole else "Photo, input framed"
+
+
+def frame(axes: Axes, edges: Sequence[float], colour: str, width: float = 1.2, around: str = "") -> None:
+    """Draw a rectangle ``edges`` (top, left, bottom, right) in the axes' coordinates, with a line ``around`` it."""
+    top, left, bottom, right = edges
+    for thickness, line in ((width + 1.8, around), (width, colour)):
+        if line:
+            axes.add_patch(Rectangle((left, top), right - left, bottom - top, fill=False, lw=thickness, ec=line))
+
+
+def draw_window(page: Page, axes: Axes, box: Rect, crop: Crop, window: int, words: str) -> None:
+    """Draw the occluding window to scale in the lower left corner of a map, with words beside it."""
+    height, width = crop.image.shape[:2]
+    high = window * (height - 1) / max(crop.ys[-1] - crop.ys[0], 1e-9)
+    wide = window * (width - 1) / max(crop.xs[-1] - crop.xs[0], 1e-9)
+    edge = 0.03 * min(height, width)
+    frame(axes, (height - edge - high, edge, height - edge, edge + wide), WHITE, 1.2, BLACK)
+    inch = box.width / width
+    page.label(axes, box, ((1.5 * edge + wide) * inch, box.height - edge * inch), words)
+
+
+@dataclass(frozen=True)
+class Words:
+    """Words of a colour bar: ``unit`` above it, ``high`` and ``low`` at its ends, ``ticks`` values and their texts."""
+
+    ticks: Sequence[tuple[float, str]]
+    unit: str = ""
+    low: str = ""
+    high: str = ""
+
+
+def bar_beside(
+    page: Page, box: Rect, scale: Scale, words: Words, contour: bool = False, ground: float = MIDDLE
+) -> None:
+    """Draw a vertical colour bar right of a panel, of its height, with ticks and the words at both ends."""
+    place = Rect(box.right + 0.18, box.y, BAR, box.height).snapped()
+    axes = page.picture(place, scale.bar(ground=ground).transpose(1, 0, 2)[::-1], (1.0, 1.0))
+    line, x = NOTE * LEADING / 72, place.right
+    if words.unit:
+        page.write(place.x, place.y - 0.27, words.unit, room=BESIDE - 0.2)
+    for value, label in words.ticks:
+        part = 1 - (value - scale.low) / (scale.high - scale.low)
+        axes.plot([1, 1.4], [part, part], color=page.theme.faint, lw=0.6, clip_on=False)
+        page.write(x + 0.1, place.y + part * place.height - line / 2, label, colour=page.theme.ink, room=0.6)
+    x += max(0.62, 0.2 + max(text.width(label, NOTE) for _, label in words.ticks))
+    room = box.right + BESIDE - x
+    page.write_lines(x, place.y - 0.02, words.high, colour=page.theme.support, room=room, lines=3)
+    if words.low:
+        count = len(words.low.split())
+        page.write_lines(
+            x, place.bottom - min(count, 2) * line, words.low, colour=page.theme.against, room=room, lines=2
+        )
+    if contour:
+        page.write_lines(x, place.y + place.height * 0.25, "line: half of the scale", room=room, lines=2)
+
+
+def bar_below(page: Page, box: Rect, top: float, scale: Scale, words: Words, ground: float = MIDDLE) -> float:
+    """Draw a colour bar of a panel's width at ``top``, with its ticks below; return the top of what follows."""
+    place = Rect(box.x, top, box.width, BAR).snapped()
+    page.picture(place, scale.bar(ground=ground), (1.0, 1.0))
+    y = place.bottom + 0.02
+    for index, (value, label) in enumerate(words.ticks):
+        part = (value - scale.low) / (scale.high - scale.low)
+        align: Align = "left" if index == 0 else "right" if index == len(words.ticks) - 1 else "center"
+        page.write(box.x + part * box.width, y, label, colour=page.theme.ink, align=align, room=box.width / 2)
+    y += NOTE * LEADING / 72
+    return page.write(box.x, y, words.unit, room=box.width) if words.unit else y

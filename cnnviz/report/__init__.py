@@ -1,0 +1,1 @@
+"""Figures of results in Python: ``cnnviz.figure``."""

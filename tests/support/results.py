@@ -1,0 +1,162 @@
+"""Small results of every public kind, of one network with random weights, computed once a session."""
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+import cnnviz
+from cnnviz import Geometry, Network
+from cnnviz.attribution.occlusion import EngineOptions
+
+SIDE = 32
+NAMES = tuple(f"kind {number}" for number in range(10))
+LONG = tuple(f"{number} " + "a class with a very long name, " * 4 for number in range(10))  # over 120 characters
+FOREIGN = ("قطة صغيرة", "小猫和狗", *NAMES[2:4], "قطة", *LONG[5:])
+SHAPES = {"wide": (100, 600), "tall": (600, 100), "tiny": (20, 30), "grey": (90, 120)}
+
+
+@cache
+def network(names: tuple[str, ...] = NAMES) -> Network:
+    """Ten classes, two convolutions and two of 1 x 1; takes inputs of any size."""
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        first = nn.Conv2d(3, 12, 5, 2, 2), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(12, 24, 3, 1, 1), nn.ReLU()
+        last = nn.Conv2d(24, 20, 1), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(20, 10)
+    last[-1].weight.data *= 40
+    return Network.from_module(nn.Sequential(*first, *last), (SIDE, SIDE), (0.5,) * 3, (0.25,) * 3, names)
+
+
+@cache
+def photo(kind: str) -> np.ndarray:
+    """Smooth colours with some noise; grey: three equal channels."""
+    height, width = SHAPES[kind]
+    rng = np.random.default_rng(5)
+    ys, xs = np.mgrid[:height, :width] / max(height, width)
+    values = np.stack([ys, xs, np.sin(9 * xs) ** 2], -1) * 200 + rng.integers(0, 50, (height, width, 3))
+    values = values.astype(np.uint8)
+    return values[..., :1].repeat(3, 2) if kind == "grey" else values
+
+
+@cache
+def inputs(kind: str, mode: str = "crop", names: tuple[str, ...] = NAMES) -> tuple[Tensor, Geometry]:
+    """The input of the network and its place on a photo."""
+    return cnnviz.fit(photo(kind), network(names), mode)
+
+
+@cache
+def occlusion(kind: str, count: int = 1, mode: str = "crop", names: tuple[str, ...] = NAMES):
+    """An occlusion of the first ``count`` classes, with the activation of a layer."""
+    x, _ = inputs(kind, mode, names)
+    return cnnviz.occlusion(network(names), x, window=step(x), stride=step(x), targets=range(count),
+                            options=EngineOptions("plain", "4"))  # fmt: skip
+
+
+def step(x: Tensor) -> int:
+    """Window and stride of an occlusion: a quarter of the network's own input, a tenth of a larger one."""
+    return max(8, max(x.shape) // 10)
+
+
+@cache
+def attributions(kind: str, count: int = 1, mode: str = "crop", names: tuple[str, ...] = NAMES, methods: int = 1):
+    """Attributions of the first ``count`` classes by some methods."""
+    chosen = ["grad-cam", "integrated-gradients", "smoothgrad", "guided", "gradient"][:methods]
+    x, _ = inputs(kind, mode, names)
+    settings = cnnviz.MethodSettings(steps=4, samples=2)
+    return [cnnviz.attribute(network(names), x, method=name, targets=range(count), settings=settings)
+            for name in chosen]  # fmt: skip
+
+
+@cache
+def evaluation(kind: str, count: int = 1, mode: str = "crop", names: tuple[str, ...] = NAMES, masked: bool = False):
+    """An evaluation of the occlusion of the first ``count`` classes, with the sanity check if ``masked``."""
+    found, (x, geometry) = occlusion(kind, count, mode, names), inputs(kind, mode, names)
+    mask = np.zeros(photo(kind).shape[:2], bool)
+    mask[mask.shape[0] // 4 : mask.shape[0] // 2, mask.shape[1] // 3 : mask.shape[1] // 2] = True
+    more: dict[str, Any] = {
+        "mask": mask, "compute": lambda network: cnnviz.occlusion(
+            network, x, window=step(x), stride=step(x), targets=range(count)).maps,
+    }  # fmt: skip
+    settings = cnnviz.EvaluationSettings(steps=5, shifts=2, stages=2)
+    return cnnviz.evaluate(network(names), x, found.maps, found.targets, geometry=geometry, settings=settings,
+                           **(more if masked else {}))  # fmt: skip
+
+
+@cache
+def activations(kind: str, mode: str = "crop"):
+    """The maps of the second convolution."""
+    return cnnviz.activations(network(), inputs(kind, mode)[0], layer="4")
+
+
+@cache
+def kernels(layer: str = "0"):
+    """The filters of a convolution: 0 over RGB, 3 in pairs, 5 of 1 x 1."""
+    return cnnviz.kernels(network(), layer=layer)
+
+
+@cache
+def projections(kind: str, count: int = 1, mode: str = "crop"):
+    """Projections of the first channels of the second convolution."""
+    x, _ = inputs(kind, mode)
+    return [cnnviz.deconvnet(network(), x, layer="4", channel=channel) for channel in range(count)]
+
+
+@cache
+def top_images(maps: int = 1, k: int = 2):
+    """The photos of SHAPES that activate the first maps."""
+    return cnnviz.top_images(network(), [photo(kind) for kind in SHAPES], layer="4", channels=range(maps), k=k)
+
+
+@cache
+def attack(kind: str, names: tuple[str, ...] = NAMES):
+    """The smallest change of a photo."""
+    return cnnviz.attack_photo(network(names), photo(kind), settings=cnnviz.AttackSettings(steps=5))
+
+
+@cache
+def patch(kind: str = "grey", names: tuple[str, ...] = NAMES):
+    """A patch in the middle of a photo."""
+    height, width = photo(kind).shape[:2]
+    y, x, reach = height // 2, width // 2, min(height, width) // 5
+    region = f"{x - reach},{y - reach} {x + reach},{y - reach} {x + reach},{y + reach} {x - reach},{y + reach}"
+    own = network(names)
+    first = int(own(inputs(kind, "crop", names)[0])[0].argmax())
+    return cnnviz.patch(own, photo(kind), region, (first + 1) % 10, steps=2)
+
+
+@cache
+def robustness():
+    """The curve of the photos of SHAPES."""
+    return cnnviz.robustness(network(), [photo(kind) for kind in ("tiny", "grey")], eps=2)
+
+
+@cache
+def visualization(count: int = 1, diversity: int = 1):
+    """Images of the first channels."""
+    settings = cnnviz.VisualizeSettings(diversity=diversity, size=SIDE, steps=1)
+    return cnnviz.visualize(network(), "4", range(count), settings=settings)
+
+
+@cache
+def classes(count: int = 1, names: tuple[str, ...] = NAMES):
+    """Images of the first classes."""
+    settings = cnnviz.ClassSettings("plain", size=SIDE, steps=1)
+    return [cnnviz.inceptionism(network(names), target, settings=settings) for target in range(count)]
+
+
+ALL = {
+    "Occlusion": lambda: occlusion("grey"),
+    "Attribution": lambda: attributions("grey")[0],
+    "Evaluation": lambda: evaluation("grey"),
+    "Activations": lambda: activations("grey"),
+    "Kernels": kernels,
+    "Projection": lambda: projections("grey")[0],
+    "TopImages": top_images,
+    "PhotoAttack": lambda: attack("grey"),
+    "PatchResult": patch,
+    "RobustnessCurve": robustness,
+    "Visualization": visualization,
+    "ClassVisualization": lambda: classes()[0],
+}
