@@ -114,7 +114,7 @@ class FigureOptions:
 
     theme: ThemeName = option("Colours of the background and the text.", default="light", panel="Figure")
     scale: int = option("Resolution: the figure is 1920 pixels wide, times 1, 2 or 3.", default=1, type=IntRange(1, 3),
-                        metavar="1|2|3", panel="Figure")  # fmt: skip
+                        metavar="N", panel="Figure")  # fmt: skip
 
     @property
     def look(self) -> Look:

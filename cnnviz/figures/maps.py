@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from matplotlib import patheffects
 from matplotlib.axes import Axes
+from matplotlib.contour import ContourSet
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 from PIL import Image
@@ -20,6 +21,7 @@ from cnnviz.models.preprocess import Geometry
 
 SIDE = 900  # pixels of the longer side of a crop at which maps are drawn
 FADED = 0.55  # share of the paper's colour where the network does not see the photo
+PIECES = 8  # of the contours of a map, at most: more say nothing
 BAR = 0.12  # thickness of a colour bar
 BESIDE = 1.75  # room of a colour bar beside a panel, with its words
 
@@ -42,9 +44,12 @@ class Crop:
         zoom = SIDE / max(right - left, bottom - top)
         height, width = max(1, round((bottom - top) * zoom)), max(1, round((right - left) * zoom))
         image = Image.fromarray(photo[top:bottom, left:right]).resize((width, height), Image.Resampling.BICUBIC)
+        rows, columns = np.linspace(top, bottom, 2 * height + 1)[1::2], np.linspace(left, right, 2 * width + 1)[1::2]
         ys, xs = (
-            np.interp((np.arange(count) + 0.5) / zoom + first - 0.5, np.arange(length), geometry.sources(axis))
-            for axis, count, first, length in ((0, height, top, photo.shape[0]), (1, width, left, photo.shape[1]))
+            middles * resized / side - offset - 0.5
+            for middles, resized, side, offset in zip(
+                (rows, columns), geometry.resized, photo.shape[:2], geometry.offset, strict=True
+            )
         )
         return cls(np.asarray(image), ys, xs)
 
@@ -83,20 +88,27 @@ def draw_map(
 ) -> Axes:
     """Draw values (H, W) at the crop's pixels over its grey, hatched where they are NaN; return the axes.
 
-    ``contour``: a line at half of each end of the scale.
+    ``contour``: a line at half of each end of the scale, unless it would be in more than PIECES pieces.
     """
     axes = page.picture(box, scale.over(map_ground(crop.image), values))
-    unknown = np.isnan(values)
+    unknown, middles = np.isnan(values), [np.arange(side) + 0.5 for side in values.shape[::-1]]
     if unknown.any():
-        axes.contourf(
-            unknown, [0.5, 1.5], colors="none", hatches=["////"], extent=(0, values.shape[1], 0, values.shape[0])
-        )
+        axes.contourf(*middles, unknown, [0.5, 1.5], colors="none", hatches=["////"])
+    lines = []
     for end in (scale.low, scale.high) if contour and not unknown.any() else ():
         if end and float(values.min()) < end / 2 < float(values.max()):
-            line = axes.contour(values, [end / 2], colors=[tuple(scale.rgba(np.array(end))[:3])], linewidths=1.1,
-                                linestyles="solid")  # fmt: skip
-            line.set_path_effects([patheffects.withStroke(linewidth=2.4, foreground=WHITE)])
+            colour = tuple(scale.rgba(np.array(end))[:3])
+            lines.append(axes.contour(*middles, values, [end / 2], colors=[colour], linewidths=1.1, linestyles="solid"))
+            lines[-1].set_path_effects([patheffects.withStroke(linewidth=2.4, foreground=WHITE)])
+    if sum(len(line.allsegs[0]) for line in lines) > PIECES:
+        for line in lines:
+            line.remove()
     return axes
+
+
+def has_contour(axes: Axes) -> bool:
+    """Return whether ``draw_map`` drew a line at half of the scale."""
+    return any(isinstance(line, ContourSet) and not line.filled for line in axes.collections)
 
 
 def photo_title(photo: Photo, geometry: Geometry) -> str:
@@ -113,15 +125,13 @@ def frame(axes: Axes, edges: Sequence[float], colour: str, width: float = 1.2, a
             axes.add_patch(Rectangle((left, top), right - left, bottom - top, fill=False, lw=thickness, ec=line))
 
 
-def draw_window(page: Page, axes: Axes, box: Rect, crop: Crop, window: int, words: str) -> None:
-    """Draw the occluding window to scale in the lower left corner of a map, with words beside it."""
+def draw_window(axes: Axes, crop: Crop, window: int) -> None:
+    """Draw the occluding window to scale in the lower left corner of a map."""
     height, width = crop.image.shape[:2]
     high = window * (height - 1) / max(crop.ys[-1] - crop.ys[0], 1e-9)
     wide = window * (width - 1) / max(crop.xs[-1] - crop.xs[0], 1e-9)
     edge = 0.03 * min(height, width)
     frame(axes, (height - edge - high, edge, height - edge, edge + wide), WHITE, 1.2, BLACK)
-    inch = box.width / width
-    page.label(axes, box, ((1.5 * edge + wide) * inch, box.height - edge * inch), words)
 
 
 @dataclass(frozen=True)
@@ -149,12 +159,11 @@ def bar_beside(
         page.write(x + 0.1, place.y + part * place.height - line / 2, label, colour=page.theme.ink, room=0.6)
     x += max(0.62, 0.2 + max(text.width(label, NOTE) for _, label in words.ticks))
     room = box.right + BESIDE - x
-    page.write_lines(x, place.y - 0.02, words.high, colour=page.theme.support, room=room, lines=3)
+    low, high = (page.theme.against, page.theme.support) if scale.colormap == "auto" else (page.theme.ink,) * 2
+    page.write_lines(x, place.y - 0.02, words.high, colour=high, room=room, lines=3)
     if words.low:
         count = len(words.low.split())
-        page.write_lines(
-            x, place.bottom - min(count, 2) * line, words.low, colour=page.theme.against, room=room, lines=2
-        )
+        page.write_lines(x, place.bottom - min(count, 2) * line, words.low, colour=low, room=room, lines=2)
     if contour:
         page.write_lines(x, place.y + place.height * 0.25, "line: half of the scale", room=room, lines=2)
 

@@ -5,12 +5,12 @@ import io
 from importlib import resources
 from pathlib import Path
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
+from cnnviz.figures.style import own_settings
 from cnnviz.figures.text import FAMILY, WEIGHTS
 from cnnviz.io.color import Photo
 from cnnviz.io.recipe import Recipe, dump_recipe, recipe_element
@@ -20,7 +20,8 @@ from cnnviz.io.write import VECTOR_FORMATS, write_bytes, write_image
 def render(figure: Figure) -> Photo:
     """Return a figure as an image, uint8 RGB (H, W, 3)."""
     canvas = FigureCanvasAgg(figure)
-    canvas.draw()  # type: ignore[no-untyped-call]
+    with own_settings():
+        canvas.draw()  # type: ignore[no-untyped-call]
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()  # type: ignore[no-untyped-call]
 
 
@@ -43,7 +44,7 @@ def write_figure(path: str, figure: Figure, recipe: Recipe) -> None:
 def pdf(figure: Figure, recipe: Recipe) -> bytes:
     """Return a figure as a PDF file, with the recipe as its keywords."""
     file = io.BytesIO()
-    with mpl.rc_context({"pdf.fonttype": 42}):  # text stays text
+    with own_settings(pdf_fonttype=42):  # text stays text
         figure.savefig(file, format="pdf", metadata={"Creator": "cnnviz", "Keywords": dump_recipe(recipe),
                                                      "Producer": None, "CreationDate": None})  # fmt: skip
     return file.getvalue()
@@ -52,7 +53,7 @@ def pdf(figure: Figure, recipe: Recipe) -> bytes:
 def svg(figure: Figure, recipe: Recipe) -> bytes:
     """Return a figure as an SVG file, with the fonts and, in its metadata element, the recipe."""
     file = io.StringIO()
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "cnnviz"}):  # text stays text, ids stay the same
+    with own_settings(svg_fonttype="none", svg_hashsalt="cnnviz"):  # text stays text, ids stay the same
         figure.savefig(file, format="svg", metadata={"Creator": "cnnviz", "Date": None})
     faces = "".join(
         f"@font-face{{font-family:{FAMILY};font-weight:{weight};src:url(data:font/ttf;base64,{_base64(name)})}}"

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain, product
+from string import ascii_lowercase
 from typing import Literal
 
 import numpy as np
@@ -77,7 +79,7 @@ class Page:
         self.figure = ShownFigure(figsize=(WIDTH, 1.0), dpi=DPI * look.scale, facecolor=self.theme.paper)
         FigureCanvasAgg(self.figure)
         self.top = MARGIN
-        self._letters = iter("abcdefghijklmnopqrstuvwxyz")
+        self._letters = map("".join, chain(ascii_lowercase, product(ascii_lowercase, repeat=2)))
         self._texts: list[tuple[Text, float, float]] = []
         self._axes: list[tuple[Axes, Rect]] = []
 

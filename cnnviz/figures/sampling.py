@@ -35,13 +35,22 @@ def nearest(
 def cells(values: NDArray[np.floating]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the centres (y and x, pixel centres at integers) of the cells in which a map (h, w) is constant.
 
-    A map of windows has few; of any other map each pixel is a cell.
+    A map of windows has few, of one size but for those at the border; of any other map each pixel is a cell.
     """
     known = np.nan_to_num(values)
     changes = np.any(np.diff(known, axis=0) != 0, axis=1), np.any(np.diff(known, axis=1) != 0, axis=0)
     edges = [np.flatnonzero(np.concatenate([[True], change, [True]])) for change in changes]
+    if not all(map(_is_regular, edges)):
+        edges = [np.arange(side + 1) for side in values.shape]
     rows, columns = ((line[:-1] + line[1:] - 1) / 2 for line in edges)
     return rows, columns
+
+
+def _is_regular(edges: NDArray[np.integer]) -> bool:
+    """Return whether all cells have one size, and those at the border are not larger."""
+    sizes = np.diff(edges)
+    inner = sizes[1:-1] if len(sizes) > 2 else sizes
+    return bool((inner == sizes.max()).all())
 
 
 def gaussian(values: NDArray[np.floating], sigma: float) -> NDArray[np.float32]:

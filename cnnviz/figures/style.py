@@ -1,6 +1,9 @@
 """Constants of every figure: lengths in inches, font sizes in points, colours."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from threading import RLock
 from typing import Literal
 
 WIDTH = 9.6  # of every figure: fills a slide of 16:9, two columns of a paper at 287 dpi
@@ -14,6 +17,7 @@ LEADING = 1.4  # distance of two lines of text, in font sizes
 LINE, HEAD = NOTE * LEADING / 72, PANEL * (LEADING + 0.2) / 72  # height of a line of a note, of a panel's title
 
 COLORMAPS = ("auto", "viridis", "inferno", "magma", "plasma", "cividis", "turbo", "jet")
+LOCK = RLock()  # of matplotlib's settings
 ThemeName = Literal["light", "dark"]
 BLACK, WHITE = "#18181b", "#ffffff"  # marks over a photo, in every theme
 # Okabe & Ito 2008, safe for colour-blind readers; without their black and yellow.
@@ -49,3 +53,15 @@ class Look:
 
     theme: ThemeName = "light"
     scale: int = 1
+
+
+@contextmanager
+def own_settings(**settings: str | int) -> Iterator[None]:
+    """Give matplotlib its defaults and ``settings``: no matplotlibrc or session changes a figure.
+
+    One thread at a time, since the settings belong to the process. Functions that draw are decorated with it.
+    """
+    from matplotlib.style import context  # where something is drawn, and not for the constants
+
+    with LOCK, context(["default", {name.replace("_", ".", 1): value for name, value in settings.items()}]):
+        yield

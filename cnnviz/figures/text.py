@@ -14,17 +14,11 @@ ELLIPSIS = "…"
 
 
 @cache
-def _family() -> str:
-    """Return the name of the family, after adding the files of the package to matplotlib's list of fonts."""
-    for name in WEIGHTS.values():
-        font_manager.fontManager.addfont(str(resources.files("cnnviz") / "data" / "fonts" / name))
-    return FAMILY
-
-
-@cache
 def font(bold: bool = False, size: float | None = None) -> FontProperties:
-    """Return Inter, Regular or SemiBold, at a size in points."""
-    return FontProperties(family=_family(), weight=600 if bold else 400, size=size)
+    """Return Inter, Regular or SemiBold, at a size in points: the file of the package, whatever is installed."""
+    weight = 600 if bold else 400
+    file = str(resources.files("cnnviz") / "data" / "fonts" / WEIGHTS[weight])
+    return FontProperties(family=FAMILY, weight=weight, size=size, fname=file)
 
 
 @cache

@@ -82,9 +82,9 @@ def draw_images(page: Page, images: Sequence[Photo], boxes: Sequence[Rect], *, s
 
 
 def _label(page: Page, box: Rect, y: float, tile: Tile) -> None:
-    """Write label and value above a tile: the value where both fit."""
+    """Write label and value above a tile: the value where both fit, a number as a label only where it fits."""
     taken = width(tile.label, NOTE, bold=bool(tile.value)) + 0.06 if tile.label else 0.0
-    if tile.label:
+    if tile.label and (taken - 0.06 <= box.width or not tile.label.isdigit()):
         colour = page.theme.ink if tile.value else page.theme.faint
         page.write(box.x, y, tile.label, bold=bool(tile.value), colour=colour, room=box.width)
     if tile.value and taken + width(tile.value, NOTE) <= box.width:

@@ -16,7 +16,7 @@ LIMIT = 1 << 20
 NAMESPACE = "https://cnnviz.org/recipe/1/"
 Recipe = Mapping[str, Any]
 JsonObject = dict[str, Any]
-_XMP = re.compile(rf"<cnnviz:recipe xmlns:cnnviz='{NAMESPACE}'>(.*?)</cnnviz:recipe>".encode(), re.DOTALL)
+OPEN, CLOSE = f"<cnnviz:recipe xmlns:cnnviz='{NAMESPACE}'>", "</cnnviz:recipe>"
 
 
 def dump_recipe(recipe: Recipe) -> str:
@@ -28,7 +28,7 @@ def recipe_element(recipe: Recipe) -> str:
     """Return a recipe as an XML element with a namespace of its own, for XMP and SVG."""
     import html
 
-    return f"<cnnviz:recipe xmlns:cnnviz='{NAMESPACE}'>{html.escape(dump_recipe(recipe), quote=False)}</cnnviz:recipe>"
+    return f"{OPEN}{html.escape(dump_recipe(recipe), quote=False)}{CLOSE}"
 
 
 def to_xmp(recipe: Recipe) -> bytes:
@@ -101,7 +101,6 @@ def _video(path: Path) -> str:
 
 
 def _picture(path: Path) -> str:
-    import html
 
     from PIL import Image
 
@@ -114,10 +113,10 @@ def _picture(path: Path) -> str:
             if image.format == "GIF":
                 comment = bytes(image.info.get("comment") or b"").decode()
                 return comment.removeprefix(f"{KEY} ") if comment.startswith(f"{KEY} ") else ""
-            match = _XMP.search(image.info.get("xmp") or b"")
+            xmp = image.info.get("xmp") or b""
     finally:
         Image.MAX_IMAGE_PIXELS = limit
-    return html.unescape(match[1].decode()) if match else ""
+    return _element(xmp)
 
 
 def _pdf(path: Path) -> str:
@@ -129,11 +128,17 @@ def _pdf(path: Path) -> str:
 
 
 def _svg(path: Path) -> str:
+    with path.open("rb") as file:
+        return _element(file.read(3 * LIMIT))
+
+
+def _element(data: bytes) -> str:
+    """Return the recipe in the first element that ``recipe_element`` made; "" without one."""
     import html
 
-    with path.open("rb") as file:
-        match = _XMP.search(file.read(3 * LIMIT))
-    return html.unescape(match[1].decode()) if match else ""
+    _, _, rest = data.partition(OPEN.encode())
+    inner, end, _ = rest.partition(CLOSE.encode())
+    return html.unescape(inner.decode()) if end else ""
 
 
 def _npz(path: Path) -> str:

@@ -80,7 +80,7 @@ def encode_image(path: str, image: "Image.Image", recipe: Recipe) -> bytes:
     kind, file = image_format(path), io.BytesIO()
     if max(image.size) > SIDES[kind]:
         raise OutputError(f"{printable(path)}: {image.width}x{image.height} pixels are too many for {kind}; use PNG")
-    keep = {key: image.info[key] for key in ("icc_profile", "dpi") if key in image.info}
+    keep: dict[str, Any] = {key: image.info[key] for key in ("icc_profile", "dpi") if key in image.info}
     if kind == "PNG":
         text = PngImagePlugin.PngInfo()
         text.add_itxt(KEY, dump_recipe(recipe))
@@ -88,11 +88,12 @@ def encode_image(path: str, image: "Image.Image", recipe: Recipe) -> bytes:
     elif kind == "JPEG":
         image.save(file, "JPEG", quality=95, subsampling=0, xmp=to_xmp(recipe), **keep)
     else:
-        exif = Image.Exif()  # where WebP keeps a resolution
-        if "dpi" in keep:
-            exif[ExifTags.Base.XResolution], exif[ExifTags.Base.YResolution] = keep["dpi"]
+        if "dpi" in keep:  # WebP keeps a resolution as EXIF
+            exif = Image.Exif()
+            exif[ExifTags.Base.XResolution], exif[ExifTags.Base.YResolution] = keep.pop("dpi")
             exif[ExifTags.Base.ResolutionUnit] = 2  # inches
-        image.save(file, "WEBP", quality=95, method=4, exact=True, xmp=to_xmp(recipe), exif=exif, **keep)
+            keep["exif"] = exif
+        image.save(file, "WEBP", quality=95, method=4, exact=True, xmp=to_xmp(recipe), **keep)
     return file.getvalue()
 
 

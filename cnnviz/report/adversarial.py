@@ -18,10 +18,7 @@ def attack_figure(result: PhotoAttack, request: Request) -> Figure:
     goal = "" if criterion.goal is None else photo.network.class_name(criterion.goal)
     facts = ReportFacts(photo.network.name, photo.network.top(result.clean_logits), found, list(result.warnings),
                         goal=goal)  # fmt: skip
-    missed = [] if found.fooled else ["not fooled"]
-    if found.fooled and found.margin < criterion.margin:
-        missed.append(f"by {found.margin:.3g} logits only")
-    return draw_perturbation(photo.clean_photo, result.image, facts, missed, request.look)
+    return draw_perturbation(photo.clean_photo, result.image, facts, found.unmet(criterion.margin), request.look)
 
 
 @draws(PatchResult)

@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
+from matplotlib.contour import ContourSet
 from matplotlib.text import Text
 from torch import nn
 
 from cnnviz import Network, fit
-from cnnviz.figures.maps import Crop, Words, bar_below, draw_map, draw_photo
+from cnnviz.figures.maps import Crop, Words, bar_below, draw_map, draw_photo, has_contour
 from cnnviz.figures.output import render
 from cnnviz.figures.page import Page
 from cnnviz.figures.scale import Scale, map_ground, rgb
@@ -71,3 +72,28 @@ def test_the_photo_is_faded_outside_the_crop() -> None:
     inside, outside = (image[round((box.y + 1) * 200), round((box.x + x) * 200)] for x in (2.0, 0.3))
     assert (inside == 100).all()
     assert np.abs(outside.astype(int) - round(0.45 * 100 + 0.55 * rgb(page.theme.paper)[0])).max() <= 1
+
+
+def test_a_crop_of_a_small_photo_reaches_the_border_of_the_input() -> None:
+    """The whole of a photo of 8 pixels is an input of 64: its outermost pixels cover 8 rows each."""
+    network = Network.from_module(nn.Flatten(), (64, 64), (0,) * 3, (1,) * 3)
+    photo = np.zeros((8, 8, 3), np.uint8)
+    crop = Crop.of(photo, fit(photo, network)[1])
+    step = 64 / len(crop.ys)
+    np.testing.assert_allclose(crop.ys, (np.arange(len(crop.ys)) + 0.5) * step - 0.5)
+    values = np.zeros((64, 64))
+    values[0] = 1
+    assert crop.sample(values).max() == 1
+
+
+def test_a_line_at_half_of_the_scale_lies_between_the_pixels(crop: Crop) -> None:
+    page = Page()
+    (box,) = page.row([1.0], ["map"], height=2.0)
+    values = np.zeros((900, 900))
+    values[:, 450:] = 2
+    axes = draw_map(page, box, crop, values, Scale(-2.0, 2.0), contour=True)
+    assert has_contour(axes)
+    (line,) = [found for found in axes.collections if isinstance(found, ContourSet)]
+    np.testing.assert_allclose(line.allsegs[0][0][:, 0], 450)
+    many = np.kron(np.eye(30) * 2, np.ones((30, 30)))
+    assert not has_contour(draw_map(page, box, crop, many, Scale(-2.0, 2.0), contour=True))

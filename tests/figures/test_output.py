@@ -9,13 +9,14 @@ import sys
 import zlib
 from xml.etree import ElementTree
 
+import matplotlib as mpl
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from cnnviz.figures.output import pdf, render, svg
+from cnnviz.figures.output import pdf, png, render, svg
 from cnnviz.figures.page import Page
-from cnnviz.figures.style import THEMES
+from cnnviz.figures.style import THEMES, own_settings
 from cnnviz.io.recipe import NAMESPACE
 
 RECIPE = {"command": "occlude", "recipe": 1, "inputs": ["Käfer & <1>.jpg"]}
@@ -111,3 +112,23 @@ def test_an_image_has_the_figures_size_and_paper():
     assert drawn.shape[1:] == (1920, 3)
     assert "#{:02x}{:02x}{:02x}".format(*drawn[0, 0]) == THEMES["light"].paper
     assert (drawn == 90).all(2).sum() == 200 * 400
+
+
+def test_settings_of_the_user_change_no_byte_and_are_kept():
+    @own_settings()
+    def files() -> list[bytes]:
+        page = Page()
+        page.heading("A title with $signs$", "a subtitle")
+        (box,) = page.row([2.0], ["Panel"], height=1.0)
+        page.axes(box).plot([0, 1], [0, 1])
+        figure = page.finish()
+        return [png(figure), pdf(figure, RECIPE), svg(figure, RECIPE)]
+
+    own = files()
+    hostile = {
+        "axes.facecolor": "red", "lines.linewidth": 9, "savefig.bbox": "tight", "savefig.dpi": 50, "font.size": 30,
+        "text.usetex": True, "axes.prop_cycle": "cycler('color', ['red'])", "path.sketch": (5, 9, 2),
+    }  # fmt: skip
+    with mpl.rc_context(hostile):
+        assert files() == own
+        assert mpl.rcParams["lines.linewidth"] == 9

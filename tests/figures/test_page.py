@@ -77,3 +77,10 @@ def test_a_label_without_room_is_left_out() -> None:
     page.label(axes, box, (0.1, 0.9), "cat")
     page.label(axes, box, (0.1, 0.9), "a name that is too long")
     assert [text.get_text() for text in axes.texts] == ["cat"]
+
+
+def test_panels_beyond_z_have_two_letters():
+    page = Page()
+    for _ in range(28):
+        page.row([2.0], ["Panel"], height=0.1)
+    assert {"a", "z", "aa", "ab"} <= {text.get_text() for text in page.finish().findobj(Text)}

@@ -29,10 +29,10 @@ def test_one_row_of_values_is_constant_along_the_other_axis() -> None:
 
 
 def test_cells_are_the_runs_in_which_a_map_is_constant() -> None:
-    values = np.repeat(np.repeat(RNG.normal(size=(2, 3)), [4, 6], 0), [1, 2, 3], 1)
+    values = np.repeat(np.repeat(RNG.normal(size=(2, 3)), [5, 5], 0), [1, 3, 2], 1)
     rows, columns = cells(values)
-    np.testing.assert_allclose(rows, [1.5, 6.5])
-    np.testing.assert_allclose(columns, [0, 1.5, 4])
+    np.testing.assert_allclose(rows, [2, 7])
+    np.testing.assert_allclose(columns, [0, 2, 4.5])
     np.testing.assert_allclose(cells(RNG.normal(size=(3, 2)))[0], [0, 1, 2])
 
 
@@ -45,3 +45,13 @@ def test_a_gaussian_keeps_the_sum_and_spreads_a_point_evenly() -> None:
     noise = RNG.normal(size=(7, 5)) + 3
     assert gaussian(noise, 1.2).sum() == pytest.approx(noise.sum(), rel=1e-5)  # at the borders too
     np.testing.assert_allclose(gaussian(np.full((4, 4), 2.0), 1.2), 2, rtol=1e-6)
+
+
+def test_zeros_around_a_map_of_pixels_are_not_one_cell():
+    values = np.zeros((64, 64))
+    values[20:30, 20:30] = np.random.default_rng(0).random((10, 10))
+    assert [len(centres) for centres in cells(values)] == [64, 64]
+    border = np.random.default_rng(0).random((64, 64))
+    border[:20] = 0
+    assert [len(centres) for centres in cells(border)] == [64, 64]
+    assert [len(centres) for centres in cells(np.kron(border[40:48, :8], np.ones((8, 8))))] == [8, 8]

@@ -58,3 +58,10 @@ def test_a_number_stays_with_its_percent_sign() -> None:
     assert not any(
         line.startswith("%") for room in (0.3, 0.5, 0.7, 0.9) for line in wrap("it is 95 % of 62 %", room, NOTE)
     )
+
+
+def test_the_packaged_font_is_used_whatever_is_installed(monkeypatch) -> None:
+    other = font_manager.FontEntry(fname=font_manager.findfont("DejaVu Sans"), name="Inter", weight=400)
+    monkeypatch.setattr(font_manager.fontManager, "ttflist", [other, *font_manager.fontManager.ttflist])
+    for bold, name in ((False, "Inter-Regular.ttf"), (True, "Inter-SemiBold.ttf")):
+        assert font_manager.findfont(font(bold)).endswith(name)

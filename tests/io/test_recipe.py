@@ -106,3 +106,9 @@ def test_a_picture_of_any_size_is_ours_without_a_warning(tmp_path: Path, monkeyp
             warnings.simplefilter("error")
             assert recipe.read_recipe(tmp_path / "a.png") == RECIPE
         assert limit == Image.MAX_IMAGE_PIXELS
+
+
+def test_a_forged_svg_of_opening_tags_has_no_recipe(tmp_path):
+    path = tmp_path / "forged.svg"
+    path.write_text("<?xml version='1.0'?>" + recipe.OPEN * 40_000)
+    assert recipe.read_recipe(path) is None

@@ -8,7 +8,7 @@ from cnnviz.adversarial.patch import CLEAN, STICKER, PatchResult, PatchView, pre
 from cnnviz.figures.labels import class_label, network_label, percent, title_of
 from cnnviz.figures.maps import frame
 from cnnviz.figures.page import INNER, Page, Rect
-from cnnviz.figures.style import LINE, MARGIN, NOTE, PANEL, SUBTITLE, TITLE, Look
+from cnnviz.figures.style import LINE, MARGIN, NOTE, PANEL, SUBTITLE, TITLE, Look, own_settings
 from cnnviz.figures.text import is_printable, shorten, width
 from cnnviz.text import plural
 
@@ -19,11 +19,13 @@ HIGHEST = 1.7  # height of a tile in inches
 ROWS = {STICKER: "Sticker", "grey": "Grey sticker", "noise": "Noise sticker", CLEAN: "No sticker"}
 
 
+@own_settings()
 def draw_preview(result: PatchResult, seed: int, look: Look = Look()) -> Figure:
     """Return a row for each print, first the fixed view, then POSES held-out poses."""
     return draw_views(result, preview(result, seed, POSES), look)
 
 
+@own_settings()
 def draw_views(result: PatchResult, views: Mapping[str, Sequence[PatchView]], look: Look = Look()) -> Figure:
     """Return rows of these views: below each its predicted class, framed where that is the goal."""
     page, network = Page(look), result.scene.network

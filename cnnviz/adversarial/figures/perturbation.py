@@ -10,7 +10,7 @@ from cnnviz.adversarial.figures.perturbation_panels import ClassBars, draw_chang
 from cnnviz.adversarial.results import Top, Verification
 from cnnviz.figures.labels import network_label, percent, printable_name, title_of
 from cnnviz.figures.page import Page
-from cnnviz.figures.style import Look
+from cnnviz.figures.style import Look, own_settings
 from cnnviz.io.color import Photo
 from cnnviz.text import plural
 
@@ -33,6 +33,7 @@ class ReportFacts:
     goal: str = ""
 
 
+@own_settings()
 def draw_perturbation(
     before: Photo, after: Photo, facts: ReportFacts, missed: Sequence[str] = (), look: Look = Look()
 ) -> Figure:
@@ -59,7 +60,7 @@ def _title(facts: ReportFacts, photo: Photo, missed: Sequence[str]) -> str:
     names = printable_name(was.name, was.index), printable_name(top.name, top.index)
     if not now.l0:
         return title_of("{}: no value is changed", names[0])
-    size = f"a change of {plural(now.levels, 'level')} of 255"
+    size = f"a change of at most {plural(now.levels, 'level')} of 255"
     if now.changed < FEW:
         size = f"changing {_amount(now, photo)}"
     if was.index == top.index:
@@ -98,6 +99,6 @@ def _note(facts: ReportFacts, missed: Sequence[str], larger: bool) -> str:
         *([f"Control: random noise of the same size {effect}."] if fooled else []),
         *(["This photo was not used in the search."] if facts.held_out else []),
         *(f"Warning: {kind.replace('_', ' ')}." for kind in facts.warnings),
-        "All values are measured on the encoded file.",
+        "All values are measured on the saved file.",
     ]
     return " ".join(parts)

@@ -9,7 +9,7 @@ from cnnviz.adversarial.robustness import RobustnessCurve
 from cnnviz.figures.curves import LINE, Curve, Plot, Ticks, draw_plot
 from cnnviz.figures.labels import network_label, percent
 from cnnviz.figures.page import INNER, Page, Rect
-from cnnviz.figures.style import MARGIN, SUBTITLE, Look
+from cnnviz.figures.style import MARGIN, SUBTITLE, Look, own_settings
 from cnnviz.figures.text import shorten
 from cnnviz.text import plural
 
@@ -19,6 +19,7 @@ STEPS = (1, 2, 5, 10, 20, 50)  # between ticks, in levels
 TICKS = 9  # along the axis of levels, at most
 
 
+@own_settings()
 def draw_curve(curve: RobustnessCurve, look: Look = Look(), truth: str = "") -> Figure:
     """Return the share under the attack and under random noise, each constant around a whole level.
 
@@ -52,13 +53,19 @@ def _finding(curve: RobustnessCurve, measured: bool) -> str:
     """Return what the figure shows, as its title; if ``measured``, some photos may be misclassified as they are."""
     broken = next((level for level, share in enumerate(curve.accuracy) if not share), None)
     level = curve.median_levels if broken is None else broken
-    which = "at least half of the photos" if broken is None else "every photo" if curve.photos > 1 else "the photo"
+    which = (
+        "at least half of the photos"
+        if broken is None
+        else f"all {curve.photos} photos"
+        if curve.photos > 1
+        else "the photo"
+    )
     if curve.median_levels == 0:
         return "Without any change, at least half of the photos are misclassified"
     if level is None:
         return f"{_levels(curve.eps, 'leave')} the class of most photos unchanged"
     if measured:
-        verb = "are" if broken is None else "is"
+        verb = "are" if broken is None or curve.photos > 1 else "is"
         return f"With a change of {plural(level, 'level')} of 255, {which} {verb} misclassified"
     return f"{_levels(level)} the class of {which}"
 

@@ -1,1 +1,1 @@
-"""Figures: a result to uint8 RGB (H, W, 3)."""
+"""Figures: a result to a matplotlib Figure, and bare images, uint8 RGB (H, W, 3)."""

@@ -13,7 +13,7 @@ from cnnviz.attribution.fills import fill_label
 from cnnviz.figures.curves import BELOW, LINE, Curve, Plot, Ticks, draw_plot, round_ticks
 from cnnviz.figures.labels import class_label, network_label, percent, quoted
 from cnnviz.figures.page import INNER, Page, Rect
-from cnnviz.figures.style import CATEGORIES, LEADING, MARGIN, PANEL, Look
+from cnnviz.figures.style import CATEGORIES, LEADING, MARGIN, PANEL, Look, own_settings
 from cnnviz.io.color import Photo
 from cnnviz.models.network import Network
 from cnnviz.models.preprocess import Geometry
@@ -23,6 +23,7 @@ SHARES = [(part / 4, f"{25 * part} %") for part in range(5)]
 TITLE = PANEL * (LEADING + 0.2) / 72
 
 
+@own_settings()
 def draw_evaluation(
     photo: Photo, geometry: Geometry, network: Network, evaluated: Evaluated, *, colormap: str = "auto",
     look: Look = Look(),
@@ -75,12 +76,12 @@ def _note(evaluated: Evaluated) -> str:
     alone = len(evaluated.maps) == 1
     control = f"band: range of {shifts} shifts" if alone else f"mean of all maps, {shifts} shifts each"
     words = ["Cross: the map’s peak."]
-    words.append("Each map on its own scale, which ends at 98 % of its summed magnitude.")
-    words.append(f"Area: under the curve. Control: {'the same map' if alone else 'the same maps'} shifted; {control}.")
+    words.append("Each map has its own scale, which covers 98 % of its summed magnitude.")
+    words.append(f"Area under the curve. Control: {'the same map' if alone else 'the same maps'} shifted; {control}.")
     if evaluated.pixelwise:
-        words.append(f"Maps of single pixels: Gaussian of {SIGMA} input px.")
+        words.append(f"Pixel-wise maps are smoothed by a Gaussian, σ = {SIGMA} input px.")
     if any(score.pointing for score in evaluated.evaluation.scores):
-        words.append("Weight: the positive values.")
+        words.append("A map’s weight is the sum of its positive values.")
     return " ".join(words)
 
 
@@ -92,9 +93,7 @@ def _draw_curves(page: Page, labels: Sequence[str], evaluation: Evaluation) -> N
     insertion = _curves(labels, [score.insertion for score in scores], shares, curves.insertion,
                         curves.shifted_insertion)  # fmt: skip
     largest = max(max(*curve.ys, *(curve.band[1] if curve.band else ())) for curve in (*deletion, *insertion))
-    ticks = [
-        (value, percent(value, 0 if largest >= 0.04 else 2) if value else "0") for value, _ in round_ticks(largest)
-    ]
+    ticks = [(value, f"{100 * value:.10g} %" if value else "0") for value, _ in round_ticks(largest)]
     lines = max(sum(len(curve.labels) for curve in part) for part in (deletion, insertion))
     height = max(HEIGHT, lines * (LINE + 0.02))
     wide = (INNER - BETWEEN) / 2
@@ -118,11 +117,11 @@ def _curves(
 ) -> list[Curve]:
     """Return the maps' curves and the control: the range of the shifts of one map, or the mean over several maps."""
     curves = [
-        Curve(shares, ys.tolist(), (name, f"area {score.auc:.2f}"), colour)
+        Curve(shares, ys.tolist(), (name, f"area {score.auc:.2g}"), colour)
         for name, score, ys, colour in zip(_lettered(labels), scores, own, CATEGORIES, strict=False)
     ]
     area = float(np.mean([score.shifted_auc for score in scores]))
-    words = ("same map, shifted" if len(labels) == 1 else "same maps, shifted", f"area {area:.2f}")
+    words = ("same map, shifted" if len(labels) == 1 else "same maps, shifted", f"area {area:.2g}")
     band = (shifted[0].amin(0).tolist(), shifted[0].amax(0).tolist()) if len(labels) == 1 else None
     return [*curves, Curve(shares, shifted.mean((0, 1)).tolist(), words, band=band, dashed=True)]
 

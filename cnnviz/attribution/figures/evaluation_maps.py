@@ -83,12 +83,10 @@ def _write_verdict(page: Page, box: Rect, point: PointingGame | None, marked: st
 
 def _verdict(point: PointingGame, marked: str) -> str:
     """Return the result of the pointing game in words."""
-    if point.distance == 0:
-        where = f"Peak inside the {marked}: hit"
-    else:
-        where = f"Peak {'close to' if point.hit else 'outside'} the {marked}: {'hit' if point.hit else 'miss'}"
+    where = "inside" if point.distance == 0 else "close to" if point.hit else "outside"
+    verdict = f"Pointing game: {'hit' if point.hit else 'miss'}, the peak is {where} the {marked}"
     share, area = percent(point.energy), percent(point.covered)
-    return f"{where}. {share} of the map’s weight inside the {marked} ({area} of the area)"
+    return f"{verdict}. {share} of the map’s weight inside the {marked} ({area} of the area)"
 
 
 def _mark(drawn: Drawn, geometry: Geometry, crop: Crop, evaluated: Evaluated) -> None:

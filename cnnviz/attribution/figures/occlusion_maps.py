@@ -12,10 +12,10 @@ from cnnviz.attribution.figures.shown_maps import occlusion_on, occlusion_scale
 from cnnviz.attribution.fills import fill_label
 from cnnviz.attribution.occlusion import Occlusion
 from cnnviz.figures.labels import class_label, network_label, percent, quoted, signed
-from cnnviz.figures.maps import BESIDE, Crop, Words, bar_below, bar_beside, draw_window
+from cnnviz.figures.maps import BESIDE, Crop, Words, bar_below, bar_beside, draw_window, has_contour
 from cnnviz.figures.page import INNER, NARROWEST, Page, Rect
 from cnnviz.figures.scale import Scale
-from cnnviz.figures.style import MARGIN, Look
+from cnnviz.figures.style import MARGIN, Look, own_settings
 from cnnviz.io.color import Photo
 from cnnviz.models.network import Network
 from cnnviz.models.preprocess import Geometry
@@ -35,6 +35,7 @@ class MapStyle:
     cells: bool = False
 
 
+@own_settings()
 def draw_occlusion(
     photo: Photo, geometry: Geometry, network: Network, result: Occlusion, style: MapStyle, look: Look = Look()
 ) -> Figure:
@@ -58,9 +59,9 @@ def draw_occlusion(
     panels = [MapPanel(*one, scale, contour=True) for one in zip(titles, drawn, strict=True)]
     layout = Layout(HIGHEST, room=INNER - BESIDE * few, bars=False)
     places = draw_map_rows(page, photo, geometry, crop, panels, layout).maps
-    draw_window(page, *places[0], crop, result.window, f"window {result.window} px, stride {result.stride} px")
+    draw_window(places[0][0], crop, result.window)
     last = [box for _, box in places if box.y == places[0][1].y][-1]  # of the first row
-    _bar(page, last, scale, unit, few, contour=known)
+    _bar(page, last, scale, unit, few, contour=any(has_contour(axes) for axes, _ in places))
     page.note(_note(result, maps, unit, smooth))
     return page.finish()
 
@@ -72,7 +73,8 @@ def _bar(page: Page, box: Rect, scale: Scale, unit: str, beside: bool, contour: 
         place = Rect(box.x, box.y, max(box.width, NARROWEST), box.height)
         bar_beside(page, place, scale, Words(ticks, unit, "covering raises it", "covering lowers it"), contour)
         return
-    words = f"{unit}; red: covering lowers it, blue: raises it" + "; line: half of the scale" * contour
+    ends = ("red", "blue") if scale.colormap == "auto" else ("+", "−")
+    words = f"{unit}; {ends[0]}: covering lowers it, {ends[1]}: raises it" + "; line: half of the scale" * contour
     page.top = bar_below(page, Rect(MARGIN, 0, INNER, 0), page.top + 0.12, scale, Words(ticks[::-1], words))
 
 
@@ -96,13 +98,13 @@ def _method(network: Network, result: Occlusion, style: MapStyle) -> str:
 
 def _note(result: Occlusion, maps: Sequence[NDArray[np.float32]], unit: str, smooth: bool) -> str:
     rows, columns = (len(centres) for centres in result.grid.cells())
-    largest = max(float(np.nanmax(values, initial=0)) for values in maps)
+    drop, rise = (max(float(np.nanmax(sign * values, initial=0)) for values in maps) for sign in (1, -1))
     drawn = "linear between their centres" if smooth else "not interpolated"
     done = float(result.done.float().mean())
     unknown = f"Partial result: {percent(done)} of the positions; hatched: not measured. " if done < 1 else ""
     if not unknown and any(np.isnan(values).any() for values in maps):
         unknown = "Hatched: covered by no window. "
     return (
-        f"{unknown}Window {result.window} px, stride {result.stride} px. {rows} × {columns} cells, {drawn}. "
-        f"Largest drop: {largest:.3g} {unit}."
+        f"{unknown}Window (outlined) {result.window} px, stride {result.stride} px. {rows} × {columns} cells, {drawn}. "
+        f"Largest drop {drop:.3g}, largest rise {rise:.3g} {unit}."
     )

@@ -24,7 +24,7 @@ from cnnviz.figures.labels import network_label, percent, quoted
 from cnnviz.figures.maps import Crop
 from cnnviz.figures.page import INNER, NARROWEST, Page, Rect
 from cnnviz.figures.scale import rgb
-from cnnviz.figures.style import NOTE, Look
+from cnnviz.figures.style import NOTE, Look, own_settings
 from cnnviz.figures.text import width
 from cnnviz.io.color import Photo
 from cnnviz.models.network import Network
@@ -33,6 +33,7 @@ from cnnviz.models.preprocess import Geometry
 COLUMNS, HIGHEST, GAP = 3, 2.95, 0.42  # panels in a row; height of a panel and gap between two in inches
 
 
+@own_settings()
 def draw_figure_7(
     photo: Photo, geometry: Geometry, network: Network, inputs: Tensor, result: Occlusion, fill: Fill, *,
     seed: int = 0, look: Look = Look(),

@@ -13,7 +13,7 @@ from cnnviz.attribution.occlusion import Occlusion, StrongestMap
 from cnnviz.errors import CnnvizError
 from cnnviz.features.deconvnet import Deconvnet
 from cnnviz.figures.labels import class_label, percent, signed
-from cnnviz.figures.maps import Crop, Words, bar_below, draw_map, frame
+from cnnviz.figures.maps import Crop, Words, bar_below, draw_map, frame, has_contour
 from cnnviz.figures.page import NARROWEST, Page, Rect
 from cnnviz.figures.sampling import interpolate
 from cnnviz.figures.scale import (
@@ -192,9 +192,9 @@ def probability_panels(source: Source) -> list[OcclusionPanel]:
         values = source.at_centres(drop)
 
         def draw(page: Page, box: Rect, values: NDArray[np.float32] = values) -> float:
-            draw_map(page, box, source.crop, values, scale, contour=True)
+            line = has_contour(draw_map(page, box, source.crop, values, scale, contour=True))
             bottom = bar_below(page, _place(box), box.bottom + 0.1, scale, words)
-            return _caption(page, box, bottom, "drop in points; line: half of the scale")
+            return _caption(page, box, bottom, "drop in points" + "; line: half of the scale" * line)
 
         panels.append(OcclusionPanel(f"Drop of “{source.name(index)}”", draw))
     return panels

@@ -13,7 +13,7 @@ from cnnviz.figures.maps import Crop, Words, bar_below
 from cnnviz.figures.page import INNER, Page, Rect
 from cnnviz.figures.sampling import interpolate
 from cnnviz.figures.scale import FLAT, MIDDLE, Scale, map_ground, round_end
-from cnnviz.figures.style import GAP, LINE, MARGIN, Look
+from cnnviz.figures.style import GAP, LINE, MARGIN, Look, own_settings
 from cnnviz.figures.tiles import Tile, columns, draw_tiles
 from cnnviz.io.color import Photo
 from cnnviz.models.network import Network
@@ -34,6 +34,7 @@ class MapGrid:
     overlay: bool = False
 
 
+@own_settings()
 def draw_activations(
     photo: Photo, geometry: Geometry, network: Network, found: Activations, grid: MapGrid, look: Look = Look()
 ) -> Figure:

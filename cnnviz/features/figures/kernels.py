@@ -11,7 +11,7 @@ from cnnviz.figures.labels import network_label, signed
 from cnnviz.figures.maps import Words, bar_below, bar_beside
 from cnnviz.figures.page import INNER, Page, Rect
 from cnnviz.figures.scale import ROUND_STEPS, Scale, percentile_scale, round_end, signed_tile
-from cnnviz.figures.style import LINE, MARGIN, Look
+from cnnviz.figures.style import LINE, MARGIN, Look, own_settings
 from cnnviz.figures.tiles import Tile, columns, draw_tiles
 from cnnviz.io.color import Photo
 from cnnviz.models.network import Network
@@ -24,6 +24,7 @@ OWN = Scale(-1, 1)
 ZERO = np.full((1, 1, 1), GROUND, np.float32)
 
 
+@own_settings()
 def draw_kernels(network: Network, found: Kernels, channels: Sequence[int], look: Look = Look()) -> Figure:
     """Return the filters of some output channels, in the form that ``found`` has."""
     page = Page(look)
@@ -110,7 +111,7 @@ def _signed(filters: NDArray[np.float32]) -> list[Photo]:
 
 
 def _own_bar(page: Page) -> None:
-    words = Words([(-1, "−largest"), (0, "0"), (1, "+largest")], "weight; each filter by its largest magnitude")
+    words = Words([(-1, "−1"), (0, "0"), (1, "+1")], "weight, as a share of the filter’s largest magnitude")
     page.top = bar_below(page, Rect(MARGIN, 0, 3.2, 0), page.top + 0.18, OWN, words, GROUND)
 
 

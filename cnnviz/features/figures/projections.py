@@ -14,7 +14,7 @@ from cnnviz.features.projections import ProjectedUnit
 from cnnviz.figures.labels import number, prediction_label
 from cnnviz.figures.maps import frame
 from cnnviz.figures.page import INNER, NARROWEST, Align, Page, Rect
-from cnnviz.figures.style import CATEGORIES, GAP, HEAD, LINE, MARGIN, NOTE, OTHERS, WHITE, Look
+from cnnviz.figures.style import CATEGORIES, GAP, HEAD, LINE, MARGIN, NOTE, OTHERS, WHITE, Look, own_settings
 from cnnviz.figures.text import printable, width
 from cnnviz.graph.region import Box
 from cnnviz.io.color import Photo
@@ -40,6 +40,7 @@ class ProjectionView:
     colours: bool = False
 
 
+@own_settings()
 def draw_projections(
     image: NDArray[np.floating], network: Network, logits: Tensor, units: Sequence[ProjectedUnit],
     view: ProjectionView, look: Look = Look(),

@@ -12,7 +12,7 @@ from cnnviz.features.top_images import TopImage
 from cnnviz.figures.labels import network_label, number
 from cnnviz.figures.page import INNER, Page, Rect
 from cnnviz.figures.scale import percentile_scale
-from cnnviz.figures.style import GAP, HEAD, MARGIN, Look
+from cnnviz.figures.style import GAP, HEAD, MARGIN, Look, own_settings
 from cnnviz.figures.tiles import draw_images
 from cnnviz.io.color import Photo
 from cnnviz.models.network import Network
@@ -60,6 +60,7 @@ class MapTiles:
         )  # fmt: skip
 
 
+@own_settings()
 def draw_top_images(network: Network, tiles: MapTiles, searched: SearchedLayer, look: Look = Look()) -> Figure:
     """Return the patches of one feature map, and their projections in the same order."""
     page, count = Page(look), len(tiles.patches)
@@ -81,6 +82,7 @@ def draw_top_images(network: Network, tiles: MapTiles, searched: SearchedLayer, 
     return page.finish()
 
 
+@own_settings()
 def draw_sheet(network: Network, maps: Sequence[MapTiles], searched: SearchedLayer, look: Look = Look()) -> Figure:
     """Return the patches and projections of up to MAPS feature maps, three or four in a row."""
     page, shown = Page(look), maps[:MAPS]

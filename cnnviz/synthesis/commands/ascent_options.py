@@ -58,3 +58,5 @@ def check_snapshots(every: int | None, output: str | None) -> None:
     """Raise InvalidRequest for intermediate results of a result that goes to standard output."""
     if every is not None and output in write.STDOUT:
         raise InvalidRequest("--save-every writes files beside the result, which -o - does not have")
+    if every is not None and str(output).lower().endswith(write.VECTOR_FORMATS):
+        raise InvalidRequest("--save-every writes images: end the name of -o in .png, .jpg or .webp")

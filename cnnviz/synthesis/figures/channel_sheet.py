@@ -4,7 +4,7 @@ from matplotlib.figure import Figure
 
 from cnnviz.figures.labels import network_label, number
 from cnnviz.figures.page import INNER, Page
-from cnnviz.figures.style import NOTE, Look
+from cnnviz.figures.style import NOTE, Look, own_settings
 from cnnviz.figures.text import width
 from cnnviz.figures.tiles import Tile, columns, draw_tiles
 from cnnviz.synthesis.visualize import Visualization
@@ -14,6 +14,7 @@ LEGIBLE, FEW = 6, 24  # tiles in a row, at most, of a grid of no more than FEW
 LARGEST = 2.25  # side of a tile in inches
 
 
+@own_settings()
 def draw_channels(result: Visualization, network: str, look: Look = Look()) -> Figure:
     """Return the images in a grid, each with its channel and activation, of the network of that name."""
     page = Page(look)

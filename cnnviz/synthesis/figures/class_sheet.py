@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from cnnviz.figures.labels import network_label, percent, printable_name
 from cnnviz.figures.page import INNER, Page
-from cnnviz.figures.style import NOTE, Look
+from cnnviz.figures.style import NOTE, Look, own_settings
 from cnnviz.figures.text import shorten, width
 from cnnviz.figures.tiles import Tile, columns, draw_tiles
 from cnnviz.synthesis.held_out import HeldOutRank
@@ -15,6 +15,7 @@ from cnnviz.synthesis.inceptionism import ClassVisualization
 LARGEST = 2.97  # side of an image in inches: three in a row fill the figure
 
 
+@own_settings()
 def draw_classes(
     results: Sequence[ClassVisualization], names: Sequence[str], network: str, look: Look = Look(),
     held_out: Sequence[HeldOutRank] = (),
@@ -24,8 +25,9 @@ def draw_classes(
     With ``held_out``, a rank for each image, the probabilities are those of that network.
     """
     page, per_row = Page(look), columns(len(results))
-    judge = f"the probability by {network_label(held_out[0].network)}, a held-out network" if held_out else (
-        "the probability, judged by the network itself")  # fmt: skip
+    judge = "the probability, judged by the network itself"
+    if held_out:
+        judge = f"the probability by {network_label(held_out[0].network)}, a held-out network"
     page.heading(
         "Images that maximise the logit of a class",
         f"{network_label(network)}, optimised from noise. Above each image: its class and {judge}.",

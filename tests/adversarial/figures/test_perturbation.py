@@ -26,7 +26,7 @@ def draw(before: np.ndarray = PHOTO, after: np.ndarray | None = None, missed: tu
 
 def test_the_photo_plus_the_change_equals_the_result():
     written = words(draw())
-    assert written[0] == "A change of 1 level of 255 turns “class 1” into “cup”"
+    assert written[0] == "A change of at most 1 level of 255 turns “class 1” into “cup”"
     assert written[1] == (
         "EfficientNet-Lite0. Changed: 25.0 % of the values, at most 1 level of 255 per value; PSNR 50.0 dB. "
         "Bars: probability."
@@ -37,13 +37,13 @@ def test_the_photo_plus_the_change_equals_the_result():
 @pytest.mark.parametrize(
     ("other", "title"),
     [
-        ({"levels": 3}, "A change of 3 levels of 255 turns “class 1” into “cup”"),
+        ({"levels": 3}, "A change of at most 3 levels of 255 turns “class 1” into “cup”"),
         ({"l0": 24, "changed": round(24 / 64800, 6)}, "Changing 24 of 64,800 values turns “class 1” into “cup”"),
         ({"l0": 24, "changed": round(24 / 21600, 6)}, "Changing 24 of 21,600 values turns “class 1” into “cup”"),
-        ({"top": CLEAN, "fooled": False}, "“class 1” is still predicted after a change of 1 level of 255"),
+        ({"top": CLEAN, "fooled": False}, "“class 1” is still predicted after a change of at most 1 level of 255"),
         ({"top": CLEAN, "l0": 0, "levels": 0}, "“class 1”: no value is changed"),
         ({"fooled": False, "goal": 7, "goal_name": "tray"},
-         "A change of 1 level of 255 does not turn “class 1” into “tray”"),
+         "A change of at most 1 level of 255 does not turn “class 1” into “tray”"),
     ],
 )  # fmt: skip
 def test_the_title_says_what_happened(other, title):

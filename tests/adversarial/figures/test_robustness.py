@@ -55,7 +55,7 @@ def test_with_ground_truth_level_0_is_measured_too(right):
     assert band(curve, "tabby")[0] == interval(right)
     written = words(draw_curve(curve, Look(), "tabby"))
     assert written[1].startswith("ResNet-50. Share of 4 photos predicted as “tabby” when")
-    assert written[0] == "With a change of 3 levels of 255, every photo is misclassified"
+    assert written[0] == "With a change of 3 levels of 255, all 4 photos are misclassified"
 
 
 @pytest.mark.parametrize(
@@ -69,8 +69,8 @@ def test_the_interval_is_wilsons(share, count, low, high):
 @pytest.mark.parametrize(
     ("other", "title"),
     [
-        ({}, "3 levels of 255 change the class of every photo"),
-        ({"accuracy": [1, 0, 0, 0]}, "1 level of 255 changes the class of every photo"),
+        ({}, "3 levels of 255 change the class of all 4 photos"),
+        ({"accuracy": [1, 0, 0, 0]}, "1 level of 255 changes the class of all 4 photos"),
         ({"accuracy": [1, 0.5, 0.5, 0.25]}, "1 level of 255 changes the class of at least half of the photos"),
         ({"accuracy": [1] * 4, "median_levels": None}, "3 levels of 255 leave the class of most photos unchanged"),
         ({"accuracy": [0.5, 0, 0, 0], "median_levels": 0},

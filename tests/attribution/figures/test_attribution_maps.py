@@ -43,10 +43,10 @@ def test_a_letter_a_picture_and_a_bar_for_each_map(methods: int, classes: int) -
 def test_signed_maps_are_for_and_against() -> None:
     found = {"grad-cam": attribution(1, layer="layer4"), "deeplift": attribution(1, signed=True, gaps=(0.107,))}
     texts = words(drawn(found))
-    assert {"Grad-CAM", "DeepLIFT", "layer layer4", "sum off by 10.7 %", "against", "for", "most"} <= {*texts}
+    assert {"Grad-CAM", "DeepLIFT", "layer layer4", "completeness error 10.7 %", "against", "for", "most"} <= {*texts}
     assert texts[0] == "Pixels that “cat” depends on"
     assert texts[1].startswith("ResNet-18: cat 11.1 %. Red: raises the logit, blue: lowers it; orange")
-    assert any("Gaussian of 1.2 input px" in text for text in texts)
+    assert any("Gaussian, σ = 1.2 input px" in text for text in texts)
 
 
 def test_classes_begin_rows_and_names_without_glyphs_become_numbers() -> None:

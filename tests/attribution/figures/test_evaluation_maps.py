@@ -15,7 +15,7 @@ def test_the_pointing_game_in_plain_words(maps: int, top: tuple[int, int], verdi
     mask = np.zeros((60, 80), bool)
     mask[5:30, 12:40] = True
     said = " ".join(words(draw(maps, mask=mask, top=top)))
-    assert f"Peak {verdict} the box: {'hit' if verdict == 'inside' else 'miss'}" in said
+    assert f"Pointing game: {'hit' if verdict == 'inside' else 'miss'}, the peak is {verdict} the box" in said
     assert "of the map’s" in said
     assert "% of the area)" in said or "of the area)" in said
     assert "orange: the box" in said

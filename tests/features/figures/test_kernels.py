@@ -40,7 +40,7 @@ def test_over_one_channel_red_is_positive_and_blue_negative():
     assert blue[2] > blue[:2].max() + 20
     assert np.ptp(zero) == 0
     assert np.abs(cells(second, 2, 2) - red).max() <= 1
-    assert {"−largest", "0", "+largest"} <= set(words(figure))
+    assert {"−1", "0", "+1"} <= set(words(figure))
 
 
 def test_pairs_are_limited_and_say_so():
