@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
     from cnnviz.attribution.class_score import ClassScore, MethodSettings
 
+MAX_MAPS = 6  # in the figure of an evaluation: as many colours as colour-blind readers can tell apart
+
 
 @dataclass(frozen=True)
 class Method:

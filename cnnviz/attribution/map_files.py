@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cnnviz.attribution.catalog import METHODS
+from cnnviz.attribution.catalog import MAX_MAPS, METHODS
 from cnnviz.attribution.occlusion import occlusion
 from cnnviz.control import Control
 from cnnviz.errors import MethodError
@@ -25,7 +25,6 @@ from cnnviz.models.preprocess import Geometry
 from cnnviz.text import printable
 
 MAX_NAME = 60  # characters of a method's name
-MAX_MAPS = 6  # in one figure: as many colours as colour-blind readers can tell apart
 MAP_ENDINGS = (".npy", ".npz", "-occlude.npz", "-attribute.npz")
 MASK_ENDINGS = (".png", ".bmp", ".tif", ".tiff", ".gif", ".webp", ".jpg", ".jpeg")
 VIEW = ("model", "fit", "input_size", "resize")  # options that decide which part of a photo lies where on the input

@@ -9,9 +9,8 @@ from matplotlib.axes import Axes
 from cnnviz.figures import text
 from cnnviz.figures.page import Page, Rect
 from cnnviz.figures.scale import ROUND_STEPS, round_end
-from cnnviz.figures.style import LEADING, NOTE
+from cnnviz.figures.style import LINE, NOTE
 
-LINE = NOTE * LEADING / 72
 BELOW = 0.1  # of the x axis, to its ticks: they clear the lowest tick of the y axis
 Ticks = Sequence[tuple[float, str]]
 

@@ -69,9 +69,14 @@ def printable_name(name: str, index: int) -> str:
     return name if is_printable(name) else f"class {index}"
 
 
+def with_minus(text: str) -> str:
+    """Return the text of a number with a true minus."""
+    return text.replace("-", "−")
+
+
 def number(value: float) -> str:
     """Return a number of three or so digits: 33.6, 5.0, 0.12, with a true minus."""
-    return (f"{value:.1f}" if 1 <= abs(value) < 1000 else f"{value:.2g}").replace("-", "−")
+    return with_minus(f"{value:.1f}" if 1 <= abs(value) < 1000 else f"{value:.2g}")
 
 
 def percent(share: float, digits: int = 0) -> str:
@@ -81,7 +86,7 @@ def percent(share: float, digits: int = 0) -> str:
 
 def signed(value: float, form: str = ".4g") -> str:
     """Return a number with its sign, a true minus; 0 has none."""
-    return f"{value:+{form}}".replace("-", "−") if value else "0"
+    return with_minus(f"{value:+{form}}") if value else "0"
 
 
 def quoted(names: Sequence[str]) -> str:

@@ -15,7 +15,7 @@ from cnnviz.figures import text
 from cnnviz.figures.page import Align, Page, Rect
 from cnnviz.figures.sampling import interpolate, nearest
 from cnnviz.figures.scale import MIDDLE, Scale, map_ground, rgb
-from cnnviz.figures.style import BLACK, LEADING, NOTE, WHITE
+from cnnviz.figures.style import BLACK, LINE, NOTE, WHITE
 from cnnviz.io.color import Photo
 from cnnviz.models.preprocess import Geometry
 
@@ -150,7 +150,7 @@ def bar_beside(
     """Draw a vertical colour bar right of a panel, of its height, with ticks and the words at both ends."""
     place = Rect(box.right + 0.18, box.y, BAR, box.height).snapped()
     axes = page.picture(place, scale.bar(ground=ground).transpose(1, 0, 2)[::-1], (1.0, 1.0))
-    line, x = NOTE * LEADING / 72, place.right
+    line, x = LINE, place.right
     if words.unit:
         page.write(place.x, place.y - 0.27, words.unit, room=BESIDE - 0.2)
     for value, label in words.ticks:
@@ -177,5 +177,5 @@ def bar_below(page: Page, box: Rect, top: float, scale: Scale, words: Words, gro
         part = (value - scale.low) / (scale.high - scale.low)
         align: Align = "left" if index == 0 else "right" if index == len(words.ticks) - 1 else "center"
         page.write(box.x + part * box.width, y, label, colour=page.theme.ink, align=align, room=box.width / 2)
-    y += NOTE * LEADING / 72
+    y += LINE
     return page.write(box.x, y, words.unit, room=box.width) if words.unit else y

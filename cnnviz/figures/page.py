@@ -58,6 +58,11 @@ class Rect:
         """Bottom edge."""
         return self.y + self.height
 
+    @property
+    def place(self) -> "Rect":
+        """The rectangle, at least as wide as words need."""
+        return Rect(self.x, self.y, max(self.width, NARROWEST), self.height)
+
     def snapped(self) -> "Rect":
         """Return the rectangle with its edges on whole pixels, so that images are not resampled."""
         left, top, right, bottom = (round(edge * DPI) / DPI for edge in (self.x, self.y, self.right, self.bottom))

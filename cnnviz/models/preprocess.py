@@ -64,7 +64,7 @@ class Geometry:
 
     def to_photo(self, maps: NDArray[np.number], rows: slice | None = None) -> NDArray[np.float32]:
         """Resample maps (..., h, w) on the input to ``rows`` of the photo, (..., H, W); NaN outside the crop."""
-        ys, xs = self.sources(0)[rows or slice(None)], self.sources(1)
+        ys, xs = self._sources(0)[rows or slice(None)], self._sources(1)
         widened = _interpolate(np.asarray(maps, np.float32), xs, self.size[1], axis=-1)
         return _interpolate(widened, ys, self.size[0], axis=-2)
 
@@ -90,11 +90,11 @@ class Geometry:
 
     def box(self) -> tuple[int, int, int, int]:
         """Return the part of the photo in the network's input: left, top, right, bottom in whole pixels."""
-        inside = [np.flatnonzero(_inside(self.sources(axis), self.size[axis])) for axis in (0, 1)]
+        inside = [np.flatnonzero(_inside(self._sources(axis), self.size[axis])) for axis in (0, 1)]
         (top, bottom), (left, right) = [(int(a[0]), int(a[-1]) + 1) if len(a) else (0, 0) for a in inside]
         return left, top, right, bottom
 
-    def sources(self, axis: int) -> NDArray[np.float64]:
+    def _sources(self, axis: int) -> NDArray[np.float64]:
         """Return the position on the input of each pixel of the photo along an axis (pixel centres at integers)."""
         centres = np.arange(self.photo[axis]) + 0.5
         places = centres * (self.resized[axis] / self.photo[axis]) - self.offset[axis] - 0.5

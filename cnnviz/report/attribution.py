@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from matplotlib.figure import Figure
 
 from cnnviz.attribution.backprop import Attribution
+from cnnviz.attribution.catalog import MAX_MAPS
 from cnnviz.attribution.evaluation import Evaluation
 from cnnviz.attribution.figures.attribution_maps import draw_attributions
 from cnnviz.attribution.figures.evaluation import draw_evaluation
 from cnnviz.attribution.figures.evaluation_maps import Evaluated
 from cnnviz.attribution.figures.occlusion_maps import MapStyle, draw_occlusion
-from cnnviz.attribution.map_files import MAX_MAPS, ScoredMap
+from cnnviz.attribution.map_files import ScoredMap
 from cnnviz.attribution.occlusion import Occlusion
 from cnnviz.errors import InvalidRequest
 from cnnviz.report.figure import Request, draws, network_of, of_one_input, photo_around

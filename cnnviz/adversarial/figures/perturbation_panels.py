@@ -12,7 +12,7 @@ from cnnviz.adversarial.results import Top
 from cnnviz.figures.labels import percent, printable_name
 from cnnviz.figures.maps import frame
 from cnnviz.figures.page import INNER, Page, Rect
-from cnnviz.figures.style import BLACK, CATEGORIES, LEADING, LINE, MARGIN, NOTE, OTHERS, PANEL, WHITE
+from cnnviz.figures.style import BLACK, CATEGORIES, HEAD, LEADING, LINE, MARGIN, NOTE, OTHERS, PANEL, WHITE
 from cnnviz.figures.text import width
 from cnnviz.io.color import Photo
 from cnnviz.models.catalog import ClassProbability
@@ -49,7 +49,7 @@ def draw_sum(page: Page, titles: Sequence[str], before: Photo, after: Photo) -> 
 
 
 def _beside(page: Page, titles: Sequence[str], aspect: float) -> list[Summand]:
-    height, top = min(COLUMN / aspect, HIGHEST), page.top + PANEL * (LEADING + 0.2) / 72
+    height, top = min(COLUMN / aspect, HIGHEST), page.top + HEAD
     panels = []
     for index, title in enumerate(titles):
         x = MARGIN + index * (COLUMN + SIGN)
@@ -72,7 +72,7 @@ def _stacked(page: Page, titles: Sequence[str], aspect: float) -> list[Summand]:
         page.panel_title(MARGIN, title_top, title, STACKED / 2 - SIGN)
         if index:
             _sign(page, MARGIN + STACKED / 2, title_top + PANEL * LEADING / 144, " +="[index])
-        top = title_top + PANEL * (LEADING + 0.2) / 72
+        top = title_top + HEAD
         picture = Rect(MARGIN, top, STACKED, STACKED / aspect).snapped()
         panels.append(Summand(picture, Rect(picture.right + 0.25, top, INNER - STACKED - 0.25, FOOT)))
         page.top = max(picture.bottom, top + FOOT) + 0.16

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from matplotlib.figure import Figure
 
 from cnnviz.adversarial.robustness import RobustnessCurve
-from cnnviz.figures.curves import LINE, Curve, Plot, Ticks, draw_plot
+from cnnviz.figures.curves import Curve, Plot, Ticks, draw_plot
 from cnnviz.figures.labels import network_label, percent
 from cnnviz.figures.page import INNER, Page, Rect
-from cnnviz.figures.style import MARGIN, SUBTITLE, Look, own_settings
+from cnnviz.figures.style import LINE, MARGIN, SUBTITLE, Look, own_settings
 from cnnviz.figures.text import shorten
 from cnnviz.text import plural
 

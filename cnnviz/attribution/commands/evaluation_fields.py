@@ -22,6 +22,7 @@ from cnnviz.app.options import (
 )
 from cnnviz.app.param_types import Rectangle
 from cnnviz.app.records import PhotoRecord, field
+from cnnviz.attribution.catalog import MAX_MAPS
 from cnnviz.errors import InvalidRequest
 from cnnviz.text import printable
 
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
 
     from cnnviz.attribution.deletion_insertion import DeletionInsertion
     from cnnviz.attribution.evaluation import MapScores
-
-MAX_MAPS = 6  # in one figure
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,17 +10,16 @@ from cnnviz.attribution.evaluation import CurveScore, Evaluation, MapScores
 from cnnviz.attribution.figures.evaluation_maps import Evaluated, draw_maps
 from cnnviz.attribution.figures.shown_maps import SIGMA
 from cnnviz.attribution.fills import fill_label
-from cnnviz.figures.curves import BELOW, LINE, Curve, Plot, Ticks, draw_plot, round_ticks
-from cnnviz.figures.labels import class_label, network_label, percent, quoted
+from cnnviz.figures.curves import BELOW, Curve, Plot, Ticks, draw_plot, round_ticks
+from cnnviz.figures.labels import class_label, network_label, percent, quoted, with_minus
 from cnnviz.figures.page import INNER, Page, Rect
-from cnnviz.figures.style import CATEGORIES, LEADING, MARGIN, PANEL, Look, own_settings
+from cnnviz.figures.style import CATEGORIES, HEAD, LINE, MARGIN, Look, own_settings
 from cnnviz.io.color import Photo
 from cnnviz.models.network import Network
 from cnnviz.models.preprocess import Geometry
 
 HEIGHT, BETWEEN, LABELS = 2.2, 0.3, 1.6  # of a plot; between two; room of labels at the lines' ends; inches
 SHARES = [(part / 4, f"{25 * part} %") for part in range(5)]
-TITLE = PANEL * (LEADING + 0.2) / 72
 
 
 @own_settings()
@@ -103,13 +102,13 @@ def _draw_curves(page: Page, labels: Sequence[str], evaluation: Evaluation) -> N
     ):
         page.panel_title(x, page.top, title, wide)
         _plot(page, x, wide, height, Plot(part, SHARES, ticks, f"pixels {word}"), "probability")
-    page.top += TITLE + LINE + height + 2 * LINE + BELOW
+    page.top += HEAD + LINE + height + 2 * LINE + BELOW
 
 
 def _plot(page: Page, x: float, wide: float, height: float, plot: Plot, unit: str) -> None:
     """Draw a plot below its title, with the unit of y above it."""
-    page.write(x, page.top + TITLE, unit, room=wide)
-    draw_plot(page, Rect(x, page.top + TITLE + LINE, wide, height), plot, LABELS)
+    page.write(x, page.top + HEAD, unit, room=wide)
+    draw_plot(page, Rect(x, page.top + HEAD + LINE, wide, height), plot, LABELS)
 
 
 def _curves(
@@ -140,18 +139,18 @@ def _draw_sanity_check(page: Page, labels: Sequence[str], scores: Sequence[MapSc
     lines = [curve for name, score, colour in zip(_lettered(labels), scores, CATEGORIES, strict=False)
              for curve in _similarity(name, score, colour, alone=len(labels) == 1)]  # fmt: skip
     lowest = min(min(curve.ys) for curve in lines)
-    y_ticks = [(value, f"{value:.1f}".replace("-", "−").removesuffix(".0")) for value in (-1, -0.5, 0, 0.5, 1)
+    y_ticks = [(value, with_minus(f"{value:.1f}").removesuffix(".0")) for value in (-1, -0.5, 0, 0.5, 1)
                if value >= min(0.0, np.floor(2 * lowest) / 2)]  # fmt: skip
     height = max(HEIGHT, sum(len(curve.labels) for curve in lines) * (LINE + 0.02))
     page.panel_title(MARGIN, page.top, "Random weights: should fall to 0", wide)
     _plot(page, MARGIN, wide, height, Plot(lines, ticks, y_ticks, "layers with random weights"), "rank correlation")
     page.write_lines(
-        MARGIN + wide + BETWEEN, page.top + TITLE + LINE,
+        MARGIN + wide + BETWEEN, page.top + HEAD + LINE,
         "A map that explains the network must change with its weights. They are shuffled layer by layer, from the "
         "logits down to the input, and the map is computed again. Solid: the map with its sign, dashed: its magnitude. "
         "A line that stays near 1 shows the photo, not what the network learned.", room=wide,
     )  # fmt: skip
-    page.top += TITLE + LINE + height + 2 * LINE + BELOW
+    page.top += HEAD + LINE + height + 2 * LINE + BELOW
 
 
 def _similarity(label: str, score: MapScores, colour: str, *, alone: bool) -> list[Curve]:
@@ -159,7 +158,7 @@ def _similarity(label: str, score: MapScores, colour: str, *, alone: bool) -> li
     stages = score.randomization or ()
     signed = [1.0, *(stage.signed for stage in stages)]
     absolute = [1.0, *(stage.absolute for stage in stages)]
-    last, size = (f"{values[-1]:+.2f}".replace("-", "−").replace("−0.00", "0.00") for values in (signed, absolute))
+    last, size = (with_minus(f"{values[-1]:+.2f}").replace("−0.00", "0.00") for values in (signed, absolute))
     xs = range(len(signed))
     return [
         Curve(xs, signed, ("with sign", last) if alone else (label, last), colour),

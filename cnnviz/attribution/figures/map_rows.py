@@ -9,15 +9,13 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from cnnviz.figures.maps import Crop, Words, bar_below, draw_map, draw_photo, photo_title
-from cnnviz.figures.page import INNER, NARROWEST, Page, Rect
+from cnnviz.figures.page import INNER, Page, Rect
 from cnnviz.figures.scale import Scale
-from cnnviz.figures.style import LEADING, MARGIN, NOTE, PANEL, ROW
+from cnnviz.figures.style import HEAD, LINE, MARGIN, PANEL, ROW
 from cnnviz.io.color import Photo
 from cnnviz.models.preprocess import Geometry
 
-LINE = NOTE * LEADING / 72
 WIDEST = 2.2  # width of a photo beside maps, in heights
-ABOVE = PANEL * (LEADING + 0.2) / 72  # room of a panel's title
 
 
 @dataclass(frozen=True)
@@ -84,7 +82,7 @@ def draw_map_rows(
             boxes = columns[beside:]
             if beside:
                 seen = first.draw(page, columns[0])
-                page.write_lines(columns[0].x, page.top + 0.1, layout.below_photo, room=_place(columns[0]), lines=3)
+                page.write_lines(columns[0].x, page.top + 0.1, layout.below_photo, room=columns[0].place.width, lines=3)
             columns = boxes if layout.heads else columns
         if layout.heads:
             page.write(boxes[0].x, top, layout.heads[number], size=PANEL, colour=page.theme.ink,
@@ -135,8 +133,8 @@ def _next_row(page: Page, columns: Sequence[Rect], panels: Sequence[MapPanel]) -
     if not columns:
         return []
     for box, panel in zip(columns, panels, strict=False):
-        page.panel_title(box.x, page.top, panel.title, _place(box))
-    boxes = [Rect(box.x, page.top + ABOVE, box.width, box.height).snapped() for box in columns]
+        page.panel_title(box.x, page.top, panel.title, box.place.width)
+    boxes = [Rect(box.x, page.top + HEAD, box.width, box.height).snapped() for box in columns]
     page.top = boxes[0].bottom
     return boxes
 
@@ -148,7 +146,7 @@ def _draw_panels(
     drawn, bottoms = [], []
     for box, panel in zip(boxes, panels, strict=False):
         drawn.append((draw_map(page, box, crop, panel.values, panel.scale, panel.contour), box))
-        place = Rect(box.x, box.y, _place(box), box.height)
+        place = box.place
         bottom = box.bottom
         if bars:
             bottom = bar_below(page, place, bottom + 0.1, panel.scale, Words(_ticks(panel.scale)))
@@ -163,8 +161,3 @@ def _ticks(scale: Scale) -> list[tuple[float, str]]:
     if scale.low < 0:
         return [(scale.low, "against"), (0.0, "0"), (scale.high, "for")]
     return [(0.0, "0"), (scale.high, "most")]
-
-
-def _place(box: Rect) -> float:
-    """Return the width of a panel's place, at least that for its words."""
-    return max(box.width, NARROWEST)

@@ -13,7 +13,7 @@ from cnnviz.attribution.fills import fill_label
 from cnnviz.attribution.occlusion import Occlusion
 from cnnviz.figures.labels import class_label, network_label, percent, quoted, signed
 from cnnviz.figures.maps import BESIDE, Crop, Words, bar_below, bar_beside, draw_window, has_contour
-from cnnviz.figures.page import INNER, NARROWEST, Page, Rect
+from cnnviz.figures.page import INNER, Page, Rect
 from cnnviz.figures.scale import Scale
 from cnnviz.figures.style import MARGIN, Look, own_settings
 from cnnviz.io.color import Photo
@@ -70,8 +70,7 @@ def _bar(page: Page, box: Rect, scale: Scale, unit: str, beside: bool, contour: 
     """Draw the colour bar beside a panel, or below everything so far, as where the panel is too low for its words."""
     ticks = [(part * scale.high, signed(part * scale.high)) for part in (1, 0.5, 0, -0.5, -1)]
     if beside and box.height >= LOW:
-        place = Rect(box.x, box.y, max(box.width, NARROWEST), box.height)
-        bar_beside(page, place, scale, Words(ticks, unit, "covering raises it", "covering lowers it"), contour)
+        bar_beside(page, box.place, scale, Words(ticks, unit, "covering raises it", "covering lowers it"), contour)
         return
     ends = ("red", "blue") if scale.colormap == "auto" else ("+", "−")
     words = f"{unit}; {ends[0]}: covering lowers it, {ends[1]}: raises it" + "; line: half of the scale" * contour

@@ -12,9 +12,9 @@ from torch import Tensor
 from cnnviz.attribution.occlusion import Occlusion, StrongestMap
 from cnnviz.errors import CnnvizError
 from cnnviz.features.deconvnet import Deconvnet
-from cnnviz.figures.labels import class_label, percent, signed
+from cnnviz.figures.labels import class_label, percent, signed, with_minus
 from cnnviz.figures.maps import Crop, Words, bar_below, draw_map, frame, has_contour
-from cnnviz.figures.page import NARROWEST, Page, Rect
+from cnnviz.figures.page import Page, Rect
 from cnnviz.figures.sampling import interpolate
 from cnnviz.figures.scale import (
     PROJECTION_SHARE,
@@ -137,11 +137,11 @@ def _value_panel(title: str, source: Source, values: NDArray[np.floating], words
     """Return a panel of values (H, W) from their smallest to their largest."""
     low, high = float(np.nanmin(values)), float(np.nanmax(values))
     scale = Scale(low, max(high, low + 1e-6), "cividis")
-    ticks = [(value, f"{value:.3g}".replace("-", "−")) for value in (scale.low, scale.high)]
+    ticks = [(value, with_minus(f"{value:.3g}")) for value in (scale.low, scale.high)]
 
     def draw(page: Page, box: Rect) -> float:
         draw_map(page, box, source.crop, values, scale)
-        return _caption(page, box, bar_below(page, _place(box), box.bottom + 0.1, scale, Words(ticks)), words)
+        return _caption(page, box, bar_below(page, box.place, box.bottom + 0.1, scale, Words(ticks)), words)
 
     return OcclusionPanel(title, draw)
 
@@ -193,7 +193,7 @@ def probability_panels(source: Source) -> list[OcclusionPanel]:
 
         def draw(page: Page, box: Rect, values: NDArray[np.float32] = values) -> float:
             line = has_contour(draw_map(page, box, source.crop, values, scale, contour=True))
-            bottom = bar_below(page, _place(box), box.bottom + 0.1, scale, words)
+            bottom = bar_below(page, box.place, box.bottom + 0.1, scale, words)
             return _caption(page, box, bottom, "drop in points" + "; line: half of the scale" * line)
 
         panels.append(OcclusionPanel(f"Drop of “{source.name(index)}”", draw))
@@ -235,9 +235,4 @@ def class_panel(source: Source) -> tuple[OcclusionPanel, list[LegendEntry]]:
 
 
 def _caption(page: Page, box: Rect, y: float, words: str) -> float:
-    return page.write_lines(box.x, y, words, room=_place(box).width, lines=2)
-
-
-def _place(box: Rect) -> Rect:
-    """Return the box at least as wide as its words need."""
-    return Rect(box.x, box.y, max(box.width, NARROWEST), box.height)
+    return page.write_lines(box.x, y, words, room=box.place.width, lines=2)

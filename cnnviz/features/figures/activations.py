@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from cnnviz.features.activations import Activations
-from cnnviz.figures.labels import number, prediction_label
+from cnnviz.figures.labels import number, prediction_label, with_minus
 from cnnviz.figures.maps import Crop, Words, bar_below
 from cnnviz.figures.page import INNER, Page, Rect
 from cnnviz.figures.sampling import interpolate
@@ -87,7 +87,7 @@ def _bar(page: Page, place: Rect, scale: Scale, grid: MapGrid) -> float:
     """Draw the colour bar, and return the top of what follows."""
     signed = scale.low < 0
     unit = "activation, one scale for all" if grid.common else "activation, each map on its own scale"
-    ends = [f"{end:g}".replace("-", "−") if grid.common else word
+    ends = [with_minus(f"{end:g}") if grid.common else word
             for end, word in ((scale.low, "−max" if signed else "0"), (scale.high, "max"))]  # fmt: skip
     middle = [(0.0, "0")] if signed else []
     ticks = [(scale.low, ends[0]), *middle, (scale.high, ends[1])]
