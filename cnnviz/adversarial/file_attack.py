@@ -47,7 +47,8 @@ class PhotoAttack(Drawable):
     """The result of an attack on a photo.
 
     ``written``: the file and what decodes from it; ``method``, and ``finish``, how an external method's result became
-    whole levels; ``warnings``: what weakens the result; ``verification``: what the file does.
+    whole levels; ``warnings``: what weakens the result; ``verification``: what the file does;
+    ``robust_to``: the transforms after which it was required to fool.
     """
 
     written: WrittenAttack
@@ -56,6 +57,7 @@ class PhotoAttack(Drawable):
     queries: QueryCount
     warnings: Diagnostics
     verification: Verification
+    robust_to: tuple[str, ...] = ()
 
     @property
     def image(self) -> NDArray[np.uint8]:
@@ -166,4 +168,4 @@ def attack_photo(
     warnings = diagnose(own, model.queries, criterion.target)
     written = WrittenAttack(own, criterion, result.values)
     verification = written.verify(settings.ensemble, settings.check_with, fit=settings.fit, control=control)
-    return PhotoAttack(written, method, result.finish, model.queries, warnings, verification)
+    return PhotoAttack(written, method, result.finish, model.queries, warnings, verification, tuple(robust_to))

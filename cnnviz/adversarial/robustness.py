@@ -52,7 +52,8 @@ class RobustnessCurve(Drawable):
 
     ``accuracy`` and ``noise_accuracy``: for each level the share of photos that neither the attack, nor random noise,
     changes the class of up to there; ``median_levels``: None beyond ``eps``; ``warned``: photos for each kind of
-    diagnostic.
+    diagnostic; ``ground_truth`` and ``class_name``: index and name of the class that all photos show, None where each
+    photo's own first class counts as right.
     """
 
     network: str
@@ -63,6 +64,8 @@ class RobustnessCurve(Drawable):
     median_levels: int | None
     passes: dict[str, int]
     warned: dict[str, int]
+    ground_truth: int | None = None
+    class_name: str | None = None
 
 
 def robustness(
@@ -127,7 +130,7 @@ def robustness(
             break
         control.report(number, len(photos))
         rows.append(photo_robustness(network, photo, eps=eps, ground_truth=ground_truth, fit=fit, seed=seed))
-    return robustness_curve(rows, eps)
+    return robustness_curve(network, rows, eps, ground_truth)
 
 
 def photo_robustness(
@@ -184,12 +187,15 @@ def noise_level(photo: AttackedPhoto, criterion: Criterion, eps: int, seed: int)
     return None
 
 
-def robustness_curve(rows: Sequence[PhotoRobustness], eps: int) -> RobustnessCurve:
-    """Return accuracy against level, from 0 to ``eps``, of at least one photo."""
+def robustness_curve(
+    network: Network, rows: Sequence[PhotoRobustness], eps: int, ground_truth: str | int | None = None
+) -> RobustnessCurve:
+    """Return accuracy against level, from 0 to ``eps``, of one photo or more; ``ground_truth`` as in ``robustness``."""
+    shown = None if ground_truth is None else network.class_index(str(ground_truth))
     levels = [row.levels for row in rows]
     median = statistics.median_low([level if level is not None else eps + 1 for level in levels])
     return RobustnessCurve(
-        network=rows[0].network,
+        network=network.name,
         photos=len(rows),
         eps=eps,
         accuracy=_accuracy(levels, eps),
@@ -197,6 +203,8 @@ def robustness_curve(rows: Sequence[PhotoRobustness], eps: int) -> RobustnessCur
         median_levels=median if median <= eps else None,
         passes={way: sum(row.passes[way] for row in rows) for way in ("forward", "backward")},
         warned=dict(Counter(kind for row in rows for kind in row.warnings)),
+        ground_truth=shown,
+        class_name=None if shown is None else network.class_name(shown),
     )
 
 

@@ -197,6 +197,11 @@ def require_layer(layer: str | None, model: str) -> str:
     return layer
 
 
+def look_option(name: str, requires: str) -> Declared:
+    """Declare ``--theme`` or ``--scale`` of a command that draws a figure for the option ``requires`` alone."""
+    return redeclare(FigureOptions.__dataclass_fields__[name], requires=requires)
+
+
 def score_option(default: str) -> Declared:
     """Declare ``--score``, the score of a class; the default is the method's own."""
     return option("The score of the class that is explained.", default=default)

@@ -1,6 +1,7 @@
 """Commands over photos, and over a network alone: from a module-level function to a click command."""
 
 import contextlib
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -133,9 +134,13 @@ def command_name(function: Callable[..., Any]) -> str:
 
 
 def open_session(name: str, options: Any) -> Session:
-    """Return the session of the command that click is running; matplotlib's remarks stay off standard error."""
+    """Return the session of the command that click is running.
+
+    matplotlib's remarks stay off standard error, and its import does not fail for a backend that does not exist here.
+    """
     import logging  # for work alone: the overview and the help start faster without it
 
+    os.environ["MPLBACKEND"] = "agg"
     logging.getLogger("matplotlib").addHandler(logging.NullHandler())
     return Session(name, options, click.get_current_context().meta.get(INPUT_NAME))
 

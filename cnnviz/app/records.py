@@ -82,7 +82,8 @@ class Result(Generic[R]):
     ``arrays`` to --raw; ``sheet`` to the option of a second image. ``text`` goes to standard output and ``notes`` to
     standard error, for a person. ``missed`` says why the method missed its aim: then -o is written only with
     --keep-failed. ``kept`` are the arrays that --resume continues from; ``partial``: the record is of unfinished work.
-    ``recorded_files`` are options, and their files, that hold for this input alone.
+    ``recorded_files`` are options, and their files, that hold for this input alone. ``failed``: some files of an option
+    could not be used, which was reported.
     """
 
     record: R
@@ -96,6 +97,7 @@ class Result(Generic[R]):
     partial: bool = False
     kept: "Mapping[str, NDArray[Any]] | None" = None
     recorded_files: Recipe = dataclasses.field(default_factory=dict)
+    failed: bool = False
 
 
 def to_json(value: Any, *, recorded: bool = False) -> Any:

@@ -28,7 +28,7 @@ class Outcome:
     """What one finished job reports.
 
     JSON ``fields``; ``status`` "ok", "partial" or "missed"; whether -o was ``written``; whether Ctrl-C ended it;
-    ``text`` for standard output and ``notes`` for standard error, both for a person.
+    ``text`` for standard output and ``notes`` for standard error, both for a person; whether a part of it ``failed``.
     """
 
     fields: Recipe
@@ -37,6 +37,7 @@ class Outcome:
     interrupted: bool = False
     text: str = ""
     notes: tuple[str, ...] = ()
+    failed: bool = False
 
 
 def run_jobs(session: Session, jobs: Sequence[Job], work: Callable[[Job], Outcome]) -> Status:
@@ -65,7 +66,7 @@ def run_jobs(session: Session, jobs: Sequence[Job], work: Callable[[Job], Outcom
             if lines:
                 print_line(json_line(session, job, error=text, seconds=time.monotonic() - started))
             continue
-        statuses.add(Status.MISSED if outcome.status == "missed" else Status.OK)
+        statuses.add(Status.MISSED if outcome.status == "missed" else Status.FAILED if outcome.failed else Status.OK)
         if lines:
             print_line(json_line(session, job, outcome, seconds=time.monotonic() - started))
         _report(session, job, outcome)
@@ -132,15 +133,16 @@ def finish(session: Session, job: Job, recipe: JsonObject, result: Result[Any], 
     numbers = to_json(result.record, recorded=True)
     options = {key: record_value(value, file=True) for key, value in result.recorded_files.items()}
     recipe = recipe | {"options": recipe["options"] | options, "numbers": numbers}
+    own, second = without_sheet(recipe, session.options), second_option(session.options)[0]
     written = job.output is not None and (not result.missed or getattr(session.options, "keep_failed", False))
     if written and result.encode is not None:
-        write.write_bytes(str(job.output), result.encode(recipe))
+        write.write_bytes(str(job.output), result.encode(own))
     elif written and result.image is not None:
-        write_picture(str(job.output), result.image, recipe)
+        write_picture(str(job.output), result.image, own)
     if job.second and result.arrays is not None:
         write.write_arrays(job.second, result.arrays, recipe)
     elif job.second and result.sheet is not None:  # its numbers depend on the format of the first image
-        sheet = {"option": second_option(session.options)[0], "picture": Path(str(job.output)).suffix.lower()}
+        sheet = {"option": second, "picture": Path(str(job.output)).suffix.lower()}
         write_picture(job.second, result.sheet, recipe | {"sheet": sheet})
     if getattr(session.options, "resume", None) is not None:
         place = partial_path(job.output)
@@ -153,7 +155,14 @@ def finish(session: Session, job: Job, recipe: JsonObject, result: Result[Any], 
         session.console.error(f"{printable(job.source)}: {result.missed}")
     line = to_json(result.record)
     line |= {"raw": job.second} if "raw" in line else {}
-    return Outcome(line, status, written, interrupted, result.text, result.notes)
+    return Outcome(line, status, written, interrupted, result.text, result.notes, result.failed)
+
+
+def without_sheet(recipe: JsonObject, options: CommandOptions) -> JsonObject:
+    """Return a recipe without the options that only the second image of a command depends on."""
+    second, items = second_option(options)[0], [item for item in fields(options) if "option" in item.metadata]
+    others = {item.name for item in items if second and item.metadata["option"].requires == second}
+    return recipe | {"options": {name: value for name, value in recipe["options"].items() if name not in others}}
 
 
 def write_picture(path: str, picture: "Picture", recipe: Recipe) -> None:

@@ -25,6 +25,7 @@ from cnnviz.models.preprocess import Geometry
 from cnnviz.text import printable
 
 MAX_NAME = 60  # characters of a method's name
+OCCLUSION = "Occlusion"  # as figures print it
 MAP_ENDINGS = (".npy", ".npz", "-occlude.npz", "-attribute.npz")
 MASK_ENDINGS = (".png", ".bmp", ".tif", ".tiff", ".gif", ".webp", ".jpg", ".jpeg")
 VIEW = ("model", "fit", "input_size", "resize")  # options that decide which part of a photo lies where on the input
@@ -47,7 +48,7 @@ def own_maps(
     found = occlusion(network, inputs, targets=targets, control=control)
     several = len(found.targets) > 1
     return [
-        ScoredMap(f"occlusion, {network.class_name(target)}" if several else "occlusion", target, values)
+        ScoredMap(f"{OCCLUSION}, {network.class_name(target)}" if several else OCCLUSION, target, values)
         for target, values in zip(found.targets, found.maps, strict=True)
     ]
 
@@ -90,6 +91,13 @@ class MapFile:
             f"{self.name}: a map of {size[1]}x{size[0]} pixels lies neither on the network's input ({w}x{h}) "
             f"nor on the photo ({width}x{height})"
         )
+
+    def method(self, index: int) -> str:
+        """Return the name of a map's method as figures print it, "" if the file does not contain it."""
+        if self.methods:
+            name = self.methods[index]
+            return METHODS[name].title if name in METHODS else name
+        return OCCLUSION if (self.recipe or {}).get("command") == "occlude" else ""
 
 
 def read_maps(path: Path) -> MapFile:
@@ -180,16 +188,15 @@ def read_scored_maps(
 ) -> list[ScoredMap]:  # fmt: skip
     """Return the maps of files on the network's input, with their classes and labels.
 
-    ``targets`` are the classes to take, by default all of a file; ``labels`` one for each file, or none; ``sha256``
-    of the photo; ``view`` the values of the options VIEW of this run. Raises MethodError for maps that do not fit.
+    ``targets`` are the classes to take, by default all of a file; ``labels`` one for each file, by default its name
+    and method; ``sha256`` of the photo; ``view`` the values of the options VIEW of this run. Raises MethodError for
+    maps that do not fit.
     """
     with torch.inference_mode():
         logits = network(inputs)[0]
-    if not labels:  # a single file whose maps name their methods needs none
-        single = "" if files[0].methods else "map"
-        labels = [single] if len(files) == 1 else [f"map {number}" for number in range(1, len(files) + 1)]
+    stems = file_labels([Path(file.name) for file in files])
     maps = []
-    for label, file in zip(labels, files, strict=True):
+    for number, file in enumerate(files):
         chosen = _of_classes(file, targets, int(logits.argmax()))
         recipe = file.recipe or {}
         source, own = recipe.get("input"), recipe.get("options")
@@ -203,13 +210,30 @@ def read_scored_maps(
                 raise MethodError(f"{file.name}: is of class {target}, and {network.name} has {len(logits)} classes")
             if values[index].isnan().all():
                 raise MethodError(f"{file.name}: has only NaN on the network's input")
-            method = file.methods[index] if file.methods else ""
-            title = METHODS[method].title if method in METHODS else method
-            words = [label, title, network.class_name(target) if several else ""]
+            label = _label(file, index, labels[number] if labels else "", stems[number] if len(files) > 1 else "")
+            words = [label or stems[number], network.class_name(target) if several else ""]
             maps.append(ScoredMap(", ".join(filter(None, words)), target, values[index]))
     if len(maps) > MAX_MAPS:
         raise MethodError(f"{len(maps)} maps, and one figure holds {MAX_MAPS}: choose with --class")
     return maps
+
+
+def _label(file: MapFile, index: int, given: str, stem: str) -> str:
+    """Return a map's name: that given or the file's, if any, and its method, which a name given need not repeat."""
+    method = file.method(index)
+    if given:
+        method = method if file.methods else ""
+    elif stem and method == OCCLUSION:
+        method = method.lower()
+    return ", ".join(filter(None, [given or stem, method]))
+
+
+def file_labels(paths: Sequence[Path]) -> list[str]:
+    """Return a name of its own for each file: its stem, with its folder where stems are equal, or with a number."""
+    for names in ([path.stem for path in paths], [f"{path.parent.name}/{path.stem}" for path in paths]):
+        if len(set(names)) == len(names):
+            return names
+    return [f"{path.stem} ({number})" for number, path in enumerate(paths, 1)]
 
 
 def _of_classes(file: MapFile, targets: Sequence[int] | None, top: int) -> list[tuple[int, int]]:

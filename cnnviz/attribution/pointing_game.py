@@ -74,6 +74,16 @@ def pointing_game_on_photo(
     return replace(found, peak=(int(y), int(x)))
 
 
+def peak_on_photo(values: Tensor, geometry: Geometry) -> tuple[tuple[int, int], bool]:
+    """Return the position (y, x) of a map's (h, w) highest value on the photo, and whether the padding has a higher.
+
+    Raises MethodError for a map without values on the photo.
+    """
+    inside = values.masked_fill(~torch.from_numpy(geometry.on_photo()), torch.nan)
+    place = peak(inside)
+    return place, bool((values > values[place]).any())
+
+
 def peak(values: Tensor) -> tuple[int, int]:
     """Return the position (y, x) of a map's (h, w) highest value; of several, the one nearest to their centre.
 

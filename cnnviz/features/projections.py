@@ -86,6 +86,9 @@ class Projector:
     def remarks(self, recorded: Deconvnet) -> list[str]:
         """Return what limits a projection through this network, a line each."""
         name, lines = self.network.name, []
+        if self.network.is_output(self.settings.layer):
+            lines.append(f"{self.settings.layer} has one channel for each class: what the score of a class depends on "
+                         "is shown by cnnviz attribute")  # fmt: skip
         if recorded.gates:
             lines.append(f"{name}: {len(recorded.gates)} gates (squeeze-and-excitation) are held constant")
         if recorded.skipped:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cnnviz.control import Control
-from cnnviz.errors import CnnvizError, InvalidRequest
+from cnnviz.errors import CnnvizError, InvalidRequest, PhotoError
 from cnnviz.features.projections import ProjectionSettings, Projector, UnitRegion, resize_square
 from cnnviz.features.top_activations import TopActivations, top_activations
 from cnnviz.graph.backward_rules import Method
@@ -103,6 +103,8 @@ def top_images(
     ------
     InvalidRequest
         For an unknown layer or channel, or no photo at all.
+    PhotoError
+        Where none of the photos can be read.
 
     References
     ----------
@@ -127,7 +129,9 @@ def top_images(
     images = readable_images(read, range(len(found)), fail)
     best = top_activations(network, images, layer=layer, top=k, total=len(found), on_failure=fail, control=control)
     if best is None:
-        raise InvalidRequest("no photo could be read")
+        if failures:
+            raise PhotoError(f"no photo could be read; the first: {next(iter(failures.values()))}")
+        raise InvalidRequest("there is no photo")
     count = len(best.values)
     wanted = list(range(min(count, 16))) if channels is None else list(channels)
     if beyond := [channel for channel in wanted if not 0 <= channel < count]:

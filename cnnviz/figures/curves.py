@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from matplotlib.axes import Axes
 
@@ -17,10 +18,10 @@ Ticks = Sequence[tuple[float, str]]
 
 @dataclass(frozen=True)
 class Curve:
-    """A line through ``ys`` over ``xs``; ``labels`` are the lines of text at its right end, the first semibold.
+    """A line through ``ys`` over ``xs``, or ``points`` there.
 
-    ``band`` (low, high) is shaded behind; ``stepped``: constant around each x, half-way to its neighbours. Grey without
-    a ``colour``.
+    ``labels`` are the lines of text at its right end, the first semibold. ``band`` (low, high) is shaded behind, or
+    drawn as the points' error bars. Grey without a ``colour``.
     """
 
     xs: Sequence[float]
@@ -28,7 +29,7 @@ class Curve:
     labels: Sequence[str] = ()
     colour: str = ""
     band: tuple[Sequence[float], Sequence[float]] | None = None
-    stepped: bool = False
+    points: bool = False
     dashed: bool = False
 
 
@@ -73,10 +74,14 @@ def draw_plot(page: Page, box: Rect, plot: Plot, labels: float) -> None:
 
 def _draw(axes: Axes, curve: Curve, page: Page) -> None:
     colour = curve.colour or page.theme.faint
-    if curve.band:
-        axes.fill_between(curve.xs, *curve.band, step="mid" if curve.stepped else None, color=colour, alpha=0.15, lw=0)
-    axes.plot(curve.xs, curve.ys, color=colour, lw=1.8, ls=(0, (4, 2)) if curve.dashed else "-", clip_on=False,
-              drawstyle="steps-mid" if curve.stepped else "default")  # fmt: skip
+    if curve.band and curve.points:
+        axes.vlines(curve.xs, *curve.band, color=colour, lw=1.4, clip_on=False)
+    elif curve.band:
+        axes.fill_between(curve.xs, *curve.band, color=colour, alpha=0.15, lw=0)
+    style: dict[str, Any] = {"marker": "o", "ms": 6, "ls": ""} if curve.points else {"lw": 1.8}
+    if curve.dashed:
+        style["ls"] = (0, (4, 2))
+    axes.plot(curve.xs, curve.ys, color=colour, clip_on=False, **style)
 
 
 def _write_labels(page: Page, frame: Rect, plot: Plot, room: float) -> None:

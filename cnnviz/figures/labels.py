@@ -57,6 +57,27 @@ def class_label(network: Network, index: int) -> str:
     return printable_name(network.class_name(index), index)
 
 
+def channel_label(network: Network, layer: str, channel: int) -> str:
+    """Return the name of a channel: "channel 51", or of one for each class "football helmet (560)"."""
+    if not network.is_output(layer):
+        return f"channel {channel}"
+    name = class_label(network, channel)
+    return name if name == f"class {channel}" else f"{name} ({channel})"
+
+
+def placed_layer(network: Network, layer: str) -> str:
+    """Return a layer's name with its place in the network: blocks.4 (layer 27 of 50, stride 16 px).
+
+    Convolutions and fully connected layers are counted, in the order in which they run; the stride is that of the
+    layer's units on the input.
+    """
+    depth, stride = network.depth(layer), network.layer_infos[layer].stride if layer in network.layer_infos else None
+    place = [f"layer {depth} of {len(network.weighted_layers)}"] if depth else []
+    if stride:
+        place.append(f"stride {' × '.join(f'{step:g}' for step in dict.fromkeys(stride))} px")
+    return f"{layer} ({', '.join(place)})" if place else layer
+
+
 def prediction_label(network: Network, logits: Tensor) -> str:
     """Return a network's name and its most probable class, from logits (classes,): AlexNet: tiger cat 95.7 %."""
     shares = logits.double().softmax(0)

@@ -53,6 +53,16 @@ class Crop:
         )
         return cls(np.asarray(image), ys, xs)
 
+    def at_most(self, side: int) -> "Crop":
+        """Return the crop with a longer side of at most ``side`` pixels."""
+        size = [max(1, round(full * min(1, side / max(self.image.shape)))) for full in self.image.shape[:2]]
+        small = np.asarray(Image.fromarray(self.image).resize(size[::-1], Image.Resampling.LANCZOS))
+        ys, xs = (
+            np.interp((np.arange(count) + 0.5) * len(places) / count - 0.5, np.arange(len(places)), places)
+            for count, places in zip(size, (self.ys, self.xs), strict=True)
+        )
+        return Crop(small, ys, xs)
+
     @property
     def aspect(self) -> float:
         """Width divided by height."""

@@ -45,8 +45,8 @@ def pdf(figure: Figure, recipe: Recipe) -> bytes:
     """Return a figure as a PDF file, with the recipe as its keywords."""
     file = io.BytesIO()
     with own_settings(pdf_fonttype=42):  # text stays text
-        figure.savefig(file, format="pdf", metadata={"Creator": "cnnviz", "Keywords": dump_recipe(recipe),
-                                                     "Producer": None, "CreationDate": None})  # fmt: skip
+        Figure.savefig(figure, file, format="pdf", metadata={"Creator": "cnnviz", "Keywords": dump_recipe(recipe),
+                                                             "Producer": None, "CreationDate": None})  # fmt: skip
     return file.getvalue()
 
 
@@ -54,15 +54,12 @@ def svg(figure: Figure, recipe: Recipe) -> bytes:
     """Return a figure as an SVG file, with the fonts and, in its metadata element, the recipe."""
     file = io.StringIO()
     with own_settings(svg_fonttype="none", svg_hashsalt="cnnviz"):  # text stays text, ids stay the same
-        figure.savefig(file, format="svg", metadata={"Creator": "cnnviz", "Date": None})
+        Figure.savefig(figure, file, format="svg", metadata={"Creator": "cnnviz", "Date": None})
     faces = "".join(
-        f"@font-face{{font-family:{FAMILY};font-weight:{weight};src:url(data:font/ttf;base64,{_base64(name)})}}"
+        f"@font-face{{font-family:{FAMILY};font-weight:{weight};src:url(data:font/ttf;base64,"
+        f"{base64.b64encode((resources.files('cnnviz') / 'data' / 'fonts' / name).read_bytes()).decode()})}}"
         for weight, name in WEIGHTS.items()
     )
     before, start, rest = file.getvalue().partition("<metadata>")
     metadata, end, after = rest.partition("</metadata>")
     return "".join([before, start, recipe_element(recipe), metadata, end, f"<style>{faces}</style>", after]).encode()
-
-
-def _base64(name: str) -> str:
-    return base64.b64encode((resources.files("cnnviz") / "data" / "fonts" / name).read_bytes()).decode()

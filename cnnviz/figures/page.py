@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain, product
 from string import ascii_lowercase
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from matplotlib import patheffects
@@ -31,6 +31,7 @@ from cnnviz.figures.style import (
     WHITE,
     WIDTH,
     Look,
+    own_settings,
 )
 from cnnviz.io.color import Photo
 
@@ -70,10 +71,15 @@ class Rect:
 
 
 class ShownFigure(Figure):
-    """A figure that shows itself in Jupyter without pyplot."""
+    """A figure that shows itself in Jupyter without pyplot, and is saved as drawn whatever the user's settings."""
 
     def _repr_png_(self) -> bytes:
         return png(self)
+
+    @own_settings()
+    def savefig(self, *args: Any, **options: Any) -> None:
+        """Save the figure as ``matplotlib.figure.Figure.savefig`` does, with matplotlib's default settings."""
+        super().savefig(*args, **options)
 
 
 class Page:
@@ -122,7 +128,7 @@ class Page:
 
     def row(
         self, aspects: Sequence[float], titles: Sequence[str], *, height: float | None = None,
-        room: float = INNER, gap: float = GAP, lettered: bool = True,
+        room: float = INNER, gap: float = GAP,
     ) -> list[Rect]:  # fmt: skip
         """Return boxes of one height side by side, ``aspects`` their widths by heights, and write their titles above.
 
@@ -137,22 +143,18 @@ class Page:
             place = max(aspect * height, NARROWEST)
             boxes.append(Rect(x, self.top, aspect * height, height).snapped())
             if title:
-                self.panel_title(x, y, title, place, lettered=lettered)
+                self.panel_title(x, y, title, place)
             x += place + gap
         self.top = boxes[0].bottom
         return boxes
 
-    def panel_title(self, x: float, y: float, title: str, room: float, *, lettered: bool = True) -> None:
-        """Write a panel's title, after the next letter of the alphabet if ``lettered``."""
-        indent = 0.19 if lettered else 0.0
-        if lettered:
-            self.write(x, y, next(self._letters), size=PANEL, bold=True, colour=self.theme.ink)
+    def panel_title(self, x: float, y: float, title: str, room: float, value: str = "") -> None:
+        """Write a panel's title after the next letter of the alphabet, and on the right a value where both fit."""
+        letter = next(self._letters)
+        indent = max(0.19, text.width(letter, PANEL, bold=True) + 0.08)
+        self.write(x, y, letter, size=PANEL, bold=True, colour=self.theme.ink)
         self.write(x + indent, y, title, size=PANEL, bold=True, colour=self.theme.ink, room=room - indent)
-
-    def valued_title(self, x: float, y: float, title: str, value: str, room: float) -> None:
-        """Write a panel's title, and on the right a value where both fit."""
-        self.panel_title(x, y, title, room, lettered=False)
-        if text.width(title, PANEL, bold=True) + text.width(value, NOTE) + 0.1 < room:
+        if value and indent + text.width(title, PANEL, bold=True) + text.width(value, NOTE) + 0.1 < room:
             self.write(x + room, y + (PANEL - NOTE) * LEADING / 72, value, align="right")
 
     def axes(self, box: Rect) -> Axes:
@@ -208,9 +210,15 @@ class Page:
         return self.figure
 
 
+def squares(page: Page, boxes: Sequence[Rect], shape: tuple[int, ...], unit: str) -> str:
+    """Return what squares of values (h, w) drawn into boxes are: one ``unit`` each, or pixels that stand for more."""
+    each = max(max(1, shape[0] / high) * max(1, shape[1] / wide) for high, wide in map(page.pixels, boxes))
+    return f"Reduced: one pixel stands for {max(each, 1.01):.3g} {unit}s." if each > 1 else f"One square is one {unit}."
+
+
 def resized(image: Photo, size: tuple[int, int], smooth: bool = True) -> Photo:
     """Return an image (H, W, 3) at a size (h, w); unless ``smooth``, an enlarged image keeps its pixels as squares."""
-    enlarged = size[1] >= image.shape[1]
+    enlarged = size[0] >= image.shape[0] and size[1] >= image.shape[1]
     kind = Image.Resampling.BICUBIC if smooth else Image.Resampling.NEAREST
     return np.asarray(Image.fromarray(image).resize(size[::-1], kind if enlarged else Image.Resampling.LANCZOS))
 

@@ -8,12 +8,15 @@ from matplotlib import font_manager
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
 
+from cnnviz.figures.style import own_settings
+
 FAMILY = "Inter"
 WEIGHTS = {400: "Inter-Regular.ttf", 600: "Inter-SemiBold.ttf"}
 ELLIPSIS = "…"
 
 
 @cache
+@own_settings()
 def font(bold: bool = False, size: float | None = None) -> FontProperties:
     """Return Inter, Regular or SemiBold, at a size in points: the file of the package, whatever is installed."""
     weight = 600 if bold else 400

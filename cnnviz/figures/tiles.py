@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,25 +19,32 @@ MANY = 100  # images from which on they are drawn as one: matplotlib takes milli
 
 @dataclass(frozen=True)
 class Tile:
-    """A small image (h, w, 3) with text above it: ``label`` left, ``value`` right."""
+    """A small image (h, w, 3) with text above it: ``label`` left, ``value`` right.
+
+    Where some tile of a grid is too narrow for both, each has ``short`` in place of its label, if that is given.
+    """
 
     image: Photo
     label: str = ""
     value: str = ""
+    short: str = ""
 
 
-def columns(count: int, wider: float = 2.2) -> int:
-    """Return the number of columns for ``count`` tiles in a full grid, about ``wider`` times as wide as high."""
-    wanted = math.sqrt(wider * count)
-    even = [n for n in range(1, count + 1) if count % n == 0 and 0.6 < n / wanted < 1.8]
-    return min(even, key=lambda n: abs(math.log(n / wanted)), default=min(count, math.ceil(wanted)))
+def columns(count: int, wider: float = 2.2, most: int = 1000) -> int:
+    """Return the number of columns, up to ``most``, for ``count`` tiles, about ``wider`` times as wide as high.
+
+    Rows are full where that can be; otherwise the last has few empty places.
+    """
+    wanted, numbers = min(math.sqrt(wider * count), most), range(1, min(count, most) + 1)
+    even = [n for n in numbers if count % n == 0 and 0.6 < n / wanted < 1.8]
+    return min(even or numbers, key=lambda n: (-count % n) / n + abs(math.log(n / wanted)))
 
 
 def draw_tiles(
     page: Page, tiles: Sequence[Tile], per_row: int, *, rows: Sequence[str] = (), left: float = MARGIN,
     room: float = INNER, smooth: bool = True, largest: float = LARGEST,
-) -> Rect:  # fmt: skip
-    """Draw tiles of one shape, ``per_row`` in a row, from ``left`` on; return the box around their images.
+) -> list[Rect]:  # fmt: skip
+    """Draw tiles of one shape, ``per_row`` in a row, from ``left`` on; return the boxes of their images.
 
     ``rows`` are written left of the rows. A label that is wider than its tile is shortened; where no digit would fit
     above a tile, labels are left out. Unless ``smooth``, enlarged pixels stay squares.
@@ -48,6 +55,8 @@ def draw_tiles(
     gap = min(0.14, max(0.03, 0.11 * room / per_row))
     wide = min((room + gap) / per_row - gap, largest * aspect)
     high = wide / aspect
+    if any(_label_width(tile) + width(tile.value, NOTE) > wide for tile in tiles):
+        tiles = [replace(tile, label=tile.short or tile.label) for tile in tiles]
     below, boxes = page.top, list[Rect]()
     for start in range(0, len(tiles), per_row):
         line = tiles[start : start + per_row]
@@ -61,7 +70,7 @@ def draw_tiles(
         below += head + high + gap
     draw_images(page, [tile.image for tile in tiles], boxes, smooth=smooth)
     page.top = below - gap
-    return Rect(left, boxes[0].y, per_row * (wide + gap) - gap, page.top - boxes[0].y)
+    return boxes
 
 
 def draw_images(page: Page, images: Sequence[Photo], boxes: Sequence[Rect], *, smooth: bool = True) -> None:
@@ -83,9 +92,14 @@ def draw_images(page: Page, images: Sequence[Photo], boxes: Sequence[Rect], *, s
 
 def _label(page: Page, box: Rect, y: float, tile: Tile) -> None:
     """Write label and value above a tile: the value where both fit, a number as a label only where it fits."""
-    taken = width(tile.label, NOTE, bold=bool(tile.value)) + 0.06 if tile.label else 0.0
+    taken = _label_width(tile)
     if tile.label and (taken - 0.06 <= box.width or not tile.label.isdigit()):
         colour = page.theme.ink if tile.value else page.theme.faint
         page.write(box.x, y, tile.label, bold=bool(tile.value), colour=colour, room=box.width)
     if tile.value and taken + width(tile.value, NOTE) <= box.width:
         page.write(box.right, y, tile.value, align="right", room=box.width - taken)
+
+
+def _label_width(tile: Tile) -> float:
+    """Return the width of a tile's label with the space after it, in inches."""
+    return width(tile.label, NOTE, bold=bool(tile.value)) + 0.06 if tile.label else 0.0

@@ -82,7 +82,7 @@ class LayerInfo:
 
 def layer_table(module: nn.Module, size: tuple[int, int]) -> list[LayerInfo]:
     """Return a network's layers in the order in which they last finish, for an input of ``size`` (h, w)."""
-    x = next(module.parameters()).new_zeros(1, 3, *size)
+    x = next(module.parameters(), torch.zeros(())).new_zeros(1, 3, *size)
     layers: dict[str, LayerInfo] = {}
     names = {child: name for name, child in module.named_modules() if name}
     fields = FieldRecorder(x)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from cnnviz.errors import InvalidRequest, MethodError
 from cnnviz.graph.fold_batchnorm import fold_batchnorm
-from cnnviz.graph.receptive_field import layer_table
+from cnnviz.graph.receptive_field import LayerInfo, layer_table
 from cnnviz.models.catalog import ClassProbability, imagenet_classes
 from cnnviz.models.memory import memory_errors
 from cnnviz.text import did_you_mean, error_reason
@@ -153,6 +153,38 @@ class Network:
             near = did_you_mean(name, list(modules), f"; see cnnviz layers -m {self.name}")
             raise InvalidRequest(f"{self.name} has no layer {name!r}{near}")
         return modules[name]
+
+    @cached_property
+    def layer_infos(self) -> dict[str, LayerInfo]:
+        """The layers by name in the order in which they last finish, for an input of the network's own size."""
+        return {layer.name: layer for layer in layer_table(self.module, self.size)}
+
+    @cached_property
+    def weighted_layers(self) -> list[str]:
+        """The convolutions and fully connected layers among ``layer_infos``, in that order."""
+        modules = self.layers()
+        return [name for name in self.layer_infos if isinstance(modules[name], nn.Conv2d | nn.Linear)]
+
+    def depth(self, layer: str) -> int:
+        """Return how many of the ``weighted_layers`` have finished when a layer has; 0 for one that does not run."""
+        names = list(self.layer_infos)
+        done = set(names[: names.index(layer) + 1]) if layer in names else set[str]()
+        return len(done.intersection(self.weighted_layers))
+
+    def has_positions(self, layer: str) -> bool:
+        """Return whether a layer's units have positions (y, x) on a map."""
+        return layer not in self.layer_infos or len(self.layer_infos[layer].shape) > 2
+
+    def is_output(self, layer: str) -> bool:
+        """Return whether a layer has one channel for each class: the last of the ``weighted_layers``, or after it."""
+        if not self.weighted_layers or self.depth(layer) < len(self.weighted_layers):
+            return False
+        count = self.layer_infos[self.weighted_layers[-1]].shape[0]
+        return self.layer_infos[layer].shape[:1] == (count,) and len(self.classes) in (0, count)
+
+    def channel_class(self, layer: str, channel: int) -> str | None:
+        """Return the name of the class that a channel stands for; None unless the layer is an output."""
+        return self.class_name(channel) if self.is_output(layer) else None
 
     def map_layers(self, size: tuple[int, int]) -> list[str]:
         """Return the layers that give feature maps for an input of ``size`` (h, w), in order. Raises MethodError."""

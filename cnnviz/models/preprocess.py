@@ -94,6 +94,14 @@ class Geometry:
         (top, bottom), (left, right) = [(int(a[0]), int(a[-1]) + 1) if len(a) else (0, 0) for a in inside]
         return left, top, right, bottom
 
+    def on_photo(self) -> NDArray[np.bool_]:
+        """Return which pixels (h, w) of the input show the photo, not the padding around it."""
+        rows, columns = (
+            _inside(np.arange(side, dtype=np.float64) + offset, full)
+            for side, offset, full in zip(self.size, self.offset, self.resized, strict=True)
+        )
+        return np.logical_and.outer(rows, columns)
+
     def _sources(self, axis: int) -> NDArray[np.float64]:
         """Return the position on the input of each pixel of the photo along an axis (pixel centres at integers)."""
         centres = np.arange(self.photo[axis]) + 0.5

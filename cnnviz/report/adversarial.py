@@ -18,13 +18,14 @@ def attack_figure(result: PhotoAttack, request: Request) -> Figure:
     goal = "" if criterion.goal is None else photo.network.class_name(criterion.goal)
     facts = ReportFacts(photo.network.name, photo.network.top(result.clean_logits), found, list(result.warnings),
                         goal=goal)  # fmt: skip
-    return draw_perturbation(photo.clean_photo, result.image, facts, found.unmet(criterion.margin), request.look)
+    missed = found.unmet(criterion.margin, result.robust_to)
+    return draw_perturbation(photo.clean_photo, result.image, facts, missed, request.look)
 
 
 @draws(PatchResult)
 def patch_figure(result: PatchResult, request: Request) -> Figure:
     """Return the figure of a sticker: what the network sees of it and of its controls."""
-    return draw_preview(result, result.seed, request.look)
+    return draw_preview(result, request.look)
 
 
 @draws(RobustnessCurve)

@@ -47,8 +47,7 @@ def evaluation_figure(result: Evaluation, request: Request) -> Figure:
     if request.photo is None and result.geometry is not None:
         geometry = result.geometry
         photo = photo_around(photo, geometry)
-    names = [f"map {number}" for number in range(1, len(result.maps) + 1)] if len(result.maps) > 1 else ["map"]
+    names = [f"Map {number}" for number in range(1, len(result.maps) + 1)] if len(result.maps) > 1 else ["Map"]
     maps = [ScoredMap(name, score.target, values.float().cpu())
             for name, score, values in zip(names, result.scores, result.maps, strict=True)]  # fmt: skip
-    evaluated = Evaluated(maps, result, result.settings, result.mask)
-    return draw_evaluation(photo, geometry, network_of(result), evaluated, look=request.look)
+    return draw_evaluation(photo, geometry, network_of(result), Evaluated(maps, result), look=request.look)

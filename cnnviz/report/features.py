@@ -1,4 +1,4 @@
-"""Figures of feature maps, filters, projections, and the photos that activate a map most."""
+"""Figures of feature maps, filters, projections, and the photos that maximise a channel."""
 
 from collections.abc import Sequence
 
@@ -17,12 +17,12 @@ from cnnviz.features.projections import ProjectionSettings, Projector
 from cnnviz.features.top_images import TopImages
 from cnnviz.report.figure import Request, draws, network_of, of_one_input
 
-MAPS = 16  # feature maps of a layer that are drawn, the strongest
+MAPS = 16  # channels of a layer that are drawn, the strongest
 
 
 @draws(Activations)
 def activations_figure(result: Activations, request: Request) -> Figure:
-    """Return the figure of a layer's strongest feature maps."""
+    """Return the figure of the feature maps of a layer's strongest channels."""
     photo, geometry = request.ground(result)
     return draw_activations(photo, geometry, network_of(result), result, MapGrid(result.order[:MAPS].tolist()),
                             request.look)  # fmt: skip
@@ -53,7 +53,7 @@ def projections_figure(results: Sequence[Projection], request: Request) -> Figur
 
 @draws(TopImages)
 def top_images_figure(result: TopImages, request: Request) -> Figure:
-    """Return the figure of one feature map's photos, or the sheet of several maps."""
+    """Return the figure of one channel's photos, or the sheet of several."""
     maps = [MapTiles.of(channel, found) for channel, found in result.channels.items() if found]
     if not maps:
         raise InvalidRequest("the search was stopped before any photo was projected")

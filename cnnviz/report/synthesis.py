@@ -15,7 +15,7 @@ from cnnviz.synthesis.visualize import Visualization
 @draws(Visualization)
 def visualization_figure(result: Visualization, request: Request) -> Figure:
     """Return the figure of a layer's visualized units."""
-    return draw_channels(result, network_of(result).name, request.look)
+    return draw_channels(result, network_of(result), request.look)
 
 
 @draws(ClassVisualization, several=True)

@@ -147,7 +147,7 @@ def visualize(
     if direction and (channels or position):
         raise InvalidRequest("a direction excludes channels and a position")
     extractor = FeatureExtractor(network, [layer])
-    count = channel_count(extractor, layer)
+    count = channel_count(network, layer)
     numbers = tuple(direction or channels or range(min(count, DEFAULT_CHANNELS)))
     for number in numbers:
         check_channel(number, count, layer)
@@ -204,12 +204,14 @@ def direction_term(layer: str, weights: Mapping[int, float], count: int) -> Term
     return objectives.direction(layer, vector / vector.norm())
 
 
-def channel_count(extractor: FeatureExtractor, layer: str) -> int:
+def channel_count(network: Network, layer: str) -> int:
     """Return how many channels a layer has. Raises InvalidRequest for one without feature maps."""
     with torch.no_grad():
-        activation = extractor(torch.full((1, 3, *extractor.network.size), 0.5))[layer]
+        activation = FeatureExtractor(network, [layer])(torch.full((1, 3, *network.size), 0.5))[layer]
     if activation.dim() != 4:
-        raise InvalidRequest(f"layer {layer} gives no feature maps (channels, rows, columns)")
+        scores = activation.shape == (1, len(network.classes))
+        hint = "; for classes: cnnviz inceptionism --class NAME|INDEX" if scores else ""
+        raise InvalidRequest(f"layer {layer} gives no feature maps (channels, rows, columns){hint}")
     return activation.shape[1]
 
 

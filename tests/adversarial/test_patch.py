@@ -65,4 +65,4 @@ def test_one_call_makes_a_patch_and_its_file():
     views = preview(result, 0, 3)
     assert {name: len(row) for name, row in views.items()} == {"sticker": 4, "grey": 4, "noise": 4, "clean": 4}
     assert views["sticker"][0].name == "green"
-    assert len(draw_preview(result, 0).axes) == 4 * (POSES + 1)
+    assert len(draw_preview(result).axes) == 4 * (POSES + 1)

@@ -97,17 +97,20 @@ def test_shares_and_the_median_are_counted_by_level():
     def row(level, noise):
         return PhotoRobustness("mine", level, noise, [], [], {"forward": 2, "backward": 1}, {})
 
-    curve = robustness_curve([row(1, None), row(3, None), row(None, 2), row(3, None)], 3)
+    mine = bright(100)
+    curve = robustness_curve(mine, [row(1, None), row(3, None), row(None, 2), row(3, None)], 3)
     assert curve.accuracy == [1, 0.75, 0.75, 0.25]
     assert curve.noise_accuracy == [1, 1, 0.75, 0.75]
     assert (curve.median_levels, curve.photos) == (3, 4)
-    assert robustness_curve([row(3, None), row(1, None)], 3).median_levels == 1  # the lower of two
+    assert robustness_curve(mine, [row(3, None), row(1, None)], 3).median_levels == 1  # the lower of two
     assert curve.passes == {"forward": 8, "backward": 4}
-    assert robustness_curve([row(1, None), row(None, 1), row(None, 1)], 3).median_levels is None
+    assert robustness_curve(mine, [row(1, None), row(None, 1), row(None, 1)], 3).median_levels is None
 
 
 def test_photos_give_a_curve():
     curve = robustness(bright(99.5), [grey(102), grey(105)], eps=6, fit="whole")
     assert curve.accuracy == [1, 1, 1, 0.5, 0.5, 0.5, 0]
+    assert (curve.ground_truth, curve.class_name) == (None, None)
     wrong = robustness(bright(99.5), [grey(102)], eps=2, fit="whole", ground_truth="dark")
     assert (wrong.accuracy, wrong.noise_accuracy, wrong.warned) == ([0, 0, 0], [0, 0, 0], {"misclassified": 1})
+    assert (wrong.ground_truth, wrong.class_name) == (1, "dark")

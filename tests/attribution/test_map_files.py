@@ -28,6 +28,7 @@ from cnnviz.attribution.occlusion import occlusion
 from cnnviz.errors import MethodError
 from cnnviz.io import write
 from cnnviz.models.preprocess import Geometry
+from tests.support.networks import linear_network
 
 PHOTO = np.full((30, 40, 3), 128, np.uint8)
 VIEW = {"model": "mine", "fit": "crop", "input_size": None, "resize": None}
@@ -234,7 +235,34 @@ def test_they_are_the_occlusion_maps_with_labels() -> None:
     x = torch.rand(1, 3, 64, 64)
     expected = occlusion(network, x, targets=[2, 0]).maps
     maps = own_maps(network, x, [2, 0])
-    assert [(one.label, one.target) for one in maps] == [("occlusion, c", 2), ("occlusion, a", 0)]
+    assert [(one.label, one.target) for one in maps] == [("Occlusion, c", 2), ("Occlusion, a", 0)]
     assert torch.equal(torch.stack([one.values for one in maps]), expected)
     assert torch.equal(occlusion_maps(x, [2, 0], network), expected)
-    assert own_maps(network, x, None)[0].label == "occlusion"
+    assert own_maps(network, x, None)[0].label == "Occlusion"
+
+
+RECIPE = {"recipe": 1, "command": "occlude", "options": {"window": 64}}
+FILES = [
+    (["w32", "w64"], "occlude", (), ["w32, occlusion", "w64, occlusion"]),
+    (["w64"], "occlude", (), ["Occlusion"]),
+    (["w64"], "occlude", ("mine",), ["mine"]),
+    (["rise"], "", (), ["rise"]),
+    (["a/cat", "b/cat"], "occlude", (), ["a/cat, occlusion", "b/cat, occlusion"]),
+    (["a/cat", "a/cat"], "", (), ["cat (1)", "cat (2)"]),
+    (["maps", "b"], "grad-cam", (), ["maps, Grad-CAM", "b, Grad-CAM"]),
+    (["maps"], "grad-cam", (), ["Grad-CAM"]),
+    (["maps"], "grad-cam", ("mine",), ["mine, Grad-CAM"]),
+]
+
+
+@pytest.mark.parametrize(("names", "method", "given", "labels"), FILES)
+def test_a_map_is_named_by_its_file_and_its_method(names, method, given, labels):
+    network = linear_network(torch.ones(2, 3, 4, 4), torch.zeros(2), ["a", "b"])
+    recipe = RECIPE if method == "occlude" else None
+    methods = (method,) if method and not recipe else None
+    files = [MapFile(f"{name}.npz", {"maps": np.ones((1, 4, 4), np.float32)}, (0,), recipe, methods) for name in names]
+    view = {"model": None, "fit": None, "input_size": None, "resize": None}
+    geometry = Geometry((4, 4), (4, 4), (0, 0), (4, 4))
+    found = read_scored_maps(network, torch.rand(1, 3, 4, 4), geometry, files, targets=None, labels=given, sha256="",
+                             view=view)  # fmt: skip
+    assert [one.label for one in found] == labels

@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from cnnviz.attribution.pointing_game import peak, pointing_game
+from cnnviz.attribution.pointing_game import peak, peak_on_photo, pointing_game
 from cnnviz.errors import InvalidRequest, MethodError
+from cnnviz.models.preprocess import Geometry
 
 
 def delta(y: int, x: int) -> torch.Tensor:
@@ -56,3 +57,11 @@ def test_the_peak_of_a_flat_top_is_its_middle():
 def test_shapes_that_differ_are_refused():
     with pytest.raises(InvalidRequest):
         pointing_game(torch.ones(3, 4), torch.ones(4, 3, dtype=torch.bool))
+
+
+def test_the_peak_on_the_photo_is_not_one_of_the_padding():
+    padded, values = Geometry((20, 60), (20, 60), (-10, 0), (40, 60)), delta(15, 12)
+    assert peak_on_photo(values, padded) == ((15, 12), False)
+    values[3, 7] = 5
+    assert peak_on_photo(values, padded) == ((15, 12), True)
+    assert peak_on_photo(values, Geometry((40, 60), (40, 60), (0, 0), (40, 60))) == ((3, 7), False)

@@ -10,7 +10,7 @@ from torch import nn
 
 from cnnviz import Network, fit
 from cnnviz.control import Control
-from cnnviz.errors import InvalidRequest
+from cnnviz.errors import InvalidRequest, PhotoError
 from cnnviz.features.projections import ProjectionSettings
 from cnnviz.features.top_images import top_images
 
@@ -65,5 +65,8 @@ def test_progress_and_an_early_stop(network: Network, images: list[np.ndarray]) 
 def test_unknown_channels_and_no_photo_are_refused(network: Network, images: list[np.ndarray], tmp_path: Path) -> None:
     with pytest.raises(InvalidRequest, match="channel 5: 2 has 5, counted from 0"):
         top_images(network, images, layer="2", channels=[5])
-    with pytest.raises(InvalidRequest, match="no photo could be read"):
+    with pytest.raises(InvalidRequest, match="there is no photo"):
+        top_images(network, tmp_path, layer="2")
+    (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff no photo")
+    with pytest.raises(PhotoError, match="no photo could be read; the first: "):
         top_images(network, tmp_path, layer="2")

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from matplotlib.collections import PolyCollection
+from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
@@ -39,11 +39,11 @@ def test_a_diagonal_is_one_and_rises():
 
 def test_curves_have_their_values_colours_and_kinds():
     (axes,) = drawn(
-        Curve([0, 0.5, 1], [0.2, 0.4, 0.6], colour=BLUE, stepped=True), Curve([0, 1], [1, 0], dashed=True)
+        Curve([0, 0.5, 1], [0.2, 0.4, 0.6], colour=BLUE, points=True), Curve([0, 1], [1, 0], dashed=True)
     ).axes
     lines = {line.get_color(): line for line in axes.lines if len(line.get_xdata()) in (2, 3)}
     assert list(lines[BLUE].get_ydata()) == [0.2, 0.4, 0.6]
-    assert lines[BLUE].get_drawstyle() == "steps-mid"
+    assert (lines[BLUE].get_marker(), lines[BLUE].get_linestyle()) == ("o", "None")
     assert sum(line.get_linestyle() == "--" for line in axes.lines) == 1
 
 
@@ -60,6 +60,14 @@ def test_a_band_is_shaded_between_its_ends():
     (band,) = axes.findobj(PolyCollection)
     ys = band.get_paths()[0].vertices[:, 1]
     assert (ys.min(), ys.max()) == (0.2, 0.8)
+
+
+def test_the_band_of_points_is_error_bars():
+    band = ([0.2, 0.3], [0.8, 0.7])
+    (axes,) = drawn(Curve([0, 1], [0.5, 0.5], colour=BLUE, band=band, points=True)).axes
+    (bars,) = axes.findobj(LineCollection)
+    assert [part.tolist() for part in bars.get_segments()] == [[[0, 0.2], [0, 0.8]], [[1, 0.3], [1, 0.7]]]
+    assert not axes.findobj(PolyCollection)
 
 
 def test_a_label_stands_at_its_curves_end_and_labels_move_apart():

@@ -81,7 +81,7 @@ def draw_scores(
     found, network = results.evaluation(kind, count, mode, names, masked), results.network(names)
     scored = [ScoredMap(f"occlusion, {network.class_name(score.target)}" if count > 1 else "occlusion", score.target,
                       values) for score, values in zip(found.scores, found.maps, strict=True)]  # fmt: skip
-    evaluated = Evaluated(scored, found, found.settings, found.mask)
+    evaluated = Evaluated(scored, found)
     return draw_evaluation(results.photo(kind), results.inputs(kind, mode, names)[1], network, evaluated, look=look)
 
 
@@ -119,7 +119,7 @@ def draw_attack(kind: str, count: int, look: Look, mode: str = "crop", names: Na
 
 def draw_sticker(kind: str, count: int, look: Look, mode: str = "crop", names: Names = NAMES) -> Figure:
     found = results.patch(kind, names)
-    return draw_views(found, preview(found, 0, count), look) if count < POSES else draw_preview(found, 0, look)
+    return draw_views(found, preview(found, 0, count), look) if count < POSES else draw_preview(found, look)
 
 
 PHOTO_KINDS: dict[str, Callable[..., Figure]] = {
@@ -151,11 +151,19 @@ def draw_overview(count: int, look: Look) -> Figure:
 
 
 def draw_visualized(count: int, look: Look) -> Figure:
-    return draw_channels(results.visualization(count), NETWORK, look)
+    return draw_channels(results.visualization(count), results.network(), look)
 
 
 def draw_diverse(count: int, look: Look) -> Figure:
-    return draw_channels(results.visualization(2, count), NETWORK, look)
+    return draw_channels(results.visualization(2, count), results.network(), look)
+
+
+def draw_beside_photos(count: int, look: Look) -> Figure:
+    return draw_channels(results.visualization(count), results.network(), look, results.top_images(count, 3))
+
+
+def draw_diverse_beside_photos(count: int, look: Look) -> Figure:
+    return draw_channels(results.visualization(2, count), results.network(), look, results.top_images(2, 3))
 
 
 def draw_imagined(count: int, look: Look, names: Names = NAMES) -> Figure:
@@ -171,6 +179,7 @@ def draw_robustness(count: int, look: Look) -> Figure:
 OTHER_KINDS: dict[str, Callable[[int, Look], Figure]] = {
     "kernels, RGB": draw_filters("0"), "kernels, pairs": draw_filters("3"), "kernels, matrix": draw_filters("5"),
     "top images": draw_found, "sheet": draw_overview, "channels": draw_visualized, "diversity": draw_diverse,
+    "beside photos": draw_beside_photos, "diversity beside photos": draw_diverse_beside_photos,
     "classes": draw_imagined, "robustness": draw_robustness,
 }  # fmt: skip
 

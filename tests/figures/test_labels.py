@@ -1,5 +1,7 @@
 """Names of networks, classes and titles as figures print them."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
@@ -10,6 +12,7 @@ from cnnviz.figures.page import INNER
 from cnnviz.figures.style import TITLE
 from cnnviz.figures.text import is_printable, width
 from cnnviz.models import catalog
+from tests.support.networks import lite0, two_layers
 
 PRINTED = {
     "efficientnet_lite0": "EfficientNet-Lite0", "efficientnet_b7": "EfficientNet-B7",
@@ -43,6 +46,30 @@ def test_every_network_of_the_catalog_has_a_printed_name_of_its_own():
 def test_a_class_that_the_font_cannot_print_has_its_number():
     network = Network.from_module(nn.Flatten(), (2, 2), (0.0,) * 3, (1.0,) * 3, ["Käfer", "猫"])
     assert [labels.class_label(network, index) for index in (0, 1)] == ["Käfer", "class 1"]
+
+
+def test_a_layer_is_printed_with_its_place_in_the_network():
+    network = two_layers()
+    places = {name: labels.placed_layer(network, name) for name in ("deep", "deep.1", "last", "nowhere")}
+    assert places == {
+        "deep": "deep (layer 1 of 2, stride 2 px)", "deep.1": "deep.1 (layer 1 of 2, stride 2 px)",
+        "last": "last (layer 2 of 2)", "nowhere": "nowhere",
+    }  # fmt: skip
+    assert labels.placed_layer(lite0(), "blocks.2.1") == "blocks.2.1 (layer 15 of 50, stride 8 px)"
+
+
+def test_strides_that_differ_are_both_printed():
+    convolution = nn.Conv2d(3, 2, 1, stride=(4, 2))
+    network = Network.from_module(nn.Sequential(convolution, nn.Flatten()), (4, 2), (0.0,) * 3, (1.0,) * 3)
+    assert labels.placed_layer(network, "0") == "0 (layer 1 of 1, stride 4 × 2 px)"
+
+
+def test_a_channel_of_the_last_layer_is_printed_as_its_class():
+    assert labels.channel_label(two_layers(), "deep", 1) == "channel 1"
+    assert labels.channel_label(two_layers(), "last", 1) == "kind 1 (1)"
+    assert labels.channel_label(lite0(), "classifier", 560) == "football helmet (560)"
+    unnamed = replace(two_layers(), classes=())
+    assert labels.channel_label(unnamed, "last", 1) == "class 1"
 
 
 def test_a_prediction_has_the_networks_name_and_the_largest_probability():

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import PHOTOS, Run, environment
 
 WITHOUT = (
@@ -30,6 +32,30 @@ def test_only_a_command_that_draws_a_figure_imports_matplotlib(tmp_path: Path) -
     words = [sys.executable, "-c", SCRIPT]
     done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, env=environment(), timeout=300)
     assert done.returncode == 0, done.stderr
+
+
+SETTINGS = """
+backend: nonsense
+font.style: italic
+font.stretch: condensed
+savefig.facecolor: red
+savefig.bbox: tight
+figure.dpi: 50
+axes.facecolor: red
+lines.linewidth: 9
+svg.fonttype: path
+pdf.compression: 0
+"""
+
+
+@pytest.mark.parametrize("ending", ["png", "svg", "pdf"])
+def test_a_users_matplotlib_changes_no_byte(run: Run, photo: Path, ending: str) -> None:
+    (photo.parent / "matplotlibrc").write_text(SETTINGS)
+    words = ("attribute", photo.name, "-q", "-o")
+    assert run(*words, f"own.{ending}", env={"MPLBACKEND": "nonsense"}).status == 0
+    (photo.parent / "matplotlibrc").unlink()
+    assert run(*words, f"plain.{ending}").status == 0
+    assert (photo.parent / f"own.{ending}").read_bytes() == (photo.parent / f"plain.{ending}").read_bytes()
 
 
 def test_a_new_home_without_a_place_for_the_font_cache_gives_a_figure_and_no_word(run: Run, photo: Path) -> None:

@@ -35,6 +35,13 @@ def test_a_crop_shows_the_networks_input_at_its_places(crop: Crop) -> None:
     assert set(np.unique(crop.nearest(values))) == set(range(20))
 
 
+def test_a_smaller_crop_shows_the_same_places(crop: Crop) -> None:
+    small = crop.at_most(90)
+    assert small.image.shape == (90, 90, 3)
+    np.testing.assert_allclose(small.ys, crop.ys.reshape(90, 10).mean(1), atol=1e-6)
+    assert crop.at_most(5000).image.shape == (900, 900, 3)
+
+
 @pytest.mark.parametrize("known", [True, False])
 def test_a_map_is_drawn_in_its_colours_over_the_grey_crop(crop: Crop, known: bool) -> None:
     page, scale = Page(), Scale(-2.0, 2.0)

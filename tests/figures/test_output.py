@@ -13,10 +13,11 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from PIL import Image
 
 from cnnviz.figures.output import pdf, png, render, svg
 from cnnviz.figures.page import Page
-from cnnviz.figures.style import THEMES, own_settings
+from cnnviz.figures.style import THEMES, Look, own_settings
 from cnnviz.io.recipe import NAMESPACE
 
 RECIPE = {"command": "occlude", "recipe": 1, "inputs": ["Käfer & <1>.jpg"]}
@@ -112,6 +113,19 @@ def test_an_image_has_the_figures_size_and_paper():
     assert drawn.shape[1:] == (1920, 3)
     assert "#{:02x}{:02x}{:02x}".format(*drawn[0, 0]) == THEMES["light"].paper
     assert (drawn == 90).all(2).sum() == 200 * 400
+
+
+def test_a_user_saves_what_is_drawn_whatever_the_settings(tmp_path):
+    page = Page(Look("dark"))
+    page.heading(TITLE)
+    drawn = page.finish()
+    with mpl.rc_context({"savefig.facecolor": "red", "savefig.bbox": "tight", "savefig.dpi": 50}):
+        drawn.savefig(tmp_path / "own.png")
+    with Image.open(tmp_path / "own.png") as image:
+        np.testing.assert_array_equal(np.asarray(image.convert("RGB")), render(drawn))
+    drawn.savefig(tmp_path / "asked.png", dpi=100, facecolor="red")
+    with Image.open(tmp_path / "asked.png") as image:
+        assert (image.width, image.getpixel((0, 0))) == (960, (255, 0, 0, 255))
 
 
 def test_settings_of_the_user_change_no_byte_and_are_kept():

@@ -61,13 +61,13 @@ def test_an_enlarged_picture_shows_squares_unless_it_is_smooth() -> None:
 
 def test_a_value_stands_right_of_a_title_where_both_fit() -> None:
     page = Page()
-    page.valued_title(0.5, 0.5, "map 7", "activation 33.6", 2.0)
-    page.valued_title(0.5, 1.0, "map 8", "activation 33.6", 1.0)
+    page.panel_title(0.5, 0.5, "channel 7", 2.2, "activation 33.6")
+    page.panel_title(0.5, 1.0, "channel 8", 1.2, "activation 33.6")
     page.top = 1.5
     texts = page.finish().texts
-    assert [text.get_text() for text in texts] == ["map 7", "activation 33.6", "map 8"]
-    assert texts[1].get_position()[0] * 9.6 == pytest.approx(2.5)
-    assert texts[1].get_ha() == "right"
+    assert [text.get_text() for text in texts] == ["a", "channel 7", "activation 33.6", "b", "channel 8"]
+    assert texts[2].get_position()[0] * 9.6 == pytest.approx(2.7)
+    assert texts[2].get_ha() == "right"
 
 
 def test_a_label_without_room_is_left_out() -> None:

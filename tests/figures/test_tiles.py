@@ -25,29 +25,38 @@ def area(picture: np.ndarray, colour: tuple[int, int, int]) -> tuple[int, int, i
     return int(top), int(left), int(bottom), int(right)
 
 
-@pytest.mark.parametrize(("count", "across"), [(1, 1), (3, 3), (32, 8), (96, 16), (17, 7)])
+@pytest.mark.parametrize(("count", "across"), [(1, 1), (3, 3), (10, 5), (32, 8), (96, 16), (13, 7), (17, 6)])
 def test_columns_leave_no_gaps_where_that_can_be(count, across):
     assert columns(count) == across
 
 
-def test_tiles_stand_row_by_row_in_the_box_that_is_returned():
+@pytest.mark.parametrize("count", range(1, 200))
+def test_a_last_row_is_at_least_half_full(count):
+    for wider in (1.2, 2.2):
+        across = columns(count, wider)
+        assert (count % across or across) >= across / 2
+    assert columns(count, most=6) <= 6
+
+
+def test_tiles_stand_row_by_row_in_the_boxes_that_are_returned():
     page = Page()
-    box = draw_tiles(page, [Tile(flat(*colour)) for colour in COLOURS], 2)
-    assert page.top == pytest.approx(box.bottom)
+    boxes = draw_tiles(page, [Tile(flat(*colour)) for colour in COLOURS], 2)
+    assert page.top == pytest.approx(boxes[-1].bottom, abs=0.01)
     red, green, blue = (area(render(page.finish()), colour) for colour in COLOURS)
     assert red[0] == green[0] < red[2] < blue[0]
     assert red[1] == blue[1] < red[3] < green[1]
-    assert (red[0], red[1], blue[2]) == tuple(round(edge * DPI) for edge in (box.y, box.x, box.bottom))
+    edges = [tuple(round(edge * DPI) for edge in (box.y, box.x, box.bottom, box.right)) for box in boxes]
+    assert [red, green, blue] == edges
     assert len({(place[2] - place[0], place[3] - place[1]) for place in (red, green, blue)}) == 1
 
 
 def test_labels_stand_above_and_a_value_only_where_it_fits():
     page = Page()
-    draw_tiles(page, [Tile(flat(*colour), "map 7", "max 1.5") for colour in COLOURS], 3)
-    assert words(page.finish()) == ["map 7", "max 1.5"] * 3
+    draw_tiles(page, [Tile(flat(*colour), "channel 7", "max 1.5", "7") for colour in COLOURS], 3)
+    assert words(page.finish()) == ["channel 7", "max 1.5"] * 3
     narrow = Page()
-    draw_tiles(narrow, [Tile(flat(*colour), "map 7", "max 1.5") for colour in COLOURS], 12)
-    assert "max 1.5" not in words(narrow.finish())
+    draw_tiles(narrow, [Tile(flat(*colour), "channel 7", "max 1.5", "7") for colour in COLOURS], 12)
+    assert words(narrow.finish()) == ["7", "max 1.5"] * 3
     tiny = Page()
     draw_tiles(tiny, [Tile(flat(0, 0, 0), "7")] * 120, 60)
     assert not words(tiny.finish())
@@ -57,13 +66,13 @@ def test_rows_are_named_on_the_left():
     page, plain = Page(), Page()
     tiles = [Tile(flat(*colour)) for colour in COLOURS]
     named = draw_tiles(page, tiles, 1, rows=["filter 1", "filter 2", "filter 3"])
-    assert named.x > draw_tiles(plain, tiles, 1).x == MARGIN
+    assert named[0].x > draw_tiles(plain, tiles, 1)[0].x == pytest.approx(MARGIN, abs=0.01)
     assert words(page.finish()) == ["filter 1", "filter 2", "filter 3"]
 
 
 @pytest.mark.parametrize(("high", "wide"), [(3, 3), (3, 30), (30, 3)])
 def test_no_tile_is_higher_than_the_largest_or_wider_than_the_page(high, wide):
-    box = draw_tiles(Page(), [Tile(flat(0, 0, 0, high=high, wide=wide))], 1)
+    (box,) = draw_tiles(Page(), [Tile(flat(0, 0, 0, high=high, wide=wide))], 1)
     assert box.height <= LARGEST + 0.01
     assert box.width <= INNER + 0.01
     assert box.width / box.height == pytest.approx(wide / high, rel=0.02)

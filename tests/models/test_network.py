@@ -11,6 +11,7 @@ from cnnviz import Network, load_network
 from cnnviz.errors import InvalidRequest, MethodError
 from cnnviz.models import catalog
 from cnnviz.models.loader import pick_device, pick_dtype
+from tests.support.networks import two_layers
 
 
 class Sums(nn.Module):
@@ -257,3 +258,24 @@ def test_the_layers_with_maps_are_told_in_the_order_of_their_answers():
     assert network.map_layers((4, 6)) == ["0", "1"]
     with pytest.raises(MethodError, match="has no layer with feature maps"):
         sums().map_layers((2, 2))
+
+
+def test_layers_have_a_depth_and_the_last_ones_a_class_for_each_channel():
+    network = two_layers(classes=3)
+    assert list(network.layer_infos) == ["deep.0", "deep.1", "deep", "pool", "flat", "last"]
+    assert network.weighted_layers == ["deep.0", "last"]
+    assert [network.depth(layer) for layer in ("deep.0", "flat", "last", "nowhere")] == [1, 1, 2, 0]
+    assert [layer for layer in network.layer_infos if network.has_positions(layer)] == [
+        "deep.0", "deep.1", "deep", "pool"
+    ]  # fmt: skip
+    assert [layer for layer in network.layer_infos if network.is_output(layer)] == ["last"]  # flat has 3 values too
+    assert network.channel_class("last", 2) == "kind 2"
+    assert network.channel_class("deep", 2) is None
+
+
+def test_a_convolution_of_one_channel_for_each_class_is_an_output_with_all_after_it():
+    """As in SqueezeNet: classes on a map, then their means."""
+    parts = nn.Conv2d(3, 8, 1), nn.Sequential(nn.Conv2d(8, 4, 1), nn.ReLU(), nn.AdaptiveAvgPool2d(1)), nn.Flatten()
+    network = Network.from_module(nn.Sequential(*parts), (4, 4), (0.0,) * 3, (1.0,) * 3, ["a", "b", "c", "d"])
+    assert [layer for layer in network.layer_infos if network.is_output(layer)] == ["1.0", "1.1", "1.2", "1", "2"]
+    assert not Network.from_module(nn.Flatten(), (2, 2), (0.0,) * 3, (1.0,) * 3).is_output("0")

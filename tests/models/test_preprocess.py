@@ -247,3 +247,11 @@ def test_of_a_strip_no_more_is_worked_out_than_is_seen():
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 100 << 20  # of all rows it was 1200 MiB
+
+
+@pytest.mark.parametrize("size", [(60, 84), (84, 60), (50, 50), (7, 90)])
+def test_padding_is_where_the_input_has_the_mean_colour(size):
+    photo = np.full((*size, 3), 255, np.uint8)
+    inputs, geometry = preprocess.fit(photo, network(), "pad")
+    assert np.array_equal(geometry.on_photo(), inputs[0].amin(0).numpy() == 1)
+    assert preprocess.fit(photo, network(), "squash")[1].on_photo().all()

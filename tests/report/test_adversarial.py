@@ -28,10 +28,27 @@ def test_a_margin_that_is_not_reached_is_said():
     assert "logits only" in " ".join(texts(cnnviz.figure(dataclasses.replace(found, written=written))))
 
 
+def test_a_transform_that_was_required_and_undoes_the_change_is_said():
+    network, photo = results.network(), results.photo("grey")
+    settings = cnnviz.AttackSettings(steps=2)
+    found = cnnviz.attack_photo(network, photo, robust_to=("blur", "jpeg75"), settings=settings)
+    assert found.robust_to == ("blur", "jpeg75")
+    lost = dataclasses.replace(found.verification, fooled=True, robust_to={"jpeg75": False, "jpeg90": False})
+    words = " ".join(texts(cnnviz.figure(dataclasses.replace(found, verification=lost))))
+    assert "Missed: not after jpeg75." in words
+
+
+def test_robustness_with_ground_truth_is_a_share_of_that_class():
+    photos = [results.photo("tiny")]
+    for truth, right in ((None, "whose predicted class is unchanged"), ("kind 3", "predicted as “kind 3”")):
+        curve = cnnviz.robustness(results.network(), photos, eps=1, ground_truth=truth)
+        assert right in " ".join(texts(cnnviz.figure(curve)))
+
+
 def test_the_poses_of_a_patch_are_those_of_its_seed():
     found = results.patch()
     assert found.seed == 0
     shown, same, other = (render(figure) for figure in (
-        cnnviz.figure(found), draw_preview(found, 0), cnnviz.figure(dataclasses.replace(found, seed=1))))  # fmt: skip
+        cnnviz.figure(found), draw_preview(found), cnnviz.figure(dataclasses.replace(found, seed=1))))  # fmt: skip
     np.testing.assert_array_equal(shown, same)
     assert (shown != other).any()

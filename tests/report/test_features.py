@@ -12,10 +12,10 @@ from tests.support.layout import texts
 
 
 def test_one_map_has_a_page_and_several_a_sheet():
-    assert texts(cnnviz.figure(results.top_images(1)))[0] == "What activates map 0 of 4"
+    assert texts(cnnviz.figure(results.top_images(1)))[0] == "What activates channel 0 of 4"
     sheet = texts(cnnviz.figure(results.top_images(3)))
-    assert sheet[0] == "What activates 3 feature maps of 4"
-    assert "3 of 24 maps, searched in 4 photos" in " ".join(sheet)
+    assert sheet[0] == "What activates 3 channels of 4"
+    assert "3 of 24 channels, searched in 4 photos" in " ".join(sheet)
 
 
 def test_a_stopped_search_has_no_figure():
@@ -29,7 +29,7 @@ def test_projections_are_drawn_with_their_patches():
     first, *others = results.projections("grey", 3)
     figure = cnnviz.figure([dataclasses.replace(first, inputs=first.inputs.clone()), *others])  # an equal input
     assert len(pictures(figure)) == 1 + 2 * 3
-    assert {"map 0", "map 1", "map 2"} <= set(texts(figure))
+    assert {"channel 0", "channel 1", "channel 2"} <= set(texts(figure))
 
 
 def test_projections_of_several_inputs_are_refused():
@@ -38,4 +38,4 @@ def test_projections_of_several_inputs_are_refused():
 
 
 def test_the_strongest_sixteen_maps_are_drawn():
-    assert "16 of 24 maps, the strongest first" in " ".join(texts(cnnviz.figure(results.activations("grey"))))
+    assert "16 of 24 channels" in " ".join(texts(cnnviz.figure(results.activations("grey"))))

@@ -1,5 +1,6 @@
 """EfficientNet-Lite0, loaded once a session, and small networks whose smallest adversarial change is known."""
 
+from collections import OrderedDict
 from functools import cache
 from typing import Any
 
@@ -17,6 +18,14 @@ SIDE = 12
 def lite0() -> Network:
     """EfficientNet-Lite0 on the CPU, loaded once for all tests of a process; nothing may change it."""
     return load_network("efficientnet_lite0", device="cpu")
+
+
+def two_layers(name: str = "efficientnet_lite0", classes: int = 2) -> Network:
+    """A convolution "deep" of stride 2, 3 channels and a fully connected layer "last": classes kind 0, kind 1, ..."""
+    deep = nn.Sequential(nn.Conv2d(3, 3, 3, 2), nn.ReLU())
+    parts = {"deep": deep, "pool": nn.AdaptiveAvgPool2d(1), "flat": nn.Flatten(), "last": nn.Linear(3, classes)}
+    names = [f"kind {index}" for index in range(classes)]
+    return Network.from_module(nn.Sequential(OrderedDict(parts)), (9, 9), (0.5,) * 3, (0.5,) * 3, names, name)
 
 
 def identity_pipeline(views: int = 1) -> InputPipeline:

@@ -107,7 +107,7 @@ def test_stopped_it_keeps_what_was_started(network):
 
 
 def test_channels_that_the_layer_lacks_and_layers_without_maps_are_refused(network):
-    assert channel_count(FeatureExtractor(network, ["0"]), "0") == 3
+    assert channel_count(network, "0") == 3
     with pytest.raises(InvalidRequest, match="channel 3: 0 has 3 channels, 0 to 2"):
         visualize(network, "0", direction={3: 1.0})
     with pytest.raises(InvalidRequest, match="gives no feature maps"):

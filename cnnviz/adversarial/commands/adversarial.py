@@ -132,7 +132,7 @@ def adversarial(session: Session, photo: StoredInput, options: Options, control:
         network=network.name, clean_top=network.top(attack.clean_logits), method=attack.method, finish=attack.finish,
         warnings=attack.warnings, passes=attack.queries.as_dict(), **vars(attack.verification),
     )  # fmt: skip
-    unmet = attack.verification.unmet(options.margin, options.robust_to)
+    unmet = attack.verification.unmet(options.margin, attack.robust_to)
     sheet = None
     if photo.job.second:
         sheet = draw_report(session, attack.written, record, attack.verification, missed=unmet)

@@ -15,9 +15,11 @@ from cnnviz.app.options import (
     PhotoOptions,
     SeedOptions,
     class_option,
+    look_option,
 )
 from cnnviz.app.records import PhotoRecord, Record, field
 from cnnviz.app.session import Session
+from cnnviz.figures.style import ThemeName
 from cnnviz.text import printable
 
 if TYPE_CHECKING:
@@ -47,6 +49,17 @@ class GroundTruthOptions:
 @dataclass(frozen=True, kw_only=True)
 class AttackOptions(PhotoOptions, GroundTruthOptions, FigureOptions, SeedOptions, KeepFailedOptions, OutputOptions):
     """Options of attacks whose files are verified."""
+
+    theme: ThemeName = look_option("theme", "report")
+    scale: int = look_option("scale", "report")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreviewOptions(FigureOptions):
+    """How the figure of ``--preview`` is drawn."""
+
+    theme: ThemeName = look_option("theme", "preview")
+    scale: int = look_option("scale", "preview")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -54,6 +54,8 @@ class RobustnessSummary(QueryRecord):
     noise_accuracy: list[float] = field("The same under random noise.")
     median_levels: int | None = field("Median of the photos' levels; null where it is beyond eps.", minimum=0)
     warned: dict[str, int] = field("Number of photos with each kind of warning.", propertyNames=KINDS)
+    ground_truth: int | None = field("Index of the class of --ground-truth; null without it.", minimum=0)
+    class_name: str | None = field("Its name.")
 
 
 @plain_command(Options, RobustnessRecord, RobustnessSummary)
@@ -120,12 +122,10 @@ class RobustnessRun:
         from cnnviz.adversarial.figures.robustness import draw_curve
         from cnnviz.adversarial.robustness import robustness_curve
 
-        curve, network, truth = robustness_curve(self.rows, self.options.eps), self.session.network, ""
-        if self.options.ground_truth is not None:
-            truth = network.class_name(network.class_index(self.options.ground_truth))
+        curve = robustness_curve(self.session.network, self.rows, self.options.eps, self.options.ground_truth)
         summary = RobustnessSummary(**vars(curve))
         recipe = self.session.recipe(collective_record(collective_name(self.options.inputs), self.sources))
-        figure = draw_curve(curve, self.options.look, truth)
+        figure = draw_curve(curve, self.options.look)
         return finish(self.session, job, recipe, Result(summary, figure, text=table_text(summary)))
 
 

@@ -7,11 +7,10 @@ from typing import Any
 
 import click
 
-from cnnviz.adversarial.commands.records import QueryRecord, share, sheet_option
+from cnnviz.adversarial.commands.records import PreviewOptions, QueryRecord, share, sheet_option
 from cnnviz.adversarial.results import PatchRates, Top
 from cnnviz.app.declare import option
 from cnnviz.app.options import (
-    FigureOptions,
     KeepFailedOptions,
     OutputOptions,
     PhotoOptions,
@@ -49,7 +48,7 @@ class PatchRegion(click.ParamType):  # type: ignore[type-arg,unused-ignore]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options(PhotoOptions, FigureOptions, SeedOptions, KeepFailedOptions, OutputOptions):
+class Options(PhotoOptions, PreviewOptions, SeedOptions, KeepFailedOptions, OutputOptions):
     """Options of ``cnnviz sticker``."""
 
     region: str | Path = option(
@@ -121,7 +120,7 @@ def sticker(session: Session, photo: PhotoInput, options: Options, control: Cont
     if photo.job.second:
         from cnnviz.adversarial.figures.patch import draw_preview
 
-        sheet = draw_preview(result, options.seed, options.look)
+        sheet = draw_preview(result, options.look)
     goal = network.class_name(result.scene.goal)
     missed = ""
     if record.success_rate < options.min_success:

@@ -52,11 +52,7 @@ class Change:
 
     def image(self, size: tuple[int, int]) -> Photo:
         """Return the change at a size (h, w): where it is smaller, of each place the value furthest from 0."""
-        return self._colours(_strongest(self.values, size))
-
-    def colours(self, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> Photo:
-        """Return the colours (N, 3) of pixels."""
-        return self._colours(self.values[rows, columns])
+        return self.colours(_strongest(self.values, size))
 
     def patch(self) -> tuple[int, int, int, int] | None:
         """Return where single pixels are shown: top, left, bottom, right; None where the photo has hardly more.
@@ -74,12 +70,8 @@ class Change:
             top, left = _middle_of_largest(counts)
         return top, left, top + PATCH, left + PATCH
 
-    def patch_image(self, patch: tuple[int, int, int, int]) -> Photo:
-        """Return the colours of a patch, one pixel each."""
-        top, left, bottom, right = patch
-        return self._colours(self.values[top:bottom, left:right])
-
-    def _colours(self, values: NDArray[np.int16]) -> Photo:
+    def colours(self, values: NDArray[np.int16]) -> Photo:
+        """Return the colours of some of the values (..., 3)."""
         colours: Photo = (np.rint(values * self.factor).clip(-LARGEST, LARGEST) + NEUTRAL).astype(np.uint8)
         return colours
 

@@ -19,10 +19,9 @@ HIGHEST = 1.7  # height of a tile in inches
 ROWS = {STICKER: "Sticker", "grey": "Grey sticker", "noise": "Noise sticker", CLEAN: "No sticker"}
 
 
-@own_settings()
-def draw_preview(result: PatchResult, seed: int, look: Look = Look()) -> Figure:
-    """Return a row for each print, first the fixed view, then POSES held-out poses."""
-    return draw_views(result, preview(result, seed, POSES), look)
+def draw_preview(result: PatchResult, look: Look = Look()) -> Figure:
+    """Return a row for each print, first the fixed view, then POSES held-out poses by the result's seed."""
+    return draw_views(result, preview(result, result.seed, POSES), look)
 
 
 @own_settings()
@@ -34,7 +33,9 @@ def draw_views(result: PatchResult, views: Mapping[str, Sequence[PatchView]], lo
     page.heading(title_of(title, goal), _subtitle(result))
     count = len(views[STICKER])
     side = (INNER - NAMES - GAP * (count - 1)) / count
-    _column_names(page, count, side)
+    for column in range(count):
+        page.write(_left(column, side), page.top, f"pose {column}" if column else "fixed view", room=side)
+    page.top += LINE
     for name, row in views.items():
         _draw_row(page, name, result, row, side)
     page.top -= ROW_GAP
@@ -55,14 +56,6 @@ def _note(result: PatchResult, goal: str, poses: str) -> str:
         f"the optimisation. The sticker covers {percent(result.area)} of the input. Simulated from one photo: a "
         "printed sticker in front of a camera may succeed less often."
     )
-
-
-def _column_names(page: Page, count: int, side: float) -> None:
-    """Write the names of the columns: the fixed view, and the poses by number."""
-    for column in range(count):
-        words = f"pose {column}" if column else "fixed view"
-        page.write(_left(column, side), page.top, words, room=side)
-    page.top += LINE
 
 
 def _draw_row(page: Page, name: str, result: PatchResult, views: Sequence[PatchView], side: float) -> None:

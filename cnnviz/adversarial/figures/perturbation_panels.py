@@ -137,7 +137,7 @@ def draw_change(page: Page, panel: Summand, change: Change) -> bool:
     if patch:
         side = min(FOOT, foot.width)
         loupe = Rect(foot.x, foot.y, side, side).snapped()
-        page.picture(loupe, change.patch_image(patch), smooth=False)
+        page.picture(loupe, change.colours(change.values[patch[0] : patch[2], patch[1] : patch[3]]), smooth=False)
         _connect(page, panel.picture, loupe, patch, (height, wide))
         words = f"Patch: {patch[2] - patch[0]} × {patch[3] - patch[1]} pixels. {words}"
         if foot.height > FOOT:
@@ -163,7 +163,7 @@ def _draw_larger(axes: Axes, box: Rect, change: Change) -> bool:
     size = next((diameter for count, diameter in DOTS if len(rows) <= count), 0.0)
     if not 0 < len(rows) <= FEW_SHARE * height * wide or box.height / height * 72 >= size:
         return False
-    colours, rim = change.colours(rows, columns) / 255, size / 8
+    colours, rim = change.colours(change.values[rows, columns]) / 255, size / 8
     for edge, thickness in ((BLACK, 3 * rim), (WHITE, rim)):
         axes.scatter(columns + 0.5, rows + 0.5, s=size**2, c=colours, edgecolors=edge, linewidths=thickness)
     axes.set_xlim(0, wide)

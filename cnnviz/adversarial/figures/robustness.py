@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from cnnviz.adversarial.robustness import RobustnessCurve
 from cnnviz.figures.curves import Curve, Plot, Ticks, draw_plot
-from cnnviz.figures.labels import network_label, percent
+from cnnviz.figures.labels import network_label, percent, printable_name
 from cnnviz.figures.page import INNER, Page, Rect
 from cnnviz.figures.style import LINE, MARGIN, SUBTITLE, Look, own_settings
 from cnnviz.figures.text import shorten
@@ -16,19 +16,19 @@ from cnnviz.text import plural
 HEIGHT, LABELS = 3.2, 1.9  # of the plot, and room for labels right of it, in inches
 NORMAL = 1.959964  # 97.5 % quantile of the normal distribution
 STEPS = (1, 2, 5, 10, 20, 50)  # between ticks, in levels
+POINTS = 24  # levels, at most, that are drawn as points
+BESIDE = 0.06  # of a level, from one point to the other
 TICKS = 9  # along the axis of levels, at most
 
 
 @own_settings()
-def draw_curve(curve: RobustnessCurve, look: Look = Look(), truth: str = "") -> Figure:
-    """Return the share under the attack and under random noise, each constant around a whole level.
-
-    Shaded: the 95 % interval of a share of so many photos. ``truth``: the name of the class that the photos show,
-    where that is what counts as right.
-    """
+def draw_curve(curve: RobustnessCurve, look: Look = Look()) -> Figure:
+    """Return the share under the attack and under random noise at each whole level, with its 95 % interval."""
     page, photos, last = Page(look), plural(curve.photos, "photo"), curve.eps
-    measured = bool(truth) or curve.accuracy[0] < 1  # at level 0; the predicted classes are right by definition
-    right = f"predicted as {shorten(f'“{truth}”', 3.0, SUBTITLE)}" if truth else "whose predicted class is unchanged"
+    right, measured = "whose predicted class is unchanged", curve.accuracy[0] < 1
+    if curve.ground_truth is not None:  # without it all are right at level 0, by definition
+        name = printable_name(str(curve.class_name), curve.ground_truth)
+        right, measured = f"predicted as {shorten(f'“{name}”', 3.0, SUBTITLE)}", True
     page.heading(
         _finding(curve, measured),
         f"{network_label(curve.network)}. Share of {photos} {right} when each value may change by so many levels.",
@@ -38,14 +38,15 @@ def draw_curve(curve: RobustnessCurve, look: Look = Look(), truth: str = "") -> 
     labels = ["smallest change found", f"{percent(curve.accuracy[-1])} {end}", *([median] if median else [])]
     noise = ["random noise", f"{percent(curve.noise_accuracy[-1])} {end}"]
     curves = [
-        _steps(curve.accuracy, curve.photos, labels, page.theme.accent, measured),
-        _steps(curve.noise_accuracy, curve.photos, noise, "", measured),
+        _points(curve.accuracy, curve.photos, labels, page.theme.accent, measured),
+        _points(curve.noise_accuracy, curve.photos, noise, "", measured),
     ]
     y_ticks = [(share / 4, percent(share / 4)) for share in range(5)]
     plot = Plot(curves, _level_ticks(last), y_ticks, "largest change of a value, in levels of 255")
     draw_plot(page, Rect(MARGIN, page.top, INNER, HEIGHT), plot, LABELS)
     page.top += HEIGHT + 0.1 + 2 * LINE
-    page.note(f"Shaded: 95 % Wilson interval of a share of {photos}. Steps: values change by whole levels only.")
+    drawn = "Bars" if last <= POINTS else "Shaded"
+    page.note(f"{drawn}: 95 % Wilson interval of a share of {photos}. Measured at whole levels.")
     return page.finish()
 
 
@@ -74,15 +75,15 @@ def _levels(count: int, verb: str = "change") -> str:
     return f"{plural(count, 'level')} of 255 {verb}{'s' * (count == 1)}"
 
 
-def _steps(shares: Sequence[float], photos: int, labels: Sequence[str], colour: str, measured: bool) -> Curve:
-    """Return a curve from half a level below the first to half a level above the last; without colour dashed."""
+def _points(shares: Sequence[float], photos: int, labels: Sequence[str], colour: str, measured: bool) -> Curve:
+    """Return the shares at whole levels, as points unless there are many; without colour moved aside, or dashed."""
     bands = [wilson_interval(share, photos) for share in shares]
     if not measured:
         bands[0] = (1.0, 1.0)
-    edges = [list(edge) for edge in zip(*bands, strict=True)]
-    levels = [-0.5, *range(len(shares)), len(shares) - 0.5]
-    ys, low, high = ([values[0], *values, values[-1]] for values in (shares, *edges))
-    return Curve(levels, ys, labels, colour, (low, high), stepped=True, dashed=not colour)
+    low, high = ([band[end] for band in bands] for end in (0, 1))
+    points = len(shares) - 1 <= POINTS
+    levels = [level + BESIDE * (points and not colour) for level in range(len(shares))]
+    return Curve(levels, shares, labels, colour, (low, high), points=points, dashed=not (points or colour))
 
 
 def wilson_interval(share: float, count: int) -> tuple[float, float]:

@@ -62,6 +62,6 @@ def evaluate(session: Session, photo: PhotoInput, options: Options, control: Con
     rows = [map_record(one.label, score, found.curves, index)
             for index, (one, score) in enumerate(zip(maps, found.scores, strict=True))]  # fmt: skip
     record = Record(network=network.name, top=network.top(found.curves.clean_logits), maps=rows)
-    figure = draw_evaluation(photo.image, geometry, network, Evaluated(maps, found, settings, mask),
+    figure = draw_evaluation(photo.image, geometry, network, Evaluated(maps, found),
                              colormap=options.colormap, look=options.look)  # fmt: skip
     return Result(record, figure, text=text_table(job.source, rows), recorded_files={"map": paths, "mask": mask_path})

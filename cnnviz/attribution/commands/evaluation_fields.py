@@ -42,7 +42,8 @@ class Options(PhotoOptions, TargetOptions, ColormapOptions, FigureOptions, SeedO
                                   "[default: cnnviz's own occlusion map]", default=(), multiple=True,
                                   type=click.Path(exists=True), metavar="FILE|FOLDER/", file=True,
                                   recorded=False)  # fmt: skip
-    label: tuple[str, ...] = option("Name of a --map in the legend, in order.", default=(), multiple=True,
+    label: tuple[str, ...] = option("Name of a --map in the legend, in order. [default: its file's name and the method "
+                                    "that its recipe names]", default=(), multiple=True,
                                     metavar="TEXT")  # fmt: skip
     mask: str | None = option("Mask of the object: an image of the photo's size, light at the object, dark elsewhere; "
                               "or a folder of them.", default=None, type=click.Path(exists=True),

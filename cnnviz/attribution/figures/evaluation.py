@@ -1,6 +1,7 @@
 """The figure of an evaluation: the maps beside the photo, deletion and insertion, the sanity check."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from string import ascii_lowercase
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -10,6 +11,7 @@ from cnnviz.attribution.evaluation import CurveScore, Evaluation, MapScores
 from cnnviz.attribution.figures.evaluation_maps import Evaluated, draw_maps
 from cnnviz.attribution.figures.shown_maps import SIGMA
 from cnnviz.attribution.fills import fill_label
+from cnnviz.attribution.pointing_game import peak_on_photo
 from cnnviz.figures.curves import BELOW, Curve, Plot, Ticks, draw_plot, round_ticks
 from cnnviz.figures.labels import class_label, network_label, percent, quoted, with_minus
 from cnnviz.figures.page import INNER, Page, Rect
@@ -19,6 +21,8 @@ from cnnviz.models.network import Network
 from cnnviz.models.preprocess import Geometry
 
 HEIGHT, BETWEEN, LABELS = 2.2, 0.3, 1.6  # of a plot; between two; room of labels at the lines' ends; inches
+COLUMN = (INNER - BETWEEN) / 2
+COLUMNS = (MARGIN, MARGIN + COLUMN + BETWEEN)
 SHARES = [(part / 4, f"{25 * part} %") for part in range(5)]
 
 
@@ -36,7 +40,7 @@ def draw_evaluation(
     if scores[0].randomization:
         page.top += 0.3
         _draw_sanity_check(page, evaluated.labels, scores)
-    page.note(_note(evaluated))
+    page.note(_note(evaluated, geometry))
     return page.finish()
 
 
@@ -60,7 +64,7 @@ def _title(network: Network, scores: Sequence[MapScores]) -> str:
 
 
 def _subtitle(network: Network, evaluated: Evaluated) -> str:
-    scores, settings = evaluated.evaluation.scores, evaluated.settings
+    scores, settings = evaluated.evaluation.scores, evaluated.evaluation.settings
     shares = {class_label(network, score.target): percent(score.probability, 1) for score in scores}
     names = ", ".join(f"{name} {share}" for name, share in shares.items())
     deleted, start = fill_label(settings.deletion_baseline), fill_label(settings.insertion_baseline)
@@ -70,11 +74,11 @@ def _subtitle(network: Network, evaluated: Evaluated) -> str:
     )
 
 
-def _note(evaluated: Evaluated) -> str:
+def _note(evaluated: Evaluated, geometry: Geometry) -> str:
     shifts = evaluated.evaluation.curves.shifted_deletion.shape[1]
     alone = len(evaluated.maps) == 1
     control = f"band: range of {shifts} shifts" if alone else f"mean of all maps, {shifts} shifts each"
-    words = ["Cross: the map’s peak."]
+    words = [f"Cross: the map’s peak{_in_padding(evaluated, geometry)}."]
     words.append("Each map has its own scale, which covers 98 % of its summed magnitude.")
     words.append(f"Area under the curve. Control: {'the same map' if alone else 'the same maps'} shifted; {control}.")
     if evaluated.pixelwise:
@@ -82,6 +86,16 @@ def _note(evaluated: Evaluated) -> str:
     if any(score.pointing for score in evaluated.evaluation.scores):
         words.append("A map’s weight is the sum of its positive values.")
     return " ".join(words)
+
+
+def _in_padding(evaluated: Evaluated, geometry: Geometry) -> str:
+    """Return what is said of maps whose highest value lies where the network sees no photo."""
+    padded = [peak_on_photo(one.values, geometry)[1] for one in evaluated.maps]
+    letters = [letter for letter, higher in zip(ascii_lowercase[1:], padded, strict=False) if higher]
+    if not letters:
+        return ""
+    whose = "its highest value lies" if len(padded) == 1 else f"the highest values of {', '.join(letters)} lie"
+    return f" on the photo; {whose} in the padding"
 
 
 def _draw_curves(page: Page, labels: Sequence[str], evaluation: Evaluation) -> None:
@@ -93,22 +107,20 @@ def _draw_curves(page: Page, labels: Sequence[str], evaluation: Evaluation) -> N
                         curves.shifted_insertion)  # fmt: skip
     largest = max(max(*curve.ys, *(curve.band[1] if curve.band else ())) for curve in (*deletion, *insertion))
     ticks = [(value, f"{100 * value:.10g} %" if value else "0") for value, _ in round_ticks(largest)]
-    lines = max(sum(len(curve.labels) for curve in part) for part in (deletion, insertion))
+    plots = {f"{title} curve is good": Plot(part, SHARES, ticks, f"pixels {word}") for title, part, word in (
+        ("Deletion: a low", deletion, "deleted"), ("Insertion: a high", insertion, "inserted"))}  # fmt: skip
+    _draw_plots(page, plots, "probability")
+
+
+def _draw_plots(page: Page, plots: Mapping[str, Plot], unit: str) -> None:
+    """Draw plots by their titles in two columns, as high as their labels need, with the unit of y above."""
+    lines = max(sum(len(curve.labels) for curve in plot.curves) for plot in plots.values())
     height = max(HEIGHT, lines * (LINE + 0.02))
-    wide = (INNER - BETWEEN) / 2
-    for x, title, part, word in (
-        (MARGIN, "Deletion: a low curve is good", deletion, "deleted"),
-        (MARGIN + wide + BETWEEN, "Insertion: a high curve is good", insertion, "inserted"),
-    ):
-        page.panel_title(x, page.top, title, wide)
-        _plot(page, x, wide, height, Plot(part, SHARES, ticks, f"pixels {word}"), "probability")
+    for x, (title, plot) in zip(COLUMNS, plots.items(), strict=False):
+        page.panel_title(x, page.top, title, COLUMN)
+        page.write(x, page.top + HEAD, unit, room=COLUMN)
+        draw_plot(page, Rect(x, page.top + HEAD + LINE, COLUMN, height), plot, LABELS)
     page.top += HEAD + LINE + height + 2 * LINE + BELOW
-
-
-def _plot(page: Page, x: float, wide: float, height: float, plot: Plot, unit: str) -> None:
-    """Draw a plot below its title, with the unit of y above it."""
-    page.write(x, page.top + HEAD, unit, room=wide)
-    draw_plot(page, Rect(x, page.top + HEAD + LINE, wide, height), plot, LABELS)
 
 
 def _curves(
@@ -127,12 +139,11 @@ def _curves(
 
 def _lettered(labels: Sequence[str]) -> list[str]:
     """Return the labels of several maps after the letters of their panels: a is the photo."""
-    return list(labels) if len(labels) == 1 else [f"{chr(ord('b') + n)} {label}" for n, label in enumerate(labels)]
+    return list(labels) if len(labels) == 1 else [f"{ascii_lowercase[n]} {label}" for n, label in enumerate(labels, 1)]
 
 
 def _draw_sanity_check(page: Page, labels: Sequence[str], scores: Sequence[MapScores]) -> None:
     """Draw how similar the maps of networks with randomized weights are to the map, and beside it how to read that."""
-    wide = (INNER - BETWEEN) / 2
     count = len(scores[0].randomization or ())
     between = [f"{part}/{count - 1}" for part in range(1, count - 1)]
     ticks: Ticks = list(enumerate(["none", "logits", *between, *(["all"] if count > 1 else [])]))
@@ -141,16 +152,14 @@ def _draw_sanity_check(page: Page, labels: Sequence[str], scores: Sequence[MapSc
     lowest = min(min(curve.ys) for curve in lines)
     y_ticks = [(value, with_minus(f"{value:.1f}").removesuffix(".0")) for value in (-1, -0.5, 0, 0.5, 1)
                if value >= min(0.0, np.floor(2 * lowest) / 2)]  # fmt: skip
-    height = max(HEIGHT, sum(len(curve.labels) for curve in lines) * (LINE + 0.02))
-    page.panel_title(MARGIN, page.top, "Random weights: should fall to 0", wide)
-    _plot(page, MARGIN, wide, height, Plot(lines, ticks, y_ticks, "layers with random weights"), "rank correlation")
     page.write_lines(
-        MARGIN + wide + BETWEEN, page.top + HEAD + LINE,
+        COLUMNS[1], page.top + HEAD + LINE,
         "A map that explains the network must change with its weights. They are shuffled layer by layer, from the "
         "logits down to the input, and the map is computed again. Solid: the map with its sign, dashed: its magnitude. "
-        "A line that stays near 1 shows the photo, not what the network learned.", room=wide,
+        "A line that stays near 1 shows the photo, not what the network learned.", room=COLUMN,
     )  # fmt: skip
-    page.top += HEAD + LINE + height + 2 * LINE + BELOW
+    plot = Plot(lines, ticks, y_ticks, "layers with random weights")
+    _draw_plots(page, {"Random weights: should fall to 0": plot}, "rank correlation")
 
 
 def _similarity(label: str, score: MapScores, colour: str, *, alone: bool) -> list[Curve]:

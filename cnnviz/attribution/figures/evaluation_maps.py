@@ -9,11 +9,11 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 from PIL import Image
 
-from cnnviz.attribution.evaluation import Evaluation, EvaluationSettings, MapScores
+from cnnviz.attribution.evaluation import Evaluation, MapScores
 from cnnviz.attribution.figures.map_rows import Drawn, Layout, MapPanel, draw_map_rows
 from cnnviz.attribution.figures.shown_maps import is_pixelwise, sampled, summed
 from cnnviz.attribution.map_files import ScoredMap
-from cnnviz.attribution.pointing_game import PointingGame, peak
+from cnnviz.attribution.pointing_game import PointingGame, peak_on_photo
 from cnnviz.figures.labels import percent
 from cnnviz.figures.maps import Crop
 from cnnviz.figures.page import INNER, Page, Rect
@@ -26,17 +26,20 @@ HIGHEST = 2.7  # height of a row of maps in inches
 
 @dataclass(frozen=True)
 class Evaluated:
-    """What is drawn: the maps, their evaluation, its settings, and the mask (H, W) on the photo if there was one."""
+    """What is drawn: the maps with their labels, and their evaluation."""
 
     maps: Sequence[ScoredMap]
     evaluation: Evaluation
-    settings: EvaluationSettings = EvaluationSettings()
-    mask: NDArray[np.bool_] | None = None
+
+    @property
+    def mask(self) -> NDArray[np.bool_] | None:
+        """The mask (H, W) on the photo, if there was one."""
+        return self.evaluation.mask
 
     @property
     def labels(self) -> list[str]:
-        """The maps' names, each beginning with a capital."""
-        return [one.label[:1].upper() + one.label[1:] for one in self.maps]
+        """The maps' names."""
+        return [one.label for one in self.maps]
 
     @property
     def pixelwise(self) -> bool:
@@ -103,7 +106,7 @@ def _mark(drawn: Drawn, geometry: Geometry, crop: Crop, evaluated: Evaluated) ->
             y, x = score.pointing.peak
             _cross(axes, (y + 0.5 - top) / (bottom - top) * high, (x + 0.5 - left) / (right - left) * wide)
         else:
-            y, x = peak(one.values)
+            (y, x), _ = peak_on_photo(one.values, geometry)
             _cross(axes, float(np.interp(y, crop.ys, np.arange(high) + 0.5)),
                    float(np.interp(x, crop.xs, np.arange(wide) + 0.5)))  # fmt: skip
 
@@ -115,14 +118,18 @@ def _is_box(mask: NDArray[np.bool_]) -> bool:
 
 
 def _outline(axes: Axes, mask: NDArray[np.bool_]) -> None:
-    """Draw the border of a mask over a picture of the same part of the photo."""
-    (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
-    small = Image.fromarray(mask).resize((max(2, round(right - left)), max(2, round(bottom - top))))
-    values = np.asarray(small, float)
-    if values.min() == values.max():
+    """Draw the border of a mask over a picture of the same part of the photo, closed along the photo's border."""
+    wide, high = round(axes.get_xlim()[1]), round(axes.get_ylim()[0])  # of the picture in pixels
+    share = np.asarray(Image.fromarray(mask.astype(np.float32)).resize((wide, high), Image.Resampling.BOX))
+    if not share.max():
         return
-    line = axes.contour(values, [0.5], colors=[CATEGORIES[4]], linewidths=1.8, extent=(left, right, top, bottom))
+    inside = np.pad(share >= min(0.5, share.max()), 1)  # a mask of less than a pixel must not vanish
+    xs, ys = (np.arange(-1, side + 1) + 0.5 for side in (wide, high))
+    line = axes.contour(xs, ys, inside, [0.5], colors=[CATEGORIES[4]], linewidths=1.8)
     line.set_path_effects([patheffects.withStroke(linewidth=3.4, foreground=BLACK)])
+    line.set_clip_on(False)
+    axes.set_xlim(0, wide)
+    axes.set_ylim(high, 0)
 
 
 def _cross(axes: Axes, y: float, x: float) -> None:

@@ -64,24 +64,29 @@ def draw_map_rows(
     A wide photo has a row of its own.
     """
     beside = max(photo.shape[1] / photo.shape[0], crop.aspect) <= WIDEST
-    whole = len(panels) <= 2 or not beside
-    first = _Photo(photo, geometry, crop, whole)
+    whole, title = len(panels) <= 2 or not beside, photo_title(photo, geometry)
+    title = title if whole or title == "Photo" else "Photo, input only"
+    aspect = photo.shape[1] / photo.shape[0] if whole else crop.aspect
+
+    def draw_first(box: Rect) -> Axes:
+        return draw_photo(page, box, photo, geometry) if whole else page.picture(box, crop.image)
+
     if not beside:
-        seen = first.draw(page, page.row([first.aspect], [first.title], height=layout.height)[0])
+        seen = draw_first(page.row([aspect], [title], height=layout.height)[0])
         page.top += 0.2
-    rows = _rows(panels, per_row(crop), layout, beside)
     columns, drawn = list[Rect](), list[tuple[Axes, Rect]]()
-    for number, row in enumerate(rows):
+    for number, row in enumerate(_rows(panels, per_row(crop), layout, beside)):
         top = page.top + 0.2 * bool(number)
         page.top = top + 1.3 * LINE * bool(layout.heads)
-        boxes = _next_row(page, columns, row)
-        if not number:
-            titles = [first.title] * beside + [panel.title for panel in row]
-            aspects = [first.aspect] * beside + [crop.aspect] * len(row)
-            columns = page.row(aspects, titles, height=layout.height, room=layout.room)
+        if number:
+            boxes = _next_row(page, columns, row)
+        else:
+            titles, aspects = [panel.title for panel in row], [crop.aspect] * len(row)
+            columns = page.row([aspect] * beside + aspects, [title] * beside + titles, height=layout.height,
+                               room=layout.room)  # fmt: skip
             boxes = columns[beside:]
             if beside:
-                seen = first.draw(page, columns[0])
+                seen = draw_first(columns[0])
                 page.write_lines(columns[0].x, page.top + 0.1, layout.below_photo, room=columns[0].place.width, lines=3)
             columns = boxes if layout.heads else columns
         if layout.heads:
@@ -90,31 +95,6 @@ def draw_map_rows(
         drawn += _draw_panels(page, crop, boxes, row, layout.bars)
     page.top += 0.04
     return Drawn(seen, whole, drawn)
-
-
-@dataclass(frozen=True)
-class _Photo:
-    """The panel of the photo: ``whole`` with the crop framed, or the crop alone."""
-
-    photo: Photo
-    geometry: Geometry
-    crop: Crop
-    whole: bool
-
-    @property
-    def aspect(self) -> float:
-        """Width divided by height."""
-        return self.photo.shape[1] / self.photo.shape[0] if self.whole else self.crop.aspect
-
-    @property
-    def title(self) -> str:
-        """Its title."""
-        whole = photo_title(self.photo, self.geometry)
-        return whole if self.whole or whole == "Photo" else "Photo, input only"
-
-    def draw(self, page: Page, box: Rect) -> Axes:
-        """Draw it into a box."""
-        return draw_photo(page, box, self.photo, self.geometry) if self.whole else page.picture(box, self.crop.image)
 
 
 def _rows(panels: Sequence[MapPanel], most: int, layout: Layout, beside: bool) -> list[Sequence[MapPanel]]:
@@ -130,8 +110,6 @@ def _rows(panels: Sequence[MapPanel], most: int, layout: Layout, beside: bool) -
 
 def _next_row(page: Page, columns: Sequence[Rect], panels: Sequence[MapPanel]) -> list[Rect]:
     """Return boxes below those of the first row, with titles."""
-    if not columns:
-        return []
     for box, panel in zip(columns, panels, strict=False):
         page.panel_title(box.x, page.top, panel.title, box.place.width)
     boxes = [Rect(box.x, page.top + HEAD, box.width, box.height).snapped() for box in columns]
@@ -143,17 +121,15 @@ def _draw_panels(
     page: Page, crop: Crop, boxes: Sequence[Rect], panels: Sequence[MapPanel], bars: bool
 ) -> list[tuple[Axes, Rect]]:  # fmt: skip
     """Draw maps, their colour bars and what is written below them."""
-    drawn, bottoms = [], []
+    drawn = []
     for box, panel in zip(boxes, panels, strict=False):
         drawn.append((draw_map(page, box, crop, panel.values, panel.scale, panel.contour), box))
-        place = box.place
         bottom = box.bottom
         if bars:
-            bottom = bar_below(page, place, bottom + 0.1, panel.scale, Words(_ticks(panel.scale)))
+            bottom = bar_below(page, box.place, bottom + 0.1, panel.scale, Words(_ticks(panel.scale)))
         if panel.below:
-            bottom = page.write_lines(box.x, bottom + 0.02, panel.below, room=place.width, lines=3)
-        bottoms.append(bottom)
-    page.top = max(bottoms)
+            bottom = page.write_lines(box.x, bottom + 0.02, panel.below, room=box.place.width, lines=3)
+        page.top = max(page.top, bottom)
     return drawn
 
 

@@ -49,7 +49,8 @@ def draw_occlusion(
     page.heading(f"Regions that {quoted(names)} depend{'s' * (len(names) == 1)} on", _method(network, result, style))
     known = not any(np.isnan(values).any() for values in maps)
     smooth = known and not style.cells
-    drawn = [_on_crop(values, result, crop, smooth) for values in maps]
+    drawn = [occlusion_on(values, result, crop.ys, crop.xs) if smooth else crop.nearest(values).astype(np.float32)
+             for values in maps]  # fmt: skip
     titles = [
         f"{name}, {percent(share, 1)}" for name, share in zip(names, shares[list(result.targets)].tolist(), strict=True)
     ]
@@ -75,13 +76,6 @@ def _bar(page: Page, box: Rect, scale: Scale, unit: str, beside: bool, contour: 
     ends = ("red", "blue") if scale.colormap == "auto" else ("+", "−")
     words = f"{unit}; {ends[0]}: covering lowers it, {ends[1]}: raises it" + "; line: half of the scale" * contour
     page.top = bar_below(page, Rect(MARGIN, 0, INNER, 0), page.top + 0.12, scale, Words(ticks[::-1], words))
-
-
-def _on_crop(values: NDArray[np.float32], result: Occlusion, crop: Crop, smooth: bool) -> NDArray[np.float32]:
-    """Return a map at the crop's pixels: linear between its cells, or each cell in one colour."""
-    if not smooth:
-        return crop.nearest(values).astype(np.float32)
-    return occlusion_on(values, result, crop.ys, crop.xs)
 
 
 def _method(network: Network, result: Occlusion, style: MapStyle) -> str:

@@ -51,20 +51,20 @@ def draw_figure_7(
     classes, legend = class_panel(source)
     panels = [window_panel(source), activation_panel(source), explained_panel(source, explained),
               *probability_panels(source), classes]  # fmt: skip
-    _grid(page, source.crop.aspect, panels, legend)
+    _grid(page, source.crop, panels, legend)
     page.note(_note(source))
     return page.finish()
 
 
-def _grid(page: Page, aspect: float, panels: Sequence[OcclusionPanel], legend: Sequence[LegendEntry]) -> None:
+def _grid(page: Page, crop: Crop, panels: Sequence[OcclusionPanel], legend: Sequence[LegendEntry]) -> None:
     """Draw panels three in a row, fewer of wide crops; the legend right of the last panel, or below it."""
-    count = max(1, min(COLUMNS, int(6.4 / aspect)))
-    height = min((INNER - GAP * (count - 1)) / count / aspect, HIGHEST)
+    count = max(1, min(COLUMNS, int(6.4 / crop.aspect)))
+    height = min((INNER - GAP * (count - 1)) / count / crop.aspect, HIGHEST)
     for first in range(0, len(panels), count):
         page.top += 0.22 * bool(first)
         row = panels[first : first + count]
-        boxes = page.row([aspect] * len(row), [panel.title for panel in row], height=height, gap=GAP)
-        page.top = max(panel.draw(page, box) for panel, box in zip(row, boxes, strict=True))
+        boxes = page.row([crop.aspect] * len(row), [panel.title for panel in row], height=height, gap=GAP)
+        page.top = max(panel.draw(page, box, crop) for panel, box in zip(row, boxes, strict=True))
     last, room = boxes[-1], max(boxes[-1].width, NARROWEST)
     if len(row) < count:
         page.top = max(page.top, _draw_legend(page, last.x + room + GAP, last.y, room, legend))
@@ -103,7 +103,8 @@ def _draw_legend(page: Page, x: float, y: float, room: float, entries: Sequence[
 
     In two lines each where one line does not hold the longest.
     """
-    wins = [f"wins at {_share(entry.share)} of the positions" for entry in entries]
+    shares = [percent(entry.share) if entry.share >= 0.005 else "less than 1 %" for entry in entries]
+    wins = [f"wins at {share} of the positions" for share in shares]
     widest = max(width(f"{entry.name} {words}", NOTE) for entry, words in zip(entries, wins, strict=True))
     for entry, words in zip(entries, wins, strict=True):
         page.picture(Rect(x, y + 0.03, 0.12, 0.12).snapped(), np.full((1, 1, 3), rgb(entry.colour), np.uint8))
@@ -113,7 +114,3 @@ def _draw_legend(page: Page, x: float, y: float, room: float, entries: Sequence[
         else:
             y = page.write(x + 0.2, below, words, room=room - 0.2) + 0.04
     return y
-
-
-def _share(share: float) -> str:
-    return percent(share) if share >= 0.005 else "less than 1 %"

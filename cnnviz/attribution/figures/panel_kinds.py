@@ -1,7 +1,7 @@
 """The panels of Zeiler & Fergus 2013, figure 7: window, activation, projection, probability, predicted class."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,7 @@ from torch import Tensor
 from cnnviz.attribution.occlusion import Occlusion, StrongestMap
 from cnnviz.errors import CnnvizError
 from cnnviz.features.deconvnet import Deconvnet
-from cnnviz.figures.labels import class_label, percent, signed, with_minus
+from cnnviz.figures.labels import channel_label, class_label, percent, placed_layer, signed, with_minus
 from cnnviz.figures.maps import Crop, Words, bar_below, draw_map, frame, has_contour
 from cnnviz.figures.page import Page, Rect
 from cnnviz.figures.sampling import interpolate
@@ -26,6 +26,7 @@ from cnnviz.figures.scale import (
     signed_tile,
 )
 from cnnviz.figures.style import BLACK, CATEGORIES, OTHERS, WHITE
+from cnnviz.io.color import Photo
 from cnnviz.models.network import Network
 
 EDGE = 5  # least distance of a window's frame from the border, in pixels of the crop's image
@@ -53,11 +54,6 @@ class Source:
         values: NDArray[np.float64] = self.result.clean_logits.double().softmax(0).numpy()
         return values
 
-    @property
-    def complete(self) -> bool:
-        """Whether every position was computed."""
-        return bool(self.result.done.all())
-
     def name(self, index: int) -> str:
         """Return the name of a class as it is printed."""
         return class_label(self.network, index)
@@ -72,7 +68,7 @@ class Source:
         result at the pixels nearest to a centre.
         """
         grid = self.result.grid
-        if not self.complete:
+        if not self.result.done.all():
             return self.crop.nearest(values[grid.nearest(self.result.done).numpy()]).astype(np.float32)
         half = (grid.window - 1) / 2
         rows, columns = np.array(grid.tops) + half, np.array(grid.lefts) + half
@@ -91,59 +87,68 @@ class Explained:
 
 @dataclass(frozen=True)
 class OcclusionPanel:
-    """A title, and what draws the panel into its box and writes below it; it returns where that ends."""
+    """A panel: an ``image`` with a frame ``edges`` (top, left, bottom, right), or ``values`` (H, W) over the grey crop.
+
+    Values have a ``scale``, ``ticks`` of its colour bar, and with ``contour`` a line; ``caption`` is written below.
+    """
 
     title: str
-    draw: Callable[[Page, Rect], float]
+    caption: str = ""
+    image: Photo | None = None
+    edges: Sequence[float] = ()
+    values: NDArray[np.floating] | None = None
+    scale: Scale = Scale(0, 1)
+    ticks: Sequence[tuple[float, str]] = ()
+    contour: bool = False
+
+    def draw(self, page: Page, box: Rect, crop: Crop) -> float:
+        """Draw the panel into its box, and return where what is written below it ends."""
+        caption, bottom = self.caption, box.bottom + 0.08
+        if self.image is not None:
+            axes = page.picture(box, self.image)
+            if self.edges:
+                frame(axes, self.edges, WHITE, 1.6, BLACK)
+        elif self.values is not None:
+            axes = draw_map(page, box, crop, self.values, self.scale, contour=self.contour)
+            bottom = bar_below(page, box.place, box.bottom + 0.1, self.scale, Words(self.ticks))
+            caption += "; line: half of the scale" * has_contour(axes)
+        return page.write_lines(box.x, bottom, caption, room=box.place.width, lines=2) if caption else box.bottom
 
 
 def window_panel(source: Source) -> OcclusionPanel:
     """Return the crop with the window where the first class is least probable."""
-    target = source.result.targets[0]
+    target, crop = source.result.targets[0], source.crop
     shares = source.shares[:, target]
     lowest = int(np.nanargmin(shares))
     top, left, bottom, right = source.result.grid.boxes[lowest]
-    crop = source.crop
-    inside = np.outer(
-        (crop.ys > top - 0.5) & (crop.ys < bottom - 0.5), (crop.xs > left - 0.5) & (crop.xs < right - 0.5)
-    )
+    rows, columns = (crop.ys > top - 0.5) & (crop.ys < bottom - 0.5), (crop.xs > left - 0.5) & (crop.xs < right - 0.5)
+    inside = np.logical_and.outer(rows, columns)[..., None]
     cover = np.stack([crop.sample(channel) for channel in source.cover], -1)
-    image = np.where(inside[..., None], np.rint(cover * 255).clip(0, 255), crop.image).astype(np.uint8)
-    words = f"{source.name(target)}: {percent(float(shares[lowest]), 1)} with the window here"
-
-    def draw(page: Page, box: Rect) -> float:
-        axes = page.picture(box, image)
-        rows, columns = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
-        if len(rows):
-            high, wide = (side - EDGE for side in image.shape[:2])
-            edges = (max(rows[0], EDGE), max(columns[0], EDGE), min(rows[-1] + 1, high), min(columns[-1] + 1, wide))
-            frame(axes, edges, WHITE, 1.6, BLACK)
-        return _caption(page, box, box.bottom + 0.08, words)
-
-    return OcclusionPanel("Lowest probability", draw)
+    image = np.where(inside, np.rint(cover * 255).clip(0, 255), crop.image).astype(np.uint8)
+    edges, place = list[float](), "beside the photo, in the padding"
+    if inside.any():
+        ys, xs, place = np.flatnonzero(rows), np.flatnonzero(columns), "here"
+        high, wide = (side - EDGE for side in image.shape[:2])
+        edges = [max(ys[0], EDGE), max(xs[0], EDGE), min(ys[-1] + 1, high), min(xs[-1] + 1, wide)]
+    caption = f"{source.name(target)}: {percent(float(shares[lowest]), 1)} with the window {place}"
+    return OcclusionPanel("Lowest probability", caption, image, edges)
 
 
 def activation_panel(source: Source) -> OcclusionPanel:
     """Return the sum of the strongest feature map by the window's position."""
     strongest = source.result.activation
     assert strongest is not None
-    words = f"layer {strongest.layer}; dark: covering lowers it"
-    return _value_panel(
-        f"Total activation of map {strongest.channel}", source, source.at_centres(strongest.totals.numpy()), words
-    )
+    name = channel_label(source.network, strongest.layer, strongest.channel)
+    caption = f"{placed_layer(source.network, strongest.layer)}; dark: covering lowers it"
+    return _value_panel(f"Total activation of {name}", caption, source.at_centres(strongest.totals.numpy()))
 
 
-def _value_panel(title: str, source: Source, values: NDArray[np.floating], words: str) -> OcclusionPanel:
+def _value_panel(title: str, caption: str, values: NDArray[np.floating]) -> OcclusionPanel:
     """Return a panel of values (H, W) from their smallest to their largest."""
     low, high = float(np.nanmin(values)), float(np.nanmax(values))
     scale = Scale(low, max(high, low + 1e-6), "cividis")
     ticks = [(value, with_minus(f"{value:.3g}")) for value in (scale.low, scale.high)]
-
-    def draw(page: Page, box: Rect) -> float:
-        draw_map(page, box, source.crop, values, scale)
-        return _caption(page, box, bar_below(page, box.place, box.bottom + 0.1, scale, Words(ticks)), words)
-
-    return OcclusionPanel(title, draw)
+    return OcclusionPanel(title, caption, values=values, scale=scale, ticks=ticks)
 
 
 def explain(network: Network, inputs: Tensor, strongest: StrongestMap) -> Explained:
@@ -151,7 +156,7 @@ def explain(network: Network, inputs: Tensor, strongest: StrongestMap) -> Explai
 
     By the deconvnet, guided where a network has no max pools; the feature map where it has layers without a rule.
     """
-    of = f"map {strongest.channel}"
+    name = channel_label(network, strongest.layer, strongest.channel)
     try:
         ready = Deconvnet(network, inputs, strongest.layer)
         method = "deconvnet" if ready.switches else "guided backpropagation"
@@ -159,25 +164,22 @@ def explain(network: Network, inputs: Tensor, strongest: StrongestMap) -> Explai
     except CnnvizError:
         size = (inputs.shape[-2], inputs.shape[-1])
         values = torch.nn.functional.interpolate(strongest.map[None, None].float(), size, mode="bilinear")[0, 0]
-        return Explained(values.cpu().numpy(), f"Feature {of}", "activation; no deconvnet for this network", False)
+        return Explained(
+            values.cpu().numpy(), f"Feature map of {name}", "activation; no deconvnet for this network", False
+        )
     found = ready.project(strongest.channel)
     y, x = found.position
     words = f"{method}; unit y {y}, x {x}, activation {found.activation:.3g}; mean over the colours, grey: 0"
-    return Explained(found.projection[0].mean(0).float().cpu().numpy(), f"Projection of {of}", words, True)
+    return Explained(found.projection[0].mean(0).float().cpu().numpy(), f"Projection of {name}", words, True)
 
 
 def explained_panel(source: Source, explained: Explained) -> OcclusionPanel:
     """Return the projection as its grey mean, or the feature map where there is no projection."""
     values = source.crop.sample(explained.values)
     if not explained.projected:
-        return _value_panel(explained.title, source, values, explained.words)
+        return _value_panel(explained.title, explained.words, values)
     image = signed_tile(values[None], percentile_scale(explained.values, PROJECTION_SHARE))
-
-    def draw(page: Page, box: Rect) -> float:
-        page.picture(box, image)
-        return _caption(page, box, box.bottom + 0.08, explained.words)
-
-    return OcclusionPanel(explained.title, draw)
+    return OcclusionPanel(explained.title, explained.words, image)
 
 
 def probability_panels(source: Source) -> list[OcclusionPanel]:
@@ -185,19 +187,12 @@ def probability_panels(source: Source) -> list[OcclusionPanel]:
     targets = source.result.targets
     drops = [100 * (source.clean[index] - source.shares[:, index]) for index in targets]
     end = round_end(max(float(np.nanmax(np.abs(drop))) for drop in drops))
-    scale = Scale(-end, end)
-    words = Words([(value, signed(value)) for value in (-end, 0.0, end)])
-    panels = []
-    for index, drop in zip(targets, drops, strict=True):
-        values = source.at_centres(drop)
-
-        def draw(page: Page, box: Rect, values: NDArray[np.float32] = values) -> float:
-            line = has_contour(draw_map(page, box, source.crop, values, scale, contour=True))
-            bottom = bar_below(page, box.place, box.bottom + 0.1, scale, words)
-            return _caption(page, box, bottom, "drop in points" + "; line: half of the scale" * line)
-
-        panels.append(OcclusionPanel(f"Drop of “{source.name(index)}”", draw))
-    return panels
+    ticks = [(value, signed(value)) for value in (-end, 0.0, end)]
+    return [
+        OcclusionPanel(f"Drop of “{source.name(index)}”", "drop in points", values=source.at_centres(drop),
+                       scale=Scale(-end, end), ticks=ticks, contour=True)
+        for index, drop in zip(targets, drops, strict=True)
+    ]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -226,13 +221,4 @@ def class_panel(source: Source) -> tuple[OcclusionPanel, list[LegendEntry]]:
     if len(common) > len(legend):
         rest = 1 - sum(entry.share for entry in legend)
         legend.append(LegendEntry(OTHERS, f"{len(common) - len(legend)} other classes", rest))
-
-    def draw(page: Page, box: Rect) -> float:
-        page.picture(box, image)
-        return box.bottom
-
-    return OcclusionPanel("Predicted class", draw), legend
-
-
-def _caption(page: Page, box: Rect, y: float, words: str) -> float:
-    return page.write_lines(box.x, y, words, room=box.place.width, lines=2)
+    return OcclusionPanel("Predicted class", image=image), legend

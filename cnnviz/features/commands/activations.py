@@ -26,10 +26,10 @@ class Options(PhotoOptions, ChannelOptions, FigureOptions, RawOptions, OutputOpt
     """Options of ``cnnviz activations``."""
 
     layer: str | None = layer_option("Layer to show, by its name in 'cnnviz layers'. [required]")
-    top: int = option("Number of maps to show, the strongest first, if --channel names none.", default=16,
+    top: int = option("Number of channels to show, the strongest first, if --channel names none.", default=16,
                       type=IntRange(1), metavar="N")  # fmt: skip
     common_scale: bool = option("One scale for all maps; by default each has its own.", default=False, panel="Figure")
-    overlay: bool = option("Draw each map over the photo.", default=False, panel="Figure")
+    overlay: bool = option("Draw each feature map over the photo.", default=False, panel="Figure")
 
     def __post_init__(self) -> None:
         """Refuse to run without a layer."""
@@ -43,6 +43,8 @@ class Record(PhotoRecord, RawRecord):
     layer: str = field("Name of the layer.")
     shape: list[int] = field("Channels, height and width of its output.", minItems=3, maxItems=3)
     channels: list[int] = field("The channels shown, in order.", minItems=1)
+    class_names: list[str] | None = field("Classes that the channels stand for; null unless the layer is the "
+                                          "network's last.")  # fmt: skip
     strengths: list[float] = field("Sum of the positive values of each channel shown.")
     maxima: list[float] = field("Largest value of each channel shown.")
 
@@ -51,8 +53,8 @@ class Record(PhotoRecord, RawRecord):
 def activations(session: Session, photo: PhotoInput, options: Options, control: Control) -> Result[Record]:
     """Draw a layer's feature maps for a photo, the strongest first.
 
-    The strength of a map is the sum of its positive values. Each map has a scale of its own. INPUTS are photos,
-    folders of photos, or - for standard input.
+    The strength of a channel is the sum of the positive values of its feature map. Each map has a scale of its own.
+    INPUTS are photos, folders of photos, or - for standard input.
 
     \b
     Examples:
@@ -70,9 +72,11 @@ def activations(session: Session, photo: PhotoInput, options: Options, control: 
     network = session.network
     found = method.activations(network, inputs, layer=str(options.layer))
     shown = expand_channels(options.channel, len(found.maps), found.layer) or found.order[: options.top].tolist()
+    names = [network.class_name(channel) for channel in shown]
     record = Record(
         network=network.name, top=network.top(found.logits), layer=found.layer, shape=list(found.maps.shape),
-        channels=shown, strengths=[round(float(value), 6) for value in found.strengths[shown]],
+        channels=shown, class_names=names if network.is_output(found.layer) else None,
+        strengths=[round(float(value), 6) for value in found.strengths[shown]],
         maxima=[round(float(value), 6) for value in found.maps[shown].amax((1, 2))],
     )  # fmt: skip
     grid = MapGrid(shown, options.common_scale, options.overlay)

@@ -20,15 +20,16 @@ if TYPE_CHECKING:
 
     from cnnviz.app.records import Picture
     from cnnviz.features.projections import ProjectedUnit
+    from cnnviz.models.network import Network
 
-TOP = 6  # feature maps without --top and --channel
+TOP = 6  # channels without --top and --channel
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options(PhotoOptions, ProjectionOptions, ChannelOptions, BareOptions, RawOptions, OutputOptions):
     """Options of ``cnnviz deconv``."""
 
-    top: int | None = option("Number of feature maps, the strongest first. [default: 6]", default=None,
+    top: int | None = option("Number of channels, the strongest first. [default: 6]", default=None,
                              type=IntRange(1, 100), metavar="N", excludes=("channel",))  # fmt: skip
 
 
@@ -36,8 +37,10 @@ class Options(PhotoOptions, ProjectionOptions, ChannelOptions, BareOptions, RawO
 class UnitRecord:
     """JSON fields of one unit."""
 
-    channel: int = field("Number of the feature map.", minimum=0)
-    position: list[int] = field("Position of the unit on its map: y, x.", minItems=2, maxItems=2)
+    channel: int = field("Number of the channel.", minimum=0)
+    class_name: str | None = field("Class that the channel stands for; null unless the layer is the network's last.")
+    position: list[int] | None = field("Position of the unit on its feature map: y, x; null in a layer without "
+                                       "positions.")  # fmt: skip
     activation: float = field("Its activation, after rectification.", minimum=0)
     box: list[int] = field("The part shown: top, left, bottom, right on the input.", minItems=4, maxItems=4)
     effective: bool = field("Whether that is the effective receptive field.")
@@ -56,9 +59,9 @@ class Record(PhotoRecord, RawRecord):
 def deconv(session: Session, photo: PhotoInput, options: Options, control: Control) -> Result[Record]:
     """Project a layer's strongest units back onto the pixels of a photo.
 
-    Of each of the strongest feature maps the figure shows the part of the photo that the strongest unit sees, and
-    beside it the projection of the unit. For the photos of a folder that maximise each feature map see top-images.
-    INPUTS are photos, folders of photos, or - for standard input.
+    Of each of the strongest channels the figure shows the part of the photo that the strongest unit sees, and beside
+    it the projection of the unit. For the photos of a folder that maximise each channel see top-images; for what the
+    score of a class depends on, attribute. INPUTS are photos, folders of photos, or - for standard input.
 
     \b
     Examples:
@@ -78,7 +81,7 @@ def deconv(session: Session, photo: PhotoInput, options: Options, control: Contr
     units = [projector.project(recorded, inputs, channel) for channel in channels]
     record = Record(
         network=network.name, top=network.top(recorded.logits), layer=layer, method=options.method,
-        units=[_unit_record(unit) for unit in units],
+        units=[_unit_record(network, unit) for unit in units],
     )  # fmt: skip
     if options.bare:
         from cnnviz.features.figures.projections_bare import draw_bare_projections
@@ -93,10 +96,13 @@ def deconv(session: Session, photo: PhotoInput, options: Options, control: Contr
     return Result(record, image, _arrays(units))
 
 
-def _unit_record(unit: "ProjectedUnit") -> UnitRecord:
+def _unit_record(network: "Network", unit: "ProjectedUnit") -> UnitRecord:
     found = unit.projection
-    return UnitRecord(channel=found.channel, position=list(found.position), activation=round(found.activation, 6),
-                      box=list(unit.region.box), effective=unit.region.effective)  # fmt: skip
+    return UnitRecord(
+        channel=found.channel, class_name=network.channel_class(found.layer, found.channel),
+        position=list(found.position) if network.has_positions(found.layer) else None,
+        activation=round(found.activation, 6), box=list(unit.region.box), effective=unit.region.effective,
+    )  # fmt: skip
 
 
 def _arrays(units: "Sequence[ProjectedUnit]") -> "dict[str, NDArray[Any]]":

@@ -96,7 +96,7 @@ class FolderSearch:
         return recipe | {"options": {key: value for key, value in recipe["options"].items() if key not in DRAWING}}
 
     def best(self, stop: StopRequest) -> "TopActivations | None":
-        """Return each map's strongest photos, continuing a stopped search with --resume; None where there are none."""
+        """Return each channel's strongest photos, continuing a stopped search with --resume; None without any."""
         from cnnviz.features.top_activations import top_activations
         from cnnviz.features.top_images import readable_images
 

@@ -69,9 +69,9 @@ class FolderOptions(PhotoOptions, ProjectionOptions, ChannelOptions, FigureOptio
                                        type=click.Path(exists=True, file_okay=False))  # fmt: skip
     output: str | None = redeclare(OutputOptions.__dataclass_fields__["output"], help=(
         "Folder of the results. [default: NAME-top-images/ in the current folder]"))  # fmt: skip
-    top: int = option("Number of photos for each feature map.", default=9, type=IntRange(1, 100), metavar="N")
+    top: int = option("Number of photos for each channel.", default=9, type=IntRange(1, 100), metavar="N")
     channel: tuple[str, ...] = redeclare(ChannelOptions.__dataclass_fields__["channel"], help=(
-        "Feature maps to draw: a number, a range such as 3-7, or all; can be repeated. "
+        "Channels to draw: a number, a range such as 3-7, or all; can be repeated. "
         "[default: 0-15]"))  # fmt: skip
 
     def result_folder(self) -> Path:

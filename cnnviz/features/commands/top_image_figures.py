@@ -1,4 +1,4 @@
-"""What ``cnnviz top-images`` writes for each feature map: a figure with its recipe, and the JSON fields."""
+"""What ``cnnviz top-images`` writes for each channel: a figure with its recipe, and the JSON fields."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,16 +17,17 @@ if TYPE_CHECKING:
     from cnnviz.features.top_activations import TopActivations
     from cnnviz.features.top_images import TopImage
 
-AT_ONCE = 32  # feature maps whose figures are drawn together: their patches are held in memory
+AT_ONCE = 32  # channels whose figures are drawn together: their patches are held in memory
 
 
 @dataclass(frozen=True, kw_only=True)
 class HitRecord:
-    """JSON fields of one photo of a feature map; of a stopped run without the part shown."""
+    """JSON fields of one photo of a channel; of a stopped run without the part shown."""
 
     file: str = field("The photo as found.")
     sha256: str | None = field("Its digest.")
-    position: list[int] = field("Position of its strongest unit on the map: y, x.", minItems=2, maxItems=2)
+    position: list[int] | None = field("Position of its strongest unit on the feature map: y, x; null in a layer "
+                                       "without positions.")  # fmt: skip
     activation: float = field("Activation of the unit, after rectification.", minimum=0)
     box: list[int] | None = field("The part shown: top, left, bottom, right on the input.")
     effective: bool | None = field("Whether that is the effective receptive field.")
@@ -34,28 +35,32 @@ class HitRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class Record(NetworkRecord):
-    """JSON fields of ``cnnviz top-images``, a line for each feature map."""
+    """JSON fields of ``cnnviz top-images``, a line for each channel."""
 
     layer: str = field("Name of the layer.")
-    channel: int = field("Number of the feature map.", minimum=0)
+    channel: int = field("Number of the channel.", minimum=0)
+    class_name: str | None = field("Class that the channel stands for; null unless the layer is the network's last.")
     method: ProjectionMethod = field("How the signal passed rectifiers.")
     photos: int = field("Photos evaluated.", minimum=1)
-    hits: list[HitRecord] = field("The photos that maximise the map, the strongest first.")
+    hits: list[HitRecord] = field("The photos that maximise the channel, the strongest first.")
 
 
 def record_of(search: FolderSearch, best: "TopActivations", channel: int, hits: "Sequence[TopImage]" = ()) -> Record:
     """Return the record of a channel; of one that is not drawn, its hits as far as they are known."""
     jobs, digests = search.images.jobs, search.images.digests
+    network, layer = search.session.network, search.layer
+    placed = network.has_positions(layer)
     records = [
-        HitRecord(file=jobs[hit.number].source, sha256=digests[hit.number], position=list(hit.position),
+        HitRecord(file=jobs[hit.number].source, sha256=digests[hit.number],
+                  position=list(hit.position) if placed else None,
                   activation=round(hit.activation, 6), box=list(hit.region.box), effective=hit.region.effective)
         for hit in hits
     ] or [
-        HitRecord(file=jobs[number].source, sha256=None, position=list(position),
+        HitRecord(file=jobs[number].source, sha256=None, position=list(position) if placed else None,
                   activation=round(max(value, 0.0), 6), box=None, effective=None)
         for number, position, value in best.hits(channel)
     ]  # fmt: skip
-    return Record(network=search.session.network.name, layer=search.layer, channel=channel,
+    return Record(network=network.name, layer=layer, channel=channel, class_name=network.channel_class(layer, channel),
                   method=search.options.method, photos=best.done, hits=records)  # fmt: skip
 
 
@@ -70,7 +75,7 @@ def write_figures(
     search: FolderSearch, projector: "Projector", best: "TopActivations", channels: Sequence[int], stop: StopRequest
 ) -> "tuple[list[Record], list[MapTiles]]":
     """Write the figure of every channel; return their records, and the tiles of as many as the overview shows."""
-    from cnnviz.features.figures.top_images import MAPS, MapTiles
+    from cnnviz.features.figures.top_images import CHANNELS, MapTiles
     from cnnviz.features.top_images import project_top_images
 
     records, tiles = [], list[MapTiles]()
@@ -83,7 +88,7 @@ def write_figures(
             records.append(record_of(search, best, channel, hits))
             made = MapTiles.of(channel, hits, colours=search.options.colors)
             _write_figure(search, best, records[-1], made)
-            tiles += [made] if len(tiles) < MAPS else []
+            tiles += [made] if len(tiles) < CHANNELS else []
     return records, tiles
 
 

@@ -1,4 +1,4 @@
-"""``cnnviz top-images``: the photos of a folder that maximise each feature map of a layer."""
+"""``cnnviz top-images``: the photos of a folder that maximise each channel of a layer."""
 
 import json
 import time
@@ -14,7 +14,7 @@ from cnnviz.features.commands.folder_search import FolderSearch
 from cnnviz.features.commands.projection_options import FolderOptions
 from cnnviz.features.commands.top_image_figures import Record, record_of, write_figures, write_sheet
 from cnnviz.io import write
-from cnnviz.text import printable
+from cnnviz.text import plural, printable
 
 if TYPE_CHECKING:
     from cnnviz.features.projections import Projector
@@ -24,11 +24,10 @@ DEFAULT_CHANNELS = ("0-15",)
 
 @plain_command(FolderOptions, Record)
 def top_images(options: FolderOptions) -> int:
-    """Find the photos that maximise each feature map of a layer.
+    """Find the photos that maximise each channel of a layer.
 
-    Figure 2 of the deconvnet's paper from folders of photos: for each feature map the photos of its largest
-    activations, cut out where the unit sees them, and the projections of the units, in a folder of images (-o
-    FOLDER/).
+    Figure 2 of the deconvnet's paper from folders of photos: for each channel the photos of its largest activations,
+    cut out where the unit sees them, and the projections of the units, in a folder of images (-o FOLDER/).
 
     \b
     Examples:
@@ -64,7 +63,7 @@ def _run(search: FolderSearch, stop: StopRequest) -> None:
     if not stop():
         write_sheet(search, best, channels, tiles)
         remove_partial(search.file(".partial.npz"))
-        console.note(f"{best.done} photos, {len(channels)} maps -> {printable(str(sheet))}")
+        console.note(f"{plural(best.done, 'photo')}, {plural(len(channels), 'channel')} -> {printable(str(sheet))}")
 
 
 def _prepare(search: FolderSearch) -> "tuple[Projector, list[int]]":
@@ -98,7 +97,7 @@ def _is_own(path: Path) -> bool:
 
 
 def _write_lines(search: FolderSearch, records: list[Record], status: str, seconds: float) -> None:
-    """Write a line of JSON for each feature map to a file, and with ``--json`` to standard output."""
+    """Write a line of JSON for each channel to a file, and with ``--json`` to standard output."""
     lines = []
     for record in records:
         output = str(search.file(f"-{record.channel:04}.png")) if status == "ok" else None

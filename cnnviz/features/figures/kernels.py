@@ -7,15 +7,16 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from cnnviz.features.kernels import Kernels
-from cnnviz.figures.labels import network_label, signed
+from cnnviz.figures.labels import network_label, placed_layer, signed
 from cnnviz.figures.maps import Words, bar_below, bar_beside
-from cnnviz.figures.page import INNER, Page, Rect
+from cnnviz.figures.page import INNER, Page, Rect, squares
 from cnnviz.figures.scale import ROUND_STEPS, Scale, percentile_scale, round_end, signed_tile
 from cnnviz.figures.style import LINE, MARGIN, Look, own_settings
 from cnnviz.figures.tiles import Tile, columns, draw_tiles
 from cnnviz.io.color import Photo
 from cnnviz.models.network import Network
 
+NUMBERED = 48  # filters, at most, that have their numbers above them
 GROUND = 0.93  # grey of the weight 0 in red and blue tiles
 HIGHEST, LOWEST = 4.4, 0.5  # of a matrix in inches
 BESIDE = 0.95  # room of its colour bar
@@ -38,14 +39,18 @@ def _draw_tiles(page: Page, found: Kernels, shown: list[int]) -> None:
     """Draw a tile for each filter: over RGB in colours, over one channel in red and blue."""
     scaled = found.scaled(shown).numpy()
     images = [signed_tile(values, 1.0) for values in scaled] if found.rgb else _signed(scaled[:, 0])
-    tiles = [Tile(image, str(channel)) for image, channel in zip(images, shown, strict=True)]
-    draw_tiles(page, tiles, columns(len(tiles)), smooth=False, largest=1.6)
+    across = columns(len(shown))
+    by_row = len(shown) > NUMBERED and shown == list(range(shown[0], shown[-1] + 1))
+    tiles = [Tile(image, "" if by_row else str(channel)) for image, channel in zip(images, shown, strict=True)]
+    rows = [str(channel) for channel in shown[::across]] if by_row else []
+    draw_tiles(page, tiles, across, rows=rows, smooth=False, largest=1.6)
+    number = "Number: output channel of the row’s first filter." if by_row else "Number: output channel."
     if found.rgb:
-        page.note("Number: output channel. Mid-grey: weight 0. Brighter in a colour: a positive weight for that "
-                  "colour; darker: negative.")  # fmt: skip
+        page.note(f"{number} Mid-grey: weight 0. Brighter in a colour: a positive weight for that colour; darker: "
+                  "negative.")  # fmt: skip
     else:
         _own_bar(page)
-        page.note("Number: output channel.")
+        page.note(number)
 
 
 def _draw_pairs(page: Page, found: Kernels, shown: list[int]) -> None:
@@ -88,7 +93,8 @@ def _draw_matrix(page: Page, found: Kernels, shown: list[int]) -> None:
     page.top = max(page.top, _at_least(box).bottom + LINE / 2)
     largest = float(np.abs(values).max())
     beyond = " Weights beyond the scale have the colour of its end." if largest > end else ""
-    page.note(f"One square is one weight; the largest magnitude is {largest:.3g}.{beyond}")
+    square = squares(page, [box], values.shape, "weight")
+    page.note(f"{square} The largest magnitude is {largest:.3g}.{beyond}")
 
 
 def _at_least(box: Rect) -> Rect:
@@ -134,4 +140,5 @@ def _subtitle(network: Network, found: Kernels) -> str:
         applied = f"each over one of {found.groups} channels" if found.groups > 1 else "each over the one input channel"
     else:
         applied = f"each over {inputs} input channels" + (", one scale for all" if found.form == "matrix" else "")
-    return f"{network_label(network.name)}. Filters of {height} × {width} weights, {applied}."
+    layer = placed_layer(network, found.layer)
+    return f"{network_label(network.name)}, {layer}: filters of {height} × {width} weights, {applied}."

@@ -1,4 +1,4 @@
-"""The figure of one photo's projections: the input with boxes, and for each map its patch beside its projection."""
+"""The figure of one photo's projections: the input with boxes, and for each unit its patch beside its projection."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from cnnviz.features.figures.projections_bare import pixels, projection_image
 from cnnviz.features.projections import ProjectedUnit
-from cnnviz.figures.labels import number, prediction_label
+from cnnviz.figures.labels import channel_label, number, placed_layer, prediction_label
 from cnnviz.figures.maps import frame
 from cnnviz.figures.page import INNER, NARROWEST, Align, Page, Rect
 from cnnviz.figures.style import CATEGORIES, GAP, HEAD, LINE, MARGIN, NOTE, OTHERS, WHITE, Look, own_settings
@@ -23,7 +23,7 @@ from cnnviz.models.network import Network
 SEAM = 0.03  # between patch and projection
 WIDE = 1.6  # an input wider than this, in heights, stands above the pairs
 NEAR = 0.4  # intersection over union from which on two boxes count as one
-NAMED = 4  # maps that are named at a box
+NAMED = 4  # channels that are named at a box
 APART = 0.06  # between lines of two boxes in inches
 
 
@@ -31,8 +31,8 @@ APART = 0.06  # between lines of two boxes in inches
 class ProjectionView:
     """How projections were made and are drawn.
 
-    ``method``; ``strongest``: of the layer's strongest maps, not of chosen ones; ``colours``: in red, green and blue,
-    not their mean.
+    ``method``; ``strongest``: of the layer's strongest channels, not of chosen ones; ``colours``: in red, green and
+    blue, not their mean.
     """
 
     method: str
@@ -47,17 +47,17 @@ def draw_projections(
 ) -> Figure:  # fmt: skip
     """Return the network's input (3, h, w) with a box for each region, and each unit's patch and projection."""
     page = Page(look)
-    page.heading(_title(units, view), _subtitle(network, logits, units, view))
+    page.heading(_title(network, units, view), _subtitle(network, logits, units, view))
     groups = group_boxes([unit.region.box for unit in units])
     seen = pixels(image)
     aspect = seen.shape[1] / seen.shape[0]
     side, high = _sizes(len(units), aspect)
-    (photo,) = page.row([aspect], ["Network input"], height=high, lettered=False)
+    (photo,) = page.row([aspect], ["Network input"], height=high)
     _draw_photo(page, photo, seen, units, groups)
     top = page.top + GAP if aspect > WIDE else photo.y - HEAD
     left = MARGIN if aspect > WIDE else MARGIN + max(photo.width, NARROWEST) + 1.5 * GAP
     for place, unit, group in zip(_places(len(units), side, (left, top), photo.bottom), units, groups, strict=True):
-        _draw_pair(page, place, unit, colour_of(group), view)
+        _draw_pair(page, place, network, unit, colour_of(group), view)
         page.top = max(page.top, place.bottom)
     page.note(_note(units, groups, view))
     return page.finish()
@@ -103,22 +103,25 @@ def _sizes(count: int, aspect: float) -> tuple[float, float]:
 
 
 def _places(count: int, side: float, start: tuple[float, float], below: float) -> list[Rect]:
-    """Return the boxes of pairs, row by row: from ``start`` on, and over the full width ``below`` the photo."""
+    """Return the boxes of pairs, row by row, in columns from ``start`` on; ``below`` the photo one more column."""
     wide, places = 2 * side + SEAM, list[Rect]()
-    (left, y), right = start, MARGIN + INNER
+    left, y = start
+    across = max(1, int((MARGIN + INNER - left + GAP + 1e-6) / (wide + GAP)))
+    columns = [left + index * (wide + GAP) for index in range(across)]
     while len(places) < count:
-        left = MARGIN if y >= below else left
-        across = max(1, int((right - left + GAP + 1e-6) / (wide + GAP)))
-        row = min(across, count - len(places))
-        places += [Rect(left + index * (wide + GAP), y, wide, HEAD + side) for index in range(row)]
+        under = [MARGIN] if y >= below and left - MARGIN >= wide + GAP else []
+        places += [Rect(x, y, wide, HEAD + side) for x in (under + columns)[: count - len(places)]]
         y += HEAD + side + GAP
     return places
 
 
-def _draw_pair(page: Page, place: Rect, unit: ProjectedUnit, colour: str, view: ProjectionView) -> None:
-    """Draw a unit's patch, framed in its colour, and its projection, with the number of its map above."""
-    name, value = f"map {unit.projection.channel}", f"activation {number(unit.projection.activation)}"
-    page.valued_title(place.x, place.y, name, value, place.width)
+def _draw_pair(
+    page: Page, place: Rect, network: Network, unit: ProjectedUnit, colour: str, view: ProjectionView
+) -> None:  # fmt: skip
+    """Draw a unit's patch, framed in its colour, and its projection, with the name of its channel above."""
+    found = unit.projection
+    name = channel_label(network, found.layer, found.channel)
+    page.panel_title(place.x, place.y, name, place.width, number(found.activation))
     side = place.height - HEAD
     first, second = (Rect(x, place.y + HEAD, side, side).snapped() for x in (place.x, place.x + side + SEAM))
     patch = pixels(unit.patch)
@@ -128,7 +131,7 @@ def _draw_pair(page: Page, place: Rect, unit: ProjectedUnit, colour: str, view: 
 
 
 def _draw_photo(page: Page, box: Rect, seen: Photo, units: Sequence[ProjectedUnit], groups: Sequence[int]) -> None:
-    """Draw the input with the box of each group's strongest unit, named by the group's maps."""
+    """Draw the input with the box of each group's strongest unit, named by the group's channels."""
     axes = page.picture(box, seen)
     zoom = box.height / seen.shape[0]
     members = [
@@ -169,7 +172,7 @@ def separated(parts: Sequence[Rect]) -> list[Rect]:
 def _name(
     page: Page, axes: Axes, box: Rect, part: Rect, channels: Sequence[int], around: tuple[list[Rect], list[Rect]]
 ) -> None:
-    """Write the maps of a box at it, where no other name and as few other boxes as possible are (``around``)."""
+    """Write the channels of a box at it, where no other name and as few other boxes as possible are (``around``)."""
     names, others = around
     words = ", ".join(map(str, channels[:NAMED])) + "…" * (len(channels) > NAMED)
     long = width(printable(words), NOTE)
@@ -193,22 +196,19 @@ def _touched(place: Rect, boxes: Sequence[Rect]) -> int:
     )
 
 
-def _title(units: Sequence[ProjectedUnit], view: ProjectionView) -> str:
+def _title(network: Network, units: Sequence[ProjectedUnit], view: ProjectionView) -> str:
     layer, count = units[0].projection.layer, len(units)
     if count == 1:
-        return f"What activates map {units[0].projection.channel} of {layer}"
-    return (
-        f"What activates the {count} strongest maps of {layer}"
-        if view.strongest
-        else f"What activates {count} maps of {layer}"
-    )
+        return f"What activates {channel_label(network, layer, units[0].projection.channel)} of {layer}"
+    return f"What activates {'the ' * view.strongest}{count} {'strongest ' * view.strongest}channels of {layer}"
 
 
 def _subtitle(network: Network, logits: Tensor, units: Sequence[ProjectedUnit], view: ProjectionView) -> str:
-    shown = "each map’s strongest unit" if len(units) > 1 else "its strongest unit"
+    layer = placed_layer(network, units[0].projection.layer)
+    shown = "each channel’s strongest unit" if len(units) > 1 else "its strongest unit"
     return (
-        f"{prediction_label(network, logits)}. Left: the patch that {shown} sees; right: the unit’s {view.method} "
-        "projection."
+        f"{prediction_label(network, logits)}. {layer}. Left: the patch that {shown} sees; right: the unit’s "
+        f"{view.method} projection."
     )
 
 
@@ -221,7 +221,8 @@ def _note(units: Sequence[ProjectedUnit], groups: Sequence[int], view: Projectio
     beyond = any(_reaches_beyond(unit) for unit in units)
     padding = " Grey in a patch: beyond the photo." if beyond else ""
     merged = "" if len(set(groups)) == len(groups) else "; of boxes that nearly coincide, that of the strongest"
-    return f"{values} grey is 0, each on its own scale. Boxes: {box}{merged}. Numbers at boxes: maps.{padding}"
+    numbers = "Numbers above the pairs: activations; at boxes: channels."
+    return f"{values} grey is 0, each on its own scale. Boxes: {box}{merged}. {numbers}{padding}"
 
 
 def _reaches_beyond(unit: ProjectedUnit) -> bool:

@@ -1,4 +1,4 @@
-"""Zeiler & Fergus' figure 2: for each feature map the patches that activate it most, beside their projections."""
+"""Zeiler & Fergus' figure 2: for each channel the patches that activate it most, beside their projections."""
 
 import math
 from collections.abc import Sequence
@@ -9,24 +9,25 @@ from matplotlib.figure import Figure
 
 from cnnviz.features.figures.projections_bare import pixels, projection_image
 from cnnviz.features.top_images import TopImage
-from cnnviz.figures.labels import network_label, number
+from cnnviz.figures.labels import channel_label, network_label, number, placed_layer
 from cnnviz.figures.page import INNER, Page, Rect
 from cnnviz.figures.scale import percentile_scale
 from cnnviz.figures.style import GAP, HEAD, MARGIN, Look, own_settings
 from cnnviz.figures.tiles import draw_images
 from cnnviz.io.color import Photo
 from cnnviz.models.network import Network
+from cnnviz.text import plural
 
 SEAM, SHEET_SEAM = 0.05, 0.02  # between tiles in inches
 MIDDLE = 0.24  # between patches and projections of a page
 SMALLEST, LARGEST = 0.8, 3.0  # side of a page's tile in inches
 SMALL = 0.4  # side of a sheet's tile in inches, at least: 80 pixels
-HITS, MAPS = 9, 48  # most of a sheet: photos of a map, maps
+HITS, CHANNELS = 9, 48  # most of a sheet: photos of a channel, channels
 
 
 @dataclass(frozen=True)
 class SearchedLayer:
-    """What was searched: the ``layer``, its number of maps ``channels``, how many ``photos``, the ``method``."""
+    """What was searched: the ``layer``, its number of ``channels``, how many ``photos``, the ``method``."""
 
     layer: str
     channels: int
@@ -36,7 +37,7 @@ class SearchedLayer:
 
 @dataclass(frozen=True)
 class MapTiles:
-    """The images that maximise a feature map, the strongest first, ready to draw, in a quarter of their memory.
+    """The images that maximise a channel, the strongest first, ready to draw, in a quarter of their memory.
 
     ``patches`` and ``projections`` (side, side, 3), the projections on one scale; ``activations``; ``effective``:
     whether any patch is an effective receptive field.
@@ -62,11 +63,12 @@ class MapTiles:
 
 @own_settings()
 def draw_top_images(network: Network, tiles: MapTiles, searched: SearchedLayer, look: Look = Look()) -> Figure:
-    """Return the patches of one feature map, and their projections in the same order."""
+    """Return the patches of one channel, and their projections in the same order."""
     page, count = Page(look), len(tiles.patches)
-    page.heading(f"What activates {_maps([tiles])} of {searched.layer}", _subtitle(network, tiles, searched))
+    name = channel_label(network, searched.layer, tiles.channel)
+    page.heading(f"What activates {name} of {searched.layer}", _subtitle(network, tiles, searched))
     room = (INNER - MIDDLE) / 2
-    across = min(math.ceil(math.sqrt(count)), int((room + SEAM) / (SMALLEST + SEAM)))
+    across = min(_across(count), int((room + SEAM) / (SMALLEST + SEAM)))
     side = min((room + SEAM) / across - SEAM, LARGEST)
     second = MARGIN + across * (side + SEAM) - SEAM + MIDDLE
     page.panel_title(MARGIN, page.top, "Patches", room)
@@ -84,11 +86,13 @@ def draw_top_images(network: Network, tiles: MapTiles, searched: SearchedLayer, 
 
 @own_settings()
 def draw_sheet(network: Network, maps: Sequence[MapTiles], searched: SearchedLayer, look: Look = Look()) -> Figure:
-    """Return the patches and projections of up to MAPS feature maps, three or four in a row."""
-    page, shown = Page(look), maps[:MAPS]
+    """Return the patches and projections of up to CHANNELS channels, three or four in a row."""
+    page, shown = Page(look), maps[:CHANNELS]
     count = min(max(len(tiles.patches) for tiles in shown), HITS)
-    page.heading(f"What activates {_maps(shown)} of {searched.layer}", _sheet_subtitle(network, shown, searched))
-    across = math.ceil(math.sqrt(count))
+    page.heading(
+        f"What activates {plural(len(shown), 'channel')} of {searched.layer}", _sheet_subtitle(network, shown, searched)
+    )
+    across = _across(count)
     per_row = min(3 if across * (SMALL + SHEET_SEAM) > (INNER - 3 * GAP) / 8 else 4, max(len(shown), 2))
     half = ((INNER + GAP) / per_row - GAP - SEAM) / 2
     side = (half + SHEET_SEAM) / across - SHEET_SEAM
@@ -97,8 +101,8 @@ def draw_sheet(network: Network, maps: Sequence[MapTiles], searched: SearchedLay
         x = MARGIN + index % per_row * (2 * half + SEAM + GAP)
         if index % per_row == 0 and boxes:
             top = max(box.bottom for box in boxes) + GAP
-        value = f"activation {number(tiles.activations[0])}"
-        page.valued_title(x, top, f"map {tiles.channel}", value, 2 * half + SEAM)
+        name, value = channel_label(network, searched.layer, tiles.channel), number(tiles.activations[0])
+        page.panel_title(x, top, name, 2 * half + SEAM, value)
         for left, found in ((x, tiles.patches[:count]), (x + half + SEAM, tiles.projections[:count])):
             images += found
             boxes += _grid(len(found), across, side, SHEET_SEAM, (left, top + HEAD))
@@ -106,6 +110,11 @@ def draw_sheet(network: Network, maps: Sequence[MapTiles], searched: SearchedLay
     page.top = max(box.bottom for box in boxes)
     page.note(_sheet_note(count))
     return page.finish()
+
+
+def _across(count: int) -> int:
+    """Return the number of columns of patches: a row of up to three, a square of more."""
+    return count if count <= 3 else math.ceil(math.sqrt(count))
 
 
 def _grid(count: int, across: int, side: float, seam: float, start: tuple[float, float]) -> list[Rect]:
@@ -121,17 +130,14 @@ def _subtitle(network: Network, tiles: MapTiles, searched: SearchedLayer) -> str
     values, count = [number(value) for value in tiles.activations], len(tiles.patches)
     which = f"the {count} strongest of {searched.photos} photos" if count > 1 else f"1 of {searched.photos} photos"
     span = f"activations {values[0]} to {values[-1]}, the largest first" if count > 1 else f"activation {values[0]}"
-    return f"{network_label(network.name)}: {which}, {span}."
-
-
-def _maps(shown: Sequence[MapTiles]) -> str:
-    return f"map {shown[0].channel}" if len(shown) == 1 else f"{len(shown)} feature maps"
+    return f"{network_label(network.name)}, {placed_layer(network, searched.layer)}: {which}, {span}."
 
 
 def _sheet_subtitle(network: Network, shown: Sequence[MapTiles], searched: SearchedLayer) -> str:
     return (
-        f"{network_label(network.name)}: {len(shown)} of {searched.channels} maps, searched in {searched.photos} "
-        f"photos. Left: the patches of the strongest units; right: their {searched.method} projections."
+        f"{network_label(network.name)}, {placed_layer(network, searched.layer)}: {len(shown)} of {searched.channels} "
+        f"channels, searched in {plural(searched.photos, 'photo')}. Left: the patches of the strongest units; right: "
+        f"their {searched.method} projections."
     )
 
 
@@ -144,5 +150,5 @@ def _note(tiles: MapTiles) -> str:
 
 
 def _sheet_note(count: int) -> str:
-    photos = f"Up to {count} photos a map, the strongest first; activation: of the first. " if count > 1 else ""
-    return f"{photos}Projections: grey is 0, one scale for each map."
+    photos = f"Up to {count} photos a channel, the strongest first. Number: activation of the first."
+    return f"{photos if count > 1 else 'Number: activation.'} Projections: grey is 0, one scale for each channel."

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 def inceptionism(session: Session, options: Options, control: Control) -> Result[Record]:
     """Make an image of a class from noise.
 
-    The logit of the class is maximised from noise. One class gives its bare image, several give a sheet, or an image
-    each with -o FOLDER/; a PDF or SVG file holds a sheet. Ctrl-C stops early and keeps the result so far; --resume
-    skips finished images of a folder.
+    The logit of the class is maximised from noise. One class gives its bare image, or a figure with --figure and in a
+    PDF or SVG file; several give a sheet, or an image each with -o FOLDER/. Ctrl-C stops early and keeps the result so
+    far; --resume skips finished images of a folder.
 
     \b
     Examples:
@@ -75,6 +75,7 @@ class ClassRunner(Runner):
         for name in options.check_with:
             check_same_classes(session.load_network(name), session.network)
         work = dict(plan_classes(session.network, options, options.choose_classes(session.network)))
+        options.check_look(min(map(len, work.values())))
 
         def process(job: Job) -> Outcome:
             own = replace(options, targets=tuple(map(str, work[job])), random=None, output=job.output)

@@ -24,6 +24,7 @@ from cnnviz.app.param_types import Finite, complete_class
 from cnnviz.app.records import Record as NetworkRecord
 from cnnviz.app.records import field
 from cnnviz.errors import InvalidRequest
+from cnnviz.figures.style import Look
 from cnnviz.io.write import VECTOR_FORMATS
 from cnnviz.synthesis.commands.ascent_options import check_snapshots
 from cnnviz.synthesis.held_out import HeldOutRank
@@ -84,8 +85,13 @@ class Options(NetworkOptions, FigureOptions, SaveEveryOptions, ResumeOptions, Se
     blur: float = option("Largest standard deviation of the Gaussian that blurs every second view.", default=3.0,
                          type=Finite(0, 20), metavar="PIXELS")  # fmt: skip
     jitter: int = jitter_option(0)
+    figure: bool = option("Draw the image of one class as a figure, with its class and probability; so does a name of "
+                          "-o that ends in .pdf or .svg.", default=False, panel="Figure")  # fmt: skip
 
     def __post_init__(self) -> None:
+        """Refuse options that do not go together. A vector file is a figure, which its recipe says."""
+        if str(self.output).lower().endswith(VECTOR_FORMATS):
+            object.__setattr__(self, "figure", True)
         if bool(self.targets) == (self.random is not None):
             raise InvalidRequest("give either --class or --random")
         check_snapshots(self.save_every, self.output)
@@ -97,7 +103,13 @@ class Options(NetworkOptions, FigureOptions, SaveEveryOptions, ResumeOptions, Se
     @property
     def is_sheet(self) -> bool:
         """Whether the result is a figure, not the bare image of one class."""
-        return len(self.targets) > 1 or str(self.output).lower().endswith(VECTOR_FORMATS)
+        return len(self.targets) > 1 or self.figure
+
+    def check_look(self, classes: int) -> None:
+        """Raise click's UsageError for ``--theme`` and ``--scale`` where a file is a bare image."""
+        if classes == 1 and not self.figure and self.look != Look():
+            flag = "--theme" if self.theme != Look().theme else "--scale"
+            raise click.UsageError(f"{flag} requires --figure, several classes in one file, or a .pdf or .svg file")
 
     def choose_classes(self, network: "Network") -> list[int]:
         """Return the classes of --class or --random, each once; those drawn in the order of the draw."""

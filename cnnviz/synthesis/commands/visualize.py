@@ -29,10 +29,12 @@ from cnnviz.app.session import Session
 from cnnviz.control import Control
 from cnnviz.errors import InvalidRequest
 from cnnviz.synthesis.commands.ascent_options import settings_of, stopped_note
+from cnnviz.synthesis.commands.examples import PATCHES, PatchRecord, search_examples
 
 if TYPE_CHECKING:
     from cnnviz.app.records import Picture
     from cnnviz.synthesis.visualize import Position
+DEFAULT_CHANNELS = ("0-8",)
 PLACE = re.compile(r"\d{1,6},\d{1,6}")
 
 
@@ -65,12 +67,16 @@ class Options(ChannelOptions, BareOptions, NetworkOptions, SeedOptions, OutputOp
         ChannelOptions.__dataclass_fields__["channel"],
         help="Channels to visualize: a number, a range such as 3-7, or all; can be repeated. "
              "[default: 0-8]")  # fmt: skip
-    neuron: str | None = option("One unit of each channel, not the mean of its map: that in the middle, or at "
+    neuron: str | None = option("One unit of each channel, not the mean of its feature map: that in the middle, or at "
                                 "row Y and column X, counted from 0.", default=None, type=UnitPosition(),
                          metavar="middle|Y,X")  # fmt: skip
     direction: tuple[str, ...] = option("Channel of the one direction that is visualized, and its weight; give it "
                                         "several times.", default=(), type=Weighted(), multiple=True,
                                         metavar="N=WEIGHT", excludes=("channel", "neuron"))  # fmt: skip
+    examples: tuple[str, ...] = option(
+        f"Photos, or folders of them: the {PATCHES} strongest patches of each channel are drawn beside its image. Can "
+        "be repeated.", default=(), type=click.Path(exists=True), multiple=True, metavar="FILE|FOLDER/", panel="Input",
+        file=True, recorded=False, excludes=("direction", "bare"))  # fmt: skip
     diversity: int = option("Images of each channel, which repel one another.", default=1, type=IntRange(1, 64),
                             metavar="N")  # fmt: skip
     size: int = option("Side of each image.", default=224, type=IntRange(32), metavar="PIXELS")
@@ -95,6 +101,8 @@ class Record(NetworkRecord):
     size: list[int] = field("Height and width of each image.", minItems=2, maxItems=2)
     objectives: list[list[float]] = field("The objective before the last step: a row for each unit, a value for each "
                                           "image.")  # fmt: skip
+    examples: list[list[PatchRecord]] | None = field("The patches of --examples, the strongest first: a row for each "
+                                                     "channel.", default=None, optional=True)  # fmt: skip
     steps_done: int | None = field("Steps done when the run was stopped.", default=None, progress_of="objectives")
 
 
@@ -103,24 +111,23 @@ def visualize(session: Session, options: Options, control: Control) -> Result[Re
     """Make images that maximise a layer's channels: feature visualization.
 
     Each image is optimised from grey noise, in random views. Several channels make one sheet. Ctrl-C stops early and
-    keeps the result so far.
+    keeps the result so far. --examples draws what activates a channel in photos beside what activates it most.
 
     \b
     Examples:
       cnnviz visualize --layer blocks.4 --channel 20
       cnnviz visualize --layer blocks.4 --channel 0-15 -o sheet.png
       cnnviz visualize --layer blocks.4 --channel 20 --diversity 4
+      cnnviz visualize --layer blocks.4 --channel 20 --examples photos/
       cnnviz visualize --layer blocks.4 --direction 3=1 --direction 20=0.5 --bare -o direction.png
     """
-    from cnnviz.models.features import FeatureExtractor
     from cnnviz.synthesis.visualize import VisualizeSettings, channel_count
     from cnnviz.synthesis.visualize import visualize as visualize_layer
 
     network, layer = session.network, require_layer(options.layer, options.model)
-    channels = None
-    if options.channel:
-        count = channel_count(FeatureExtractor(network, [layer]), layer)
-        channels = expand_channels(options.channel, count, layer)
+    count = channel_count(network, layer)
+    channels = [] if options.direction else expand_channels(options.channel or DEFAULT_CHANNELS, count, layer)
+    examples = search_examples(session, options.examples, layer, channels, control) if options.examples else None
     result = visualize_layer(
         network, layer, channels, position=parse_position(options.neuron),
         direction={int(name): weight for name, weight in map(weighted, options.direction)},
@@ -131,11 +138,16 @@ def visualize(session: Session, options: Options, control: Control) -> Result[Re
         network=network.name, layer=layer, unit=result.unit, channels=list(result.channels),
         size=list(result.tensor.shape[-2:]),
         objectives=[[round(value, 6) for value in row] for row in result.values.tolist()],
+        examples=examples.records(result.channels) if examples else None,
         steps_done=result.done if stopped else None,
     )  # fmt: skip
     image: Picture = result.image
     if not options.bare:
         from cnnviz.synthesis.figures.channel_sheet import draw_channels
 
-        image = draw_channels(result, network.name, options.look)
-    return Result(record, image, partial=stopped, notes=stopped_note(result.done, result.of))
+        image = draw_channels(result, network, options.look, examples.found if examples else None)
+    return Result(
+        record, image, partial=stopped, notes=stopped_note(result.done, result.of),
+        recorded_files={"examples": examples.used} if examples else {},
+        failed=examples is not None and bool(examples.found.failures),
+    )  # fmt: skip

@@ -12,6 +12,7 @@ from PIL import Image
 from cnnviz.adversarial import patch
 from cnnviz.adversarial.commands.sticker import PatchRegion
 from cnnviz.cli import invoke
+from cnnviz.io.recipe import read_recipe
 from tests.support.figure_files import check_figure_files
 from tests.support.lines import json_lines
 from tests.support.patches import color_network, color_scene
@@ -80,6 +81,20 @@ def test_the_preview_is_a_figure_in_every_kind_of_file(commanded):
     Image.fromarray(color_scene().photo).save("red.png")
     words = ["sticker", "red.png", "--region", "40,20 100,30 95,80 35,70", "--target-class", "green", "--steps", "1"]
     check_figure_files([*words, "--min-success", "0", "-o", "made.png"], "--preview")
+
+
+def test_the_stickers_recipe_does_not_hold_how_its_preview_is_drawn(commanded):
+    commanded(color_network())
+    Image.fromarray(color_scene().photo).save("red.png")
+    words = ["sticker", "red.png", "--region", "40,20 100,30 95,80 35,70", "--target-class", "green", "--steps", "1",
+             "--min-success", "0", "-q"]  # fmt: skip
+    assert invoke([*words, "-o", "a.png", "--preview", "p.png", "--theme", "dark"]) == 0
+    assert invoke(["show", "--rerun", "a.png", "-o", "b.png"]) == 0
+    assert invoke(["show", "--rerun", "p.png", "-o", "q.png"]) == 0
+    assert Path("a.png").read_bytes() == Path("b.png").read_bytes()
+    assert Path("p.png").read_bytes() == Path("q.png").read_bytes()
+    assert "theme" not in read_recipe(Path("a.png"))["options"]
+    assert read_recipe(Path("p.png"))["options"]["theme"] == "dark"
 
 
 def test_a_person_is_told_of_the_controls_and_that_it_is_a_simulation(capsys):

@@ -62,7 +62,7 @@ def test_the_patch_shows_one_pixel_as_one_and_small_photos_have_none():
     after[100, 150] += 1
     change = Change.between(before, after)
     patch = change.patch()
-    drawn = change.patch_image(patch)
+    drawn = change.colours(change.values[patch[0] : patch[2], patch[1] : patch[3]])
     assert np.argwhere((drawn == 255).all(2)).tolist() == [[100 - patch[0], 150 - patch[1]]]
     assert Change.between(before[:20, :30], after[:20, :30]).patch() is None
 

@@ -1,25 +1,25 @@
-"""The figure of robustness: steps at the shares, their intervals, the finding as its title."""
+"""The figure of robustness: points at the shares, their intervals, the finding as its title."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from matplotlib.collections import PolyCollection
+from matplotlib.collections import LineCollection, PolyCollection
 
 from cnnviz.adversarial.figures.robustness import draw_curve, wilson_interval
 from cnnviz.adversarial.robustness import RobustnessCurve
-from cnnviz.figures.style import Look
 from tests.support.figures import words
 
 CURVE = RobustnessCurve("resnet50", 4, 3, [1, 0.5, 0.25, 0], [1, 1, 0.75, 0.75], 1, {"forward": 2, "backward": 1}, {})
 
 
-def test_the_shares_are_steps_around_whole_levels():
+def test_the_shares_are_points_at_whole_levels():
     (axes,) = draw_curve(CURVE).axes
-    lines = [line for line in axes.lines if len(line.get_xdata()) == 6]
-    assert [list(line.get_ydata()[1:-1]) for line in lines] == [CURVE.noise_accuracy, CURVE.accuracy]
-    assert all(line.get_drawstyle() == "steps-mid" for line in lines)
-    assert all(list(line.get_xdata()) == [-0.5, 0, 1, 2, 3, 3.5] for line in lines)
+    noise, attack = [line for line in axes.lines if line.get_marker() == "o"]
+    assert [list(line.get_ydata()) for line in (noise, attack)] == [CURVE.noise_accuracy, CURVE.accuracy]
+    assert list(attack.get_xdata()) == [0, 1, 2, 3]
+    assert np.allclose(noise.get_xdata(), [0, 1, 2, 3], atol=0.1)  # beside those of the attack
+    assert noise.get_linestyle() == attack.get_linestyle() == "None"
     assert axes.get_xlim() == (-0.5, 3.5)
     assert axes.get_ylim() == (0, 1)
 
@@ -32,30 +32,36 @@ def test_labels_are_at_the_lines_and_say_the_values():
     assert written[1].startswith("ResNet-50. Share of 4 photos whose predicted class is unchanged when")
 
 
-def band(curve: RobustnessCurve, truth: str = "") -> list[set[float]]:
-    """The edges of the attack's band, rounded: at the left end, where level 0 is, and anywhere."""
-    _, attack = draw_curve(curve, Look(), truth).axes[0].findobj(PolyCollection)
-    points = np.concatenate([path.vertices for path in attack.get_paths()]).round(6)
-    return [set(points[points[:, 0] == -0.5, 1].tolist()), set(points[:, 1].tolist())]
+def bars(curve: RobustnessCurve) -> list[list[float]]:
+    """The ends of the attack's error bars, rounded, at each level."""
+    _, attack = draw_curve(curve).axes[0].findobj(LineCollection)
+    return [part[:, 1].round(6).tolist() for part in attack.get_segments()]
 
 
-def interval(share: float, count: int = 4) -> set[float]:
-    return {round(edge, 6) for edge in wilson_interval(share, count)}
+def interval(share: float, count: int = 4) -> list[float]:
+    return [round(edge, 6) for edge in wilson_interval(share, count)]
 
 
-def test_bands_are_the_intervals_from_level_1_on():
-    first, all_edges = band(CURVE)
-    assert first == {1.0}
-    assert interval(0.5) | interval(0.25) | interval(0) <= all_edges
+def test_bars_are_the_intervals_from_level_1_on():
+    assert bars(CURVE) == [[1.0, 1.0], interval(0.5), interval(0.25), interval(0)]
+
+
+def test_many_levels_are_lines_with_a_band():
+    curve = replace(CURVE, eps=30, accuracy=[1.0] * 31, noise_accuracy=[1.0] * 31)
+    (axes,) = draw_curve(curve).axes
+    assert len(axes.findobj(PolyCollection)) == 2
+    assert not [line for line in axes.lines if line.get_marker() == "o"]
+    assert any(line.startswith("Shaded: 95 %") for line in words(axes.figure))
 
 
 @pytest.mark.parametrize("right", [1, 0.75])
 def test_with_ground_truth_level_0_is_measured_too(right):
-    curve = replace(CURVE, accuracy=[right, 0.5, 0.25, 0])
-    assert band(curve, "tabby")[0] == interval(right)
-    written = words(draw_curve(curve, Look(), "tabby"))
+    curve = replace(CURVE, accuracy=[right, 0.5, 0.25, 0], ground_truth=281, class_name="tabby")
+    assert bars(curve)[0] == interval(right)
+    written = words(draw_curve(curve))
     assert written[1].startswith("ResNet-50. Share of 4 photos predicted as “tabby” when")
     assert written[0] == "With a change of 3 levels of 255, all 4 photos are misclassified"
+    assert "predicted as “class 281” when" in words(draw_curve(replace(curve, class_name="قطة")))[1]
 
 
 @pytest.mark.parametrize(

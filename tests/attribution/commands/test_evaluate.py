@@ -54,7 +54,7 @@ def test_the_numbers_are_those_of_the_method(capsys):
     )[0]
     assert (line["output"], line["command"], line["seed"]) == ("cat-evaluate.png", "evaluate", 4)
     [row] = line["maps"]
-    assert (row["label"], row["target"], row["class_name"]) == ("map", 285, "Egyptian cat")
+    assert (row["label"], row["target"], row["class_name"]) == ("hill", 285, "Egyptian cat")
     assert row["pointing"] is row["randomization"] is None
 
     network = lite0()
@@ -128,11 +128,11 @@ def test_raw_maps_of_ours_know_their_class_their_photo_and_their_view(capsys):
     box = ["--box", "0,0,451,300"]
     raw_maps(sha256, **view)
     found = lines(capsys, "cat.jpg", "--map", "raw.npz", *box)[0]["maps"]
-    assert [row["label"] for row in found] == ["map, Egyptian cat", "map, cock"]
+    assert [row["label"] for row in found] == ["Occlusion, Egyptian cat", "Occlusion, cock"]
     assert found[0]["pointing"]["peak"][0] < 130  # the corner of the crop, from "maps"
     raw_maps(sha256, **view | {"fit": "pad"})
     [row] = lines(capsys, "cat.jpg", "--map", "raw.npz", "--class", "7", *box)[0]["maps"]
-    assert (row["label"], row["target"]) == ("map", 7)
+    assert (row["label"], row["target"]) == ("Occlusion", 7)
     assert abs(row["pointing"]["peak"][0] - SPOT[0]) <= 1  # from "photo_maps"
     assert (
         "no map of class 5, but of 285, 7"
@@ -148,7 +148,7 @@ def test_without_a_map_it_is_the_occlusion_map_and_its_network_can_be_randomized
     done = run("evaluate", "cat.jpg", "--randomize", *words, "--json")
     assert (done.status, done.errors) == (0, ["cnnviz: cat.jpg -> cat-evaluate.png"])
     [line] = checked_lines(done.stdout.decode(), command.evaluate)
-    assert [row["label"] for row in line["maps"]] == ["occlusion, tiger cat", "occlusion, Egyptian cat"]
+    assert [row["label"] for row in line["maps"]] == ["Occlusion, tiger cat", "Occlusion, Egyptian cat"]
     assert [stage["down_to"] for stage in line["maps"][0]["randomization"]] == ["classifier"]
     assert all(row["randomization"][0]["signed"] < 0.9 for row in line["maps"])
     assert run("occlude", "cat.jpg", "--class", "282", "--class", "285", "--raw", "cat.npz").status == 0

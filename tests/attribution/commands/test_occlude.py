@@ -133,7 +133,7 @@ def test_panels_show_every_part_of_the_figure(run, photo):
     assert run("occlude", photo, *FEW, "--panels", "--class", "1", "--class", "2", "-o", "b.svg").status == 0
     five, six = (photo.with_name(name).read_text() for name in ("a.svg", "b.svg"))
     assert all(f">{title}</text>" in five for title in ("Lowest probability", "Predicted class"))
-    assert f"map {arrays['channel']}</text>" in five
+    assert f"channel {arrays['channel']}</text>" in five
     assert (five.count(">Drop of "), six.count(">Drop of ")) == (1, 2)  # one panel more for one class more
 
 

@@ -25,7 +25,7 @@ def test_the_figure_has_a_panel_for_each_class_and_a_legend(targets: tuple[int, 
     texts = words(figure)
     assert [text for text in texts if len(text) == 1 and text.isalpha()] == list("abcdefg"[: 4 + len(targets)])
     channel = result.activation.channel
-    assert {f"Total activation of map {channel}", f"Projection of map {channel}", "Drop of “cat”"} <= {*texts}
+    assert {f"Total activation of channel {channel}", f"Projection of channel {channel}", "Drop of “cat”"} <= {*texts}
     best = result.logits.argmax(1)
     index, count = max(((i, int((best == i).sum())) for i in range(3)), key=lambda pair: pair[1])
     assert network.class_name(index) in texts

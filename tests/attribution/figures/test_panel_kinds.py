@@ -1,14 +1,29 @@
 """Panels of figure 7: the projection of the strongest unit, or what stands in its place."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from cnnviz import Network
-from cnnviz.attribution.figures.panel_kinds import explain
+from cnnviz.attribution.figures.panel_kinds import Source, explain, window_panel
 from cnnviz.attribution.occlusion import StrongestMap
 from cnnviz.features.deconvnet import deconvnet
+from cnnviz.figures.maps import Crop
+from tests.support import results
+
+
+def test_a_window_in_the_padding_is_not_said_to_be_on_the_photo():
+    result = results.occlusion("wide", 1, "pad")
+    logits = result.logits.clone()
+    logits[0, 0] = -90  # the first position lies above the photo
+    x, geometry = results.inputs("wide", "pad")
+    source = Source(results.network(), replace(result, logits=logits), Crop.of(results.photo("wide"), geometry), x[0])
+    panel = window_panel(source)
+    assert panel.caption.endswith("with the window beside the photo, in the padding")
+    assert not panel.edges
 
 
 def small(active: nn.Module, *rest: nn.Module) -> Network:

@@ -51,7 +51,7 @@ def test_the_raw_arrays_are_the_networks(capsys):
     assert line["strengths"] == pytest.approx(
         np.maximum(raw["maps"], 0).sum((1, 2))[line["channels"]].tolist(), rel=1e-5
     )
-    assert line["top"][0]["name"] == "tiger cat"
+    assert (line["top"][0]["name"], line["class_names"]) == ("tiger cat", None)
 
 
 def test_chosen_channels_stand_as_they_were_given(capsys):

@@ -32,7 +32,7 @@ def test_a_photo_gives_its_strongest_maps_with_exact_boxes(run, photo):
     assert activations == sorted(activations, reverse=True)
     for unit, projection in zip(line["units"], arrays["projections"], strict=True):
         found = deconvnet(network, x, layer=LAYER, channel=unit["channel"])
-        assert unit["position"] == list(found.position)
+        assert (unit["position"], unit["class_name"]) == (list(found.position), None)
         assert unit["box"] == list(layer.box(found.position, (224, 224)))
         assert not unit["effective"]
         assert unit["activation"] == pytest.approx(found.activation, rel=1e-4)
@@ -55,6 +55,16 @@ def test_where_the_field_is_most_of_the_photo_the_effective_one_is_shown(run, ph
             assert bottom - top == right - left <= 224
             assert min(top, left) >= 0
             assert max(bottom, right) <= 224
+
+
+def test_channels_of_the_classifier_are_classes_without_a_position(run, photo):
+    done = run("deconv", photo, "--layer", "classifier", "--method", "guided", "--top", "2", "-o", "a.png", "--json")
+    assert done.status == 0, done.errors
+    [line] = checked_lines(done.stdout.decode(), command.deconv)
+    best = [(one["index"], one["name"]) for one in line["top"][:2]]
+    assert [(unit["channel"], unit["class_name"]) for unit in line["units"]] == best
+    assert [unit["position"] for unit in line["units"]] == [None, None]
+    assert any("cnnviz attribute" in message for message in done.errors)
 
 
 def test_through_pipes_and_bare(run, photo):

@@ -1,4 +1,4 @@
-"""What top-images writes for each feature map."""
+"""What top-images writes for each channel."""
 
 from pathlib import Path
 
@@ -22,6 +22,7 @@ def test_a_figure_with_its_recipe_and_a_record_for_each_map(tmp_path: Path) -> N
     best = search.best(StopRequest(None))
     projector = Projector(search.session.network, options.settings())
     records, tiles = write_figures(search, projector, best, [2, 0], StopRequest(None))
+    assert {record.class_name for record in records} == {None}
     assert [record.channel for record in records] == [made.channel for made in tiles] == [2, 0]
     assert sorted(path.name for path in search.root.iterdir()) == ["0-0000.png", "0-0002.png"]
     recipe = read_recipe(search.file("-0002.png"))
@@ -38,8 +39,20 @@ def test_a_figure_with_its_recipe_and_a_record_for_each_map(tmp_path: Path) -> N
         assert image.info["dpi"] == pytest.approx((200, 200), abs=0.1)
 
 
+def test_channels_of_the_last_layer_are_classes_without_positions(tmp_path: Path) -> None:
+    write_photos(tmp_path, 3)
+    options = folder_options(tmp_path, top=2, layer="3")
+    search = FolderSearch(folder_session(options), options)
+    search.root.mkdir()
+    best = search.best(StopRequest(None))
+    projector = Projector(search.session.network, options.settings())
+    records, _ = write_figures(search, projector, best, [1, 0], StopRequest(None))
+    assert [record.class_name for record in records] == ["class 1", "class 0"]
+    assert {hit.position for record in (*records, record_of(search, best, 1)) for hit in record.hits} == {None}
+
+
 def test_the_overview_keeps_no_more_tiles_than_it_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(top_images, "MAPS", 1)
+    monkeypatch.setattr(top_images, "CHANNELS", 1)
     write_photos(tmp_path, 3)
     options = folder_options(tmp_path, top=2)
     search = FolderSearch(folder_session(options), options)

@@ -1,6 +1,7 @@
 """The figure of feature maps: their colours, scales and words, and maps where they belong on the photo."""
 
-from types import SimpleNamespace
+import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,9 +13,10 @@ from cnnviz.figures.scale import color_table
 from cnnviz.figures.style import Look
 from cnnviz.models.preprocess import Geometry
 from tests.support.figures import pictures, words
+from tests.support.networks import two_layers
 
 CIVIDIS = color_table("cividis").astype(int)
-NETWORK = SimpleNamespace(name="efficientnet_lite0", class_name=lambda index: f"kind {index}")
+NETWORK = two_layers()
 MAPS = torch.tensor([[[0.0, 1.0], [2.0, 1.0]], [[0.0, 0.0], [0.0, 4.0]]])
 
 
@@ -48,20 +50,39 @@ def test_one_negative_value_anywhere_makes_the_scale_signed():
     zero, largest = corners(pictures(figure)[1])[[0, 1], [0, 1]]
     assert np.ptp(zero) == 0
     assert largest[0] > largest[1:].max() + 50  # red
-    assert {"−max", "0", "max"} <= set(words(figure))
+    assert {"−max", "0", "max", "max ±4.0"} <= set(words(figure))
+    assert any("max: its largest magnitude" in line for line in words(figure))
     low = words(draw(negative, MapGrid([0, 1], common=True)))
-    assert {"−4", "4", "map 1"} <= set(low)
+    assert {"−4", "4", "channel 1", "max ±4.0", "max ±2.0"} <= set(low)  # of 0 to 4, and of −2 to 0
 
 
 def test_words_say_what_is_drawn_and_how_it_was_chosen():
     said = words(draw(torch.cat([MAPS, MAPS]), MapGrid([0, 1, 2])))
-    assert "Where the 3 strongest feature maps of deep are active" in said
-    assert any(line.startswith("EfficientNet-Lite0: kind 1 73.1 %.") for line in said)
-    assert {"map 1", "map 0", "max 4.0", "max 2.0", "Network input"} <= set(said)
+    assert "Where the 3 strongest channels of deep are active" in said
+    place = "deep (layer 1 of 2, stride 2 px): 3 of 4 channels; 2 × 2 values each."
+    assert f"EfficientNet-Lite0: kind 1 73.1 %. {place}" in said
+    assert {"channel 1", "channel 0", "max 4.0", "max 2.0"} <= set(said)
+    panels = {"a", "Network input", "b", "Feature maps, the strongest first"}
+    assert panels <= set(said)
     chosen = words(draw(torch.cat([MAPS, MAPS]), MapGrid([0, 2])))
-    assert "Where 2 feature maps of deep are active" in chosen
+    assert "Where 2 channels of deep are active" in chosen
+    assert "Feature maps" in chosen
     assert not any("Strength" in line for line in chosen)
-    assert "Where feature map 0 of deep is active" in words(draw(MAPS, MapGrid([0])))
+    assert any(line.endswith("max: its largest activation. One square is one value.") for line in chosen)
+    assert "Where channel 0 of deep is active" in words(draw(MAPS, MapGrid([0])))
+
+
+def test_many_maps_have_the_number_of_their_channel_alone():
+    said = words(draw(MAPS.repeat(20, 1, 1), MapGrid(range(40))))
+    assert {str(channel) for channel in range(40)} <= set(said)
+    assert not any(line.startswith("channel") for line in said)
+
+
+def test_maps_of_the_last_layer_are_named_by_their_classes():
+    last = replace(found(MAPS), layer="last")
+    geometry = Geometry((64, 64), (64, 64), (0, 0), (64, 64))
+    said = words(draw_activations(np.zeros((64, 64, 3), np.uint8), geometry, NETWORK, last, MapGrid([0, 1])))
+    assert {"kind 0 (0)", "kind 1 (1)"} <= set(said)
 
 
 def test_over_the_photo_a_map_lies_where_it_belongs():
@@ -77,6 +98,22 @@ def test_over_the_photo_a_map_lies_where_it_belongs():
     assert hot[2] < cold[2]
     middle = drawn[len(drawn) // 2].astype(int)
     assert (np.diff(middle[:, 0]) <= 1).all()  # linear between the cells
+
+
+def test_values_that_share_a_pixel_are_counted():
+    said = words(draw(torch.rand(1, 2000, 2000), MapGrid([0])))
+    high, wide = pictures(draw(torch.rand(1, 2000, 2000), MapGrid([0])))[1].shape[:2]
+    assert any(f"Reduced: one pixel stands for {2000 * 2000 / (high * wide):.3g} values." in line for line in said)
+
+
+def test_maps_over_the_photo_are_made_at_the_size_of_their_tiles():
+    maps = torch.rand(400, 4, 4)
+    tracemalloc.start()
+    try:
+        draw(maps, MapGrid(range(400), overlay=True))
+        assert tracemalloc.get_traced_memory()[1] < 400 * 900 * 900 * 3 / 5
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("shape", [(60, 360), (360, 60), (20, 30)])

@@ -1,7 +1,5 @@
 """The figure of filters: known weights give known colours; axes and numbers are named."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 import torch
@@ -9,8 +7,9 @@ import torch
 from cnnviz.features.figures.kernels import draw_kernels
 from cnnviz.features.kernels import Kernels
 from tests.support.figures import pictures, words
+from tests.support.networks import two_layers
 
-NETWORK = SimpleNamespace(name="alexnet")
+NETWORK = two_layers("alexnet")
 
 
 def cells(image: np.ndarray, high: int, wide: int) -> np.ndarray:
@@ -28,7 +27,9 @@ def test_over_rgb_zero_is_mid_grey_and_every_filter_has_its_own_scale():
     assert np.abs(first - [[[255, 128, 128], [128, 0, 128]], [[128, 128, 128], [128, 128, 191]]]).max() <= 1
     assert np.abs(second - [[[0, 128, 128], [128, 128, 128]], [[128] * 3] * 2]).max() <= 1
     assert {"The 2 filters of conv", "0", "1"} <= set(words(figure))
-    assert any(line.startswith("AlexNet. Filters of 2 × 2 weights, over red, green and blue") for line in words(figure))
+    assert any(
+        line.startswith("AlexNet, conv: filters of 2 × 2 weights, over red, green and blue") for line in words(figure)
+    )
 
 
 def test_over_one_channel_red_is_positive_and_blue_negative():
@@ -78,10 +79,27 @@ def test_weights_beyond_the_scale_are_mentioned():
     weights[3, 4] = -9.0
     said = words(draw_kernels(NETWORK, Kernels("pw", weights, 1, False), list(range(40))))
     assert "+0.1" in said
-    assert any("the largest magnitude is 9. Weights beyond" in line for line in said)
+    assert any("One square is one weight. The largest magnitude is 9. Weights beyond" in line for line in said)
+
+
+def test_weights_that_share_a_pixel_are_counted():
+    figure = draw_kernels(NETWORK, Kernels("pw", torch.ones(900, 3200, 1, 1), 1, False), list(range(900)))
+    high, wide = pictures(figure)[0].shape[:2]
+    assert wide < 1600
+    assert any(f"one pixel stands for {900 / high * 3200 / wide:.3g} weights." in line for line in words(figure))
+    assert not any("One square" in line for line in words(figure))
 
 
 def test_the_numbers_of_an_axis_have_round_steps():
     said = words(draw_kernels(NETWORK, Kernels("pw", torch.ones(2, 1280, 1, 1), 1, False), [0, 1]))
     assert {"0", "100", "1200"} <= set(said)
     assert "50" not in said
+
+
+def test_many_filters_have_the_number_of_the_first_of_their_row():
+    found = Kernels("dw", torch.ones(144, 1, 3, 3), 144, False)
+    said = words(draw_kernels(NETWORK, found, list(range(144))))
+    assert [line for line in said if line.isdigit() and line != "0"] == ["18", "36", "54", "72", "90", "108", "126"]
+    assert "Number: output channel of the row’s first filter." in said
+    apart = [channel for channel in range(144) if channel != 70]
+    assert "1" in words(draw_kernels(NETWORK, found, apart))

@@ -1,6 +1,6 @@
 """The figure of one photo's projections: boxes on the photo, patches in their colours, projections beside them."""
 
-from types import SimpleNamespace
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -21,8 +21,9 @@ from cnnviz.features.projections import ProjectedUnit, UnitRegion
 from cnnviz.figures.page import INNER, Rect
 from cnnviz.figures.style import CATEGORIES, OTHERS, Look
 from tests.support.figures import patches, pictures, words
+from tests.support.networks import two_layers
 
-NETWORK = SimpleNamespace(name="efficientnet_lite0", class_name=lambda index: f"kind {index}")
+NETWORK = two_layers()
 LOGITS = torch.tensor([0.0, 1.0])
 
 
@@ -38,6 +39,12 @@ def unit(
     part[:, :, 4:] = -1
     found = Projection(torch.zeros(1, 3, size, size), "deep", channel, (6, 11), 33.61)
     return ProjectedUnit(found, UnitRegion(box, effective), np.full((3, 8, 8), level, np.float32), part)
+
+
+def outputs(count: int) -> list[ProjectedUnit]:
+    """Units of the network's last layer."""
+    units = [unit(n, (10 * n, 0, 10 * n + 9, 9)) for n in range(count)]
+    return [replace(one, projection=replace(one.projection, layer="last")) for one in units]
 
 
 def draw(units: list[ProjectedUnit], view: ProjectionView = ProjectionView("guided"), **more):
@@ -75,13 +82,13 @@ def test_a_box_that_reaches_beyond_the_photo_ends_there_and_the_note_says_so():
     assert not boxes(draw([unit(7, (-30, 10, -5, 60))]))[1:]
 
 
-def test_boxes_that_nearly_coincide_are_one_in_one_colour_named_by_all_its_maps():
+def test_boxes_that_nearly_coincide_are_one_in_one_colour_named_by_all_its_channels():
     figure = draw([unit(51, (10, 10, 50, 50)), unit(29, (60, 60, 99, 99)), unit(7, (14, 12, 54, 52))])
     assert len(boxes(figure)) == 2
     assert [to_hex(axes.patches[0].get_edgecolor()) for axes in figure.axes[1::2]] == [
         CATEGORIES[0], CATEGORIES[1], CATEGORIES[0]
     ]  # fmt: skip
-    assert {"51, 7", "29", "map 51", "map 7", "map 29"} <= set(words(figure))
+    assert {"51, 7", "29", "channel 51", "channel 7", "channel 29"} <= set(words(figure))
     many = [unit(channel, (10, 10, 50, 50)) for channel in range(9)]
     assert "0, 1, 2, 3…" in words(draw(many))
 
@@ -107,15 +114,32 @@ def test_colours_run_out_into_grey():
     assert [colour_of(group) for group in (0, 5, 6, 40)] == [CATEGORIES[0], CATEGORIES[5], OTHERS, OTHERS]
 
 
-def test_words_name_the_maps_and_how_they_were_projected():
+def test_words_name_the_channels_and_how_they_were_projected():
     units = [unit(3 * n, (10 * n, 0, 10 * n + 9, 9), effective=n > 2) for n in range(6)]
     said = words(draw(units))
-    assert "What activates the 6 strongest maps of deep" in said
-    assert said.count("activation 33.6") == 6
-    assert any(line.startswith("EfficientNet-Lite0: kind 1 73.1 %.") and "guided projection" in line for line in said)
+    assert "What activates the 6 strongest channels of deep" in said
+    assert said.count("33.6") == 6
+    assert "EfficientNet-Lite0: kind 1 73.1 %. deep (layer 1 of 2, stride 2 px). Left: the patch" in " ".join(said)
+    assert any("guided projection" in line for line in said)
     assert any("95 %" in line for line in said)
-    assert "What activates 6 maps of deep" in words(draw(units, ProjectionView("guided", strongest=False)))
-    assert "What activates map 3 of deep" in words(draw(units[1:2]))
+    assert [line for line in said if len(line) == 1 and line.isalpha()] == list("abcdefg")
+    assert "What activates 6 channels of deep" in words(draw(units, ProjectionView("guided", strongest=False)))
+    assert "What activates channel 3 of deep" in words(draw(units[1:2]))
+
+
+def test_channels_of_the_last_layer_are_named_by_their_classes():
+    said = words(draw(outputs(2)))
+    assert {"kind 0 (0)", "kind 1 (1)", "What activates the 2 strongest channels of last"} <= set(said)
+    assert any("last (layer 2 of 2)." in line for line in said)
+    assert "What activates kind 0 (0) of last" in words(draw(outputs(1)))
+
+
+def test_rows_below_the_photo_continue_the_columns_beside_it():
+    figure = draw([unit(n, (n, n, n + 8, n + 8)) for n in range(13)])
+    lefts = [round(axes.get_position().x0, 4) for axes in figure.axes]
+    photo, pairs = lefts[0], lefts[1::2]
+    assert pairs[:6] == pairs[:3] * 2
+    assert pairs[6:] == [photo, *pairs[:3], photo, *pairs[:2]]
 
 
 def test_in_colours_the_projection_keeps_them():

@@ -1,12 +1,10 @@
 """Figure 2: patches and projections in the same order, a page for a map and a sheet of many."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 
 from cnnviz.features.figures.top_images import (
-    MAPS,
+    CHANNELS,
     SMALLEST,
     MapTiles,
     SearchedLayer,
@@ -18,9 +16,11 @@ from cnnviz.features.top_images import TopImage
 from cnnviz.figures.output import render
 from cnnviz.figures.style import Look
 from tests.support.figures import patches, words
+from tests.support.networks import two_layers
 
-NETWORK = SimpleNamespace(name="efficientnet_lite0")
-SEARCHED = SearchedLayer("blocks.3", 80, 120, "guided")
+NETWORK = two_layers()
+PLACED = "EfficientNet-Lite0, deep (layer 1 of 2, stride 2 px)"
+SEARCHED = SearchedLayer("deep", 80, 120, "guided")
 
 
 def hit(level: int, strength: float, activation: float = 5.0, effective: bool = False) -> TopImage:
@@ -56,11 +56,11 @@ def test_a_page_has_patches_left_and_their_projections_right_in_the_same_order()
 
 def test_a_page_says_what_is_seen():
     said = words(draw_top_images(NETWORK, tiles(9), SEARCHED))
-    assert "What activates map 7 of blocks.3" in said
-    assert "EfficientNet-Lite0: the 9 strongest of 120 photos, activations 33.6 to 25.6, the largest first." in said
+    assert "What activates channel 7 of deep" in said
+    assert f"{PLACED}: the 9 strongest of 120 photos, activations 33.6 to 25.6, the largest first." in said
     assert {"Patches", "Guided projections"} <= set(said)
     one = words(draw_top_images(NETWORK, tiles(1), SEARCHED))
-    assert "EfficientNet-Lite0: 1 of 120 photos, activation 33.6." in one
+    assert f"{PLACED}: 1 of 120 photos, activation 33.6." in one
 
 
 @pytest.mark.parametrize("count", [1, 2, 9, 25, 40])
@@ -69,23 +69,23 @@ def test_tiles_of_a_page_are_never_too_small(count):
     assert min(axes.get_position().width * 9.6 for axes in figure.axes) >= SMALLEST - 0.01
 
 
-@pytest.mark.parametrize(("hits", "per_row"), [(9, 3), (5, 3), (4, 4), (1, 4)])
+@pytest.mark.parametrize(("hits", "per_row"), [(9, 3), (5, 3), (4, 4), (3, 3), (1, 4)])
 def test_a_sheet_has_three_or_four_maps_in_a_row_and_tiles_of_80_pixels(hits, per_row):
     maps = [tiles(hits, channel) for channel in range(5)]
     figure = draw_sheet(NETWORK, maps, SEARCHED)
-    heads = [text for text in figure.texts if text.get_text().startswith("map ")]
-    assert [text.get_text() for text in heads] == [f"map {channel}" for channel in range(5)]
+    heads = [text for text in figure.texts if text.get_text().startswith("channel ")]
+    assert [text.get_text() for text in heads] == [f"channel {channel}" for channel in range(5)]
     rows = [text.get_position()[1] for text in heads]
     assert rows.count(rows[0]) == per_row
-    assert {"What activates 5 feature maps of blocks.3", "activation 33.6"} <= set(words(figure))
+    assert {"What activates 5 channels of deep", "33.6"} <= set(words(figure))
     assert min(axes.get_position().width * 1920 for axes in figure.axes) >= 80
 
 
 def test_a_sheet_ends_after_its_first_maps_and_says_how_many_there_are():
-    maps = [tiles(1, channel) for channel in range(MAPS + 3)]
+    maps = [tiles(1, channel) for channel in range(CHANNELS + 3)]
     figure = draw_sheet(NETWORK, maps, SEARCHED, Look("dark"))
     said = words(figure)
-    assert f"map {MAPS - 1}" in said
-    assert f"map {MAPS}" not in said
-    assert any(f"{MAPS} of 80 maps, searched in 120 photos." in line for line in said)
+    assert f"channel {CHANNELS - 1}" in said
+    assert f"channel {CHANNELS}" not in said
+    assert any(f"{CHANNELS} of 80 channels, searched in 120 photos." in line for line in said)
     assert render(figure).shape[1] == 1920

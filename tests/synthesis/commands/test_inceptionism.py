@@ -80,6 +80,29 @@ def test_of_one_class_a_pdf_is_a_sheet_and_a_png_the_bare_image(commanded):
     assert Path("again.pdf").read_bytes() == Path("one.pdf").read_bytes()
 
 
+@pytest.mark.parametrize(("first", "again", "framed"), [
+    ("one.pdf", "again.png", True), ("one.png", "again.webp", False), ("one.png", "again.svg", True)])  # fmt: skip
+def test_made_again_a_figure_stays_a_figure_and_an_image_an_image_but_in_a_vector_file(commanded, first, again, framed):
+    commanded(color_network())
+    assert cli.invoke(["inceptionism", *QUICK, "--class", "green", "-o", first]) == 0
+    assert cli.invoke(["show", "--rerun", first, "-o", again]) == 0
+    if again.endswith(".svg"):
+        assert b"maximise the logit" in Path(again).read_bytes()
+    else:
+        with Image.open(again) as image:
+            assert image.width == (1920 if framed else 48)
+
+
+def test_a_figure_of_one_class_is_asked_for_and_made_again(commanded):
+    commanded(color_network())
+    words = ["inceptionism", *QUICK, "--class", "red", "--class", "blue", "--figure", "--theme", "dark", "-o", "f/"]
+    assert cli.invoke(words) == 0
+    assert cli.invoke(["show", "--rerun", "f/000-red.png", "-o", "again.png"]) == 0
+    assert Path("again.png").read_bytes() == Path("f/000-red.png").read_bytes()
+    with Image.open("again.png") as image:
+        assert (image.width, image.getpixel((0, 0))) == (1920, (16, 17, 20))
+
+
 def test_a_folder_gets_each_class_alone_and_is_gone_on_with(capsys):
     lines = told(capsys, "--class", "954", "--class", "sea anemone", "-o", "f/")
     assert [line["output"] for line in lines] == ["f/954-banana.png", "f/108-sea-anemone.png"]

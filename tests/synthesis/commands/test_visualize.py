@@ -69,7 +69,10 @@ def test_a_direction_is_one_picture(capsys):
         ),
         (["--layer", "blocks.1", "--bare", "-o", "x.pdf"], "-o x.pdf: end the name in .png, .jpg, .jpeg, .webp"),
         (["--layer", "blocks.1", "--bare", "--theme", "dark"], "--bare and --theme exclude each other"),
-        (["--layer", "classifier"], "layer classifier gives no feature maps"),
+        (
+            ["--layer", "classifier", "--channel", "954"],
+            "layer classifier gives no feature maps (channels, rows, columns); for classes: cnnviz inceptionism",
+        ),
     ],
 )
 def test_wrong_usage_is_one_line(words, start, capsys):
