@@ -33,6 +33,10 @@ _HOMES = {
     "synthesis.dream_clip": ("dream_clip",),
     "synthesis.inceptionism": ("ClassSettings", "ClassVisualization", "inceptionism"),
     "synthesis.spec": ("ObjectiveSpec",),
+    "synthesis.style_clip": ("style_clip",),
+    "synthesis.style_patches": ("PatchSettings",),
+    "synthesis.style_settings": ("StyleSettings",),
+    "synthesis.style_transfer": ("StyleResult", "style_transfer"),
     "synthesis.visualize": ("Visualization", "VisualizeSettings", "visualize"),
 }
 _NAMES = {name: f"cnnviz.{home}" for home, names in _HOMES.items() for name in names}

@@ -40,6 +40,11 @@ from cnnviz.synthesis.inceptionism import ClassSettings as ClassSettings
 from cnnviz.synthesis.inceptionism import ClassVisualization as ClassVisualization
 from cnnviz.synthesis.inceptionism import inceptionism as inceptionism
 from cnnviz.synthesis.spec import ObjectiveSpec as ObjectiveSpec
+from cnnviz.synthesis.style_clip import style_clip as style_clip
+from cnnviz.synthesis.style_patches import PatchSettings as PatchSettings
+from cnnviz.synthesis.style_settings import StyleSettings as StyleSettings
+from cnnviz.synthesis.style_transfer import StyleResult as StyleResult
+from cnnviz.synthesis.style_transfer import style_transfer as style_transfer
 from cnnviz.synthesis.visualize import Visualization as Visualization
 from cnnviz.synthesis.visualize import VisualizeSettings as VisualizeSettings
 from cnnviz.synthesis.visualize import visualize as visualize

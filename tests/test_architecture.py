@@ -98,7 +98,8 @@ def test_an_option_means_the_same_in_every_command():
             said[max(option.opts, key=len)].add(text.strip())
     apart = {word for word, helps in said.items() if len(helps) > 1}
     # what --top counts, --raw stores, and is done in --steps or by a --method is each command's own; show has no
-    # photos; layers, channels and classes of an ascent have weights or ranges
+    # photos; layers, channels and classes of an ascent have weights or ranges; style weighs a loss, not a step, and
+    # keeps colours in two ways
     own = {
         "--output",
         "--json",
@@ -110,6 +111,8 @@ def test_an_option_means_the_same_in_every_command():
         "--overwrite",
         "--report",
         "--size",
+        "--tv-weight",
+        "--original-colors",
     }
     assert apart <= own | {"--layer", "--channel", "--class", "--mask", "--zoom", "--eps"}, {w: said[w] for w in apart}
 

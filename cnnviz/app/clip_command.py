@@ -43,9 +43,10 @@ class ClipRunner(Runner):
         still = [name for name in options.inputs if name not in moving]
         jobs = plan_jobs(still, options.output, str(self.suffix)) if still else []
         if moving:
-            from cnnviz.video.clip import KINDS
+            from cnnviz.video.clip import KINDS, LOSSLESS
 
-            clips = plan_jobs(moving, options.output, f"{Path(str(self.suffix)).stem}.mp4", tuple(KINDS))
+            ending, kinds = (".mkv", LOSSLESS) if getattr(options, "lossless", False) else (".mp4", tuple(KINDS))
+            clips = plan_jobs(moving, options.output, f"{Path(str(self.suffix)).stem}{ending}", kinds)
             jobs += [replace(job, clip=True) for job in clips]
         return jobs
 

@@ -35,10 +35,8 @@ def make_clip(session: Session, job: Job, plan: ClipPlan, recipe: dict[str, Any]
         resume.remove_partial(place)
     with _open_store(job, kept) as store, resume.stop_on_interrupt() as stop:
         work = _Work(session, plan, store, place, recipe, label)
-        times, state, finished = work.store_frames(kept, stop)
+        times, finished = work.store_frames(kept, stop)
         recipe["numbers"] = numbers = to_json(_record(plan, store, times, finished))
-        if state:  # of a finished clip too: if writing fails, nothing is lost
-            resume.keep_partial(place, state(), recipe)
         work.write(job, times, finished=finished)
         if finished:
             resume.remove_partial(place)
@@ -78,34 +76,30 @@ class _Work:
     recipe: dict[str, Any]
     label: str
 
-    def store_frames(
-        self, kept: "Arrays | None", stop: Callable[[], bool]
-    ) -> "tuple[Times, Callable[[], Arrays] | None, bool]":
-        """Store the missing frames; return the times of all, what gives the last one's state, whether all are done.
+    def store_frames(self, kept: "Arrays | None", stop: Callable[[], bool]) -> tuple[Times, bool]:
+        """Store the missing frames; return the times of all, and whether all are done.
 
-        If the process is terminated, the state is kept for --resume; if the clip turns out to be broken, only what was
-        kept before.
+        The state of each frame is kept at once, so that --resume continues a process that was killed. If the clip turns
+        out to be broken, only what an earlier run kept stays.
         """
         times: Times = []
-        state = None
         try:
             with self.session.console.progress(self.label, "frames") as control:
                 for frame in self.plan.frames(kept):
                     times.append((frame.time, frame.duration))
-                    if frame.image is None:
+                    if frame.image is None or frame.state is None:
                         continue
                     self.store.add(frame.image)
-                    state = frame.state
+                    resume.keep_partial(self.place, frame.state, self.recipe)
                     control.report(len(times), self.plan.count or 0)
                     if stop() and len(times) != self.plan.count:
-                        return times, state, False
+                        return times, False
         except BaseException as end:
-            if state and not isinstance(end, CnnvizError):
-                resume.keep_partial(self.place, state(), self.recipe)
-            elif kept is None:
+            if kept is None and (isinstance(end, CnnvizError) or not self.store.done):
+                resume.remove_partial(self.place)
                 self.store.remove()
             raise
-        return times, state, True
+        return times, True
 
     def write(self, job: Job, times: Times, *, finished: bool) -> None:
         """Encode the stored frames; with the sound if they are all."""
@@ -116,5 +110,6 @@ class _Work:
         write_clip(
             str(job.output), frames, rate=self.plan.rate, recipe=self.recipe, time_base=self.plan.time_base,
             sound_from=self.plan.sound if finished else None,
+            lossless=bool(getattr(self.session.options, "lossless", False)),
             note=lambda text: self.session.console.note(f"{printable(job.source)}: {text}"),
         )  # fmt: skip

@@ -6,16 +6,16 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cnnviz.app.jobs import Job
 from cnnviz.app.recorder import InputRecord
 from cnnviz.app.records import Record, field
 from cnnviz.errors import MethodError
 
 if TYPE_CHECKING:
-    import torch
     from numpy.typing import NDArray
 
     from cnnviz.io.color import Photo
-    from cnnviz.video.coherence import FrameStylizer
+    from cnnviz.video.clip_state import Advance, ClipState
     from cnnviz.video.frame import Clip
 
     Arrays = Mapping[str, NDArray[Any]]
@@ -39,7 +39,7 @@ class ClipFrame:
     image: "Photo | None"
     time: Fraction
     duration: Fraction
-    state: "Callable[[], Arrays]" = dict
+    state: "Arrays | None" = None
 
 
 @dataclass(frozen=True)
@@ -63,31 +63,25 @@ class ClipPlan:
 
 @dataclass(frozen=True)
 class StylizedFrames:
-    """The frames of a clip, stylized coherently, as ``ClipPlan.frames``; ``prepare`` resizes each before."""
+    """The frames of a clip, each made from the state before it by ``advance``, as ``ClipPlan.frames``."""
 
     clip: "Clip"
-    stylizer: "FrameStylizer"
-    steps: int
-    prepare: "Callable[[Photo], Photo]"
-    device: "torch.device"
+    advance: "Advance[Any]"
+    state: "type[ClipState]"
 
-    @property
-    def state_names(self) -> Sequence[str]:
-        """Names of the arrays that a kept state consists of."""
-        from cnnviz.video.coherence import STATE_ARRAYS
-
-        return STATE_ARRAYS
+    def plan(self, job: Job, source: InputRecord, record: Callable[..., ClipRecord]) -> ClipPlan:
+        """Return how the clip of a job is made, with the times and the sound of its input."""
+        clip, sound = self.clip, Path(job.source) if self.clip.sound else None
+        return ClipPlan(source, record, self, self.state.names(), clip.count, clip.rate, clip.time_base, sound)
 
     def __call__(self, kept: "Arrays | None") -> Iterator[ClipFrame]:
         """Yield the frames; those up to the state in ``kept`` without their image."""
-        from cnnviz.video.coherence import CoherenceState, stylize_frame
-
-        state = CoherenceState.from_arrays(kept) if kept else None
+        state = self.state.from_arrays(kept) if kept else None
         frames = self.clip.frames()
         for _ in range(state.number + 1 if state else 0):
             if (stored := next(frames, None)) is None:
                 raise MethodError("has fewer frames than were stored; remove the partial files to start anew")
             yield ClipFrame(None, stored.time, stored.duration)
         for frame in frames:
-            state = stylize_frame(self.prepare(frame.picture), self.stylizer, self.steps, state, self.device)
-            yield ClipFrame(state.image, frame.time, frame.duration, state.arrays)
+            state = self.advance(frame.picture, state)
+            yield ClipFrame(state.image, frame.time, frame.duration, state.arrays())

@@ -139,7 +139,7 @@ def _name(
         asked = f"{option} {printable(str(target))}"
         if len(jobs) > 1:
             raise InvalidRequest(f"{asked}: {len(jobs)} inputs need a folder; end it with a slash")
-        endings = (Path(ending).suffix,) if not ending.endswith((".png", ".mp4")) else endings
+        endings = (Path(ending).suffix,) if not ending.endswith((".png", ".mp4", ".mkv")) else endings
         if target not in write.STDOUT and not str(target).lower().endswith(tuple(endings)):
             raise InvalidRequest(f"{asked}: end the name in {', '.join(endings)}")
         return [replace(job, output="-" if target in write.STDOUT else target) for job in jobs]

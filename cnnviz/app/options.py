@@ -155,6 +155,14 @@ class RawOptions:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class LosslessOptions:
+    """Encoding of clips."""
+
+    lossless: bool = option("Encode a clip without loss: FFV1 in .mkv, also .png, .apng and .webp.", default=False,
+                            panel="Output")  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class ResumeOptions:
     """Interrupted runs."""
 

@@ -1,6 +1,6 @@
 """Deep dream over a clip: the stylizer of its frames, and a whole clip in one call, from file to file."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -8,17 +8,13 @@ from pathlib import Path
 from torch import Tensor
 
 from cnnviz.control import Control
-from cnnviz.errors import PhotoError
 from cnnviz.io.convert import Photo, resize_long_side, to_tensor
 from cnnviz.models.network import Network
 from cnnviz.synthesis.balanced_objective import BalancedTerms, check_objective
 from cnnviz.synthesis.dream import DreamSettings, dream_octaves
 from cnnviz.synthesis.spec import ObjectiveSpec, layers_spec
-from cnnviz.video.clip import read_clip, write_clip
-from cnnviz.video.coherence import stylize_frame
-from cnnviz.video.frame import Clip, Frame
-
-MIN_SIDE = 16  # pixels of a frame's shorter side that optical flow requires
+from cnnviz.video.clip_state import make_clip_file, open_clip
+from cnnviz.video.coherence import CoherenceState, stylize_frame
 
 
 class DreamStylizer:
@@ -117,36 +113,12 @@ def dream_clip(
     --------
     >>> cnnviz.dream_clip(cnnviz.load_network(), "clip.mp4", "dreamt.mp4", "blocks.4", long_side=480)
     """
-    clip = read_clip(path)
-    first = first_frame(clip, long_side)
+    clip, first = open_clip(path, long_side)
     spec = objective or layers_spec(layer_sequence or layers, network.name)
-    count = clip.count or sum(1 for _ in clip.frames())
-    stylizer = DreamStylizer(network, first, spec, settings, seed, sequence_over=count if layer_sequence else 0)
+    count = (clip.count or sum(1 for _ in clip.frames())) if layer_sequence else 0
+    stylizer = DreamStylizer(network, first, spec, settings, seed, sequence_over=count)
 
-    def stylized_frames() -> Iterator[Frame]:
-        state = None
-        for done, frame in enumerate(clip.frames(), 1):
-            image = resize_long_side(frame.picture, long_side)
-            state = stylize_frame(image, stylizer, settings.steps, state, network.device)
-            control.report(done, count)
-            yield replace(frame, picture=state.image)
-            if control.stopped():
-                return
+    def advance(frame: Photo, last: CoherenceState | None) -> CoherenceState:
+        return stylize_frame(resize_long_side(frame, long_side), stylizer, settings.steps, last, network.device)
 
-    write_clip(
-        str(output),
-        stylized_frames(),
-        rate=clip.rate,
-        time_base=clip.time_base,
-        recipe={},
-        sound_from=Path(path) if clip.sound else None,
-        note=control.note,
-    )
-
-
-def first_frame(clip: Clip, long_side: int | None) -> Photo:
-    """Return a clip's first frame, resized. Raises PhotoError if it is too small for optical flow."""
-    image = resize_long_side(next(clip.frames()).picture, long_side)
-    if (side := min(image.shape[:2])) < MIN_SIDE:
-        raise PhotoError(f"has frames of {side} pixels a side; a clip needs {MIN_SIDE}: see --long-side")
-    return image
+    make_clip_file(path, output, advance, control)

@@ -54,8 +54,10 @@ def _frames(data: bytes, max_pixels: int) -> Iterator[Frame]:
             time += length
 
 
-def write_animation(file: BinaryIO, frames: Sequence[Frame], kind: str, recipe: Recipe) -> None:
-    """Write frames as GIF, PNG (APNG) or WEBP, repeated endlessly, with the recipe inside."""
+def write_animation(
+    file: BinaryIO, frames: Sequence[Frame], kind: str, recipe: Recipe, *, lossless: bool = False
+) -> None:
+    """Write frames as GIF, PNG (APNG) or WEBP, repeated endlessly, with the recipe inside; WEBP also ``lossless``."""
     pictures = [Image.fromarray(frame.picture) for frame in frames]
     options: dict[str, Any] = {"save_all": True, "loop": 0, "duration": _durations(frames, 10 if kind == "GIF" else 1)}
     if kind == "GIF":
@@ -67,7 +69,7 @@ def write_animation(file: BinaryIO, frames: Sequence[Frame], kind: str, recipe: 
         text.add_itxt(KEY, dump_recipe(recipe))
         options |= {"pnginfo": text}
     else:
-        options |= {"xmp": to_xmp(recipe), "quality": 90, "method": 4}
+        options |= {"xmp": to_xmp(recipe), "quality": 90, "method": 4, "lossless": lossless}
     pictures[0].save(file, kind, append_images=pictures[1:], **options)
 
 

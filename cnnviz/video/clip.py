@@ -19,6 +19,7 @@ from cnnviz.video.frame import Clip, Frame
 
 KINDS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm",
          ".gif": "GIF", ".webp": "WEBP", ".png": "PNG", ".apng": "PNG"}  # fmt: skip
+LOSSLESS = (".mkv", ".png", ".apng", ".webp")  # FFV1, APNG, WebP
 STILL = {"GIF": "GIF", "WEBP": "WebP", "PNG": "APNG"}
 
 
@@ -64,13 +65,17 @@ def _read_start(path: str | Path) -> bytes:
         raise PhotoError("is not a valid file name") from error
 
 
-def clip_format(path: str) -> str:
-    """Return the format for a file's ending: FFmpeg's name, or Pillow's in capitals; mp4 for "-"."""
+def clip_format(path: str, *, lossless: bool = False) -> str:
+    """Return the format for a file's ending: FFmpeg's name, or Pillow's in capitals.
+
+    For "-" it is mp4, or Matroska if ``lossless``. Raises InvalidRequest for other endings.
+    """
     if path in write.STDOUT:
-        return "mp4"
-    suffix = Path(path).suffix.lower()
-    if suffix not in KINDS:
-        raise InvalidRequest(f"-o {printable(path)}: write a clip to a name that ends in {', '.join(KINDS)}")
+        return "matroska" if lossless else "mp4"
+    suffix, kinds = Path(path).suffix.lower(), LOSSLESS if lossless else tuple(KINDS)
+    if suffix not in kinds:
+        what = "a lossless clip" if lossless else "a clip"
+        raise InvalidRequest(f"-o {printable(path)}: write {what} to a name that ends in {', '.join(kinds)}")
     return KINDS[suffix]
 
 
@@ -83,15 +88,17 @@ def write_clip(
     time_base: Fraction | None = None,
     sound_from: Path | None = None,
     note: Note = ignore_note,
+    lossless: bool = False,
 ) -> None:
     """Write frames, all of one size, at least one: H.264 in MP4, MOV and MKV, VP9 in WebM, GIF, WebP, APNG.
 
     ``rate`` in frames per second; times are multiples of ``time_base``, by default that of the rate. ``sound_from``: a
-    clip whose sound is added; ``note`` takes a remark if it is left out or encoded again. H.264 and VP9 have even
+    clip whose sound is added; ``note`` takes a remark if it is left out or encoded again. ``lossless``: FFV1
+    in MKV, lossless WebP, or APNG. H.264 and VP9 have even
     sides: the last row or column is repeated at odd ones. GIF, WebP and APNG are made from all frames at once, in
     memory. Raises OutputError, and any error of ``frames``; no file is left then.
     """
-    chosen = clip_format(path)
+    chosen = clip_format(path, lossless=lossless)
     if chosen in STILL and sound_from:
         note(f"{STILL[chosen]} files have no sound: it is left out")
     rest = iter(frames)
@@ -105,10 +112,10 @@ def write_clip(
         if chosen in STILL:
             from cnnviz.video.animation import write_animation
 
-            write_animation(file, list(all_frames), chosen, recipe)
+            write_animation(file, list(all_frames), chosen, recipe, lossless=lossless)
         else:
             from cnnviz.video.encoding import write_video
 
-            write_video(file, all_frames, (height, width), chosen, recipe, rate, step, sound_from, note)
+            write_video(file, all_frames, (height, width), chosen, recipe, rate, step, sound_from, note, lossless)
 
     write.write(path, save)

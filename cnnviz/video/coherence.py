@@ -5,9 +5,8 @@ last one, warped by the optical flow, where that was visible. Departure: only wh
 warped, decayed and renewed with a few steps, so that the frame is never blurred, and no temporal loss is needed.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
-from typing import Any, Protocol
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -15,8 +14,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cnnviz.video import optical_flow
+from cnnviz.video.clip_state import ClipState
+from cnnviz.video.frame import Picture
 
-Picture = NDArray[np.uint8]
 Field = NDArray[np.float32]
 
 CUT = 0.4  # a frame of which less than this share was visible in the last one starts anew, as after a cut
@@ -37,15 +37,14 @@ class FrameStylizer(Protocol):
 
 
 @dataclass(frozen=True)
-class CoherenceState:
-    """A stylized frame, and all that the next one is computed from: a clip can be continued from it, bit for bit.
+class CoherenceState(ClipState):
+    """A stylized frame, and the change that the next one carries along.
 
-    ``number`` of the frame; ``frame``: the clip's own, uint8 (H, W, 3); ``change``: what was added to it, float32
-    (H, W, 3), range 0 to 1; ``owed`` (H, W): the share of all steps that each pixel still lacks; ``strength`` and
-    ``shift`` (3,): root mean square and mean of the change of the first frame, or the first after a cut.
+    ``frame``: the clip's own, uint8 (H, W, 3); ``change``: what was added to it, float32 (H, W, 3), range 0 to 1;
+    ``owed`` (H, W): the share of all steps that each pixel still lacks; ``strength`` and ``shift`` (3,): root mean
+    square and mean of the change of the first frame, or the first after a cut.
     """
 
-    number: int
     frame: Picture
     change: Field
     owed: Field
@@ -57,19 +56,6 @@ class CoherenceState:
         """The stylized frame, uint8 RGB (H, W, 3)."""
         values: Field = np.clip(self.frame + 255 * self.change, 0, 255)
         return np.rint(values).astype(np.uint8)
-
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return the state as named arrays, to be stored."""
-        return {field.name: np.asarray(getattr(self, field.name)) for field in fields(self)}
-
-    @classmethod
-    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> "CoherenceState":
-        """Return the state that ``arrays()`` stored."""
-        number, strength = int(arrays["number"]), float(arrays["strength"])
-        return cls(number, arrays["frame"], arrays["change"], arrays["owed"], strength=strength, shift=arrays["shift"])
-
-
-STATE_ARRAYS = tuple(field.name for field in fields(CoherenceState))
 
 
 def renewal_steps(steps: int) -> int:

@@ -1,4 +1,4 @@
-"""Video encoding: H.264 or VP9 and sound, the same bytes for the same frames, the recipe as a tag of the container."""
+"""Video encoding: H.264, VP9 or FFV1, and sound; same frames, same bytes; the recipe as a tag of the container."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 ENCODERS = {
     "libx264": {"crf": "18", "preset": "medium", "x264-params": "mbtree=0"},
     "libvpx-vp9": {"crf": "24", "b": "0", "cpu-used": "2", "row-mt": "0"},
+    "ffv1": {"level": "3", "slices": "4"},  # lossless, in RGB
 }
 THREADS = 4
 SOUND_ENCODERS = {"mp4": "aac", "mov": "aac", "matroska": "aac", "webm": "libopus"}
@@ -42,9 +43,9 @@ FINEST = 1 << 31
 
 def write_video(
     file: BinaryIO, frames: Iterable[Frame], size: tuple[int, int], container: str, recipe: Recipe, rate: Fraction,
-    time_base: Fraction, sound_from: Path | None, note: Note,
+    time_base: Fraction, sound_from: Path | None, note: Note, lossless: bool = False,
 ) -> None:  # fmt: skip
-    """Write frames of ``size`` (h, w) into an open file as ``container`` (FFmpeg's name).
+    """Write frames of ``size`` (h, w) into an open file as ``container`` (FFmpeg's name), with ``lossless`` as FFV1.
 
     With the sound of another clip. ``rate`` in frames per second; times are rounded to multiples of ``time_base`` or of
     the rate's own.
@@ -53,7 +54,8 @@ def write_video(
     with ExitStack() as stack:
         target = stack.enter_context(av.open(file, "w", format=container, container_options=options))
         target.metadata[KEY] = dump_recipe(recipe)
-        stream = _stream(target, size, rate, time_base)
+        encoder = "ffv1" if lossless else "libvpx-vp9" if container == "webm" else "libx264"
+        stream = _stream(target, encoder, size, rate, time_base)
         packets: Iterator[Packet[Stream]] = _packets(stream, frames)
         if sound_from:
             sound = add_sound(stack.enter_context(open_video(sound_from)), target, note)
@@ -67,18 +69,23 @@ def _time(packet: "Packet[Stream]") -> float | Fraction:
     return -inf if packet.dts is None else packet.dts * packet.time_base
 
 
-def _stream(target: OutputContainer, size: tuple[int, int], rate: Fraction, time_base: Fraction) -> VideoStream:
-    encoder = "libvpx-vp9" if target.format.name == "webm" else "libx264"
+def _stream(
+    target: OutputContainer, encoder: str, size: tuple[int, int], rate: Fraction, time_base: Fraction
+) -> VideoStream:
     stream = target.add_stream(encoder, rate=rate, options=dict(ENCODERS[encoder]))
     assert isinstance(stream, VideoStream)
     height, width = size
-    stream.width, stream.height, stream.pix_fmt = width + width % 2, height + height % 2, "yuv420p"
+    if encoder == "ffv1":
+        stream.width, stream.height, stream.pix_fmt = width, height, "bgr0"
+    else:
+        stream.width, stream.height, stream.pix_fmt = width + width % 2, height + height % 2, "yuv420p"
     context = stream.codec_context
     finest = lcm(rate.numerator, time_base.denominator)
     context.time_base = Fraction(1, finest) if finest < FINEST else time_base
     context.thread_count = THREADS
-    context.colorspace, context.color_primaries, context.color_trc = BT709, BT709, SRGB
-    context.color_range = LIMITED
+    context.color_primaries, context.color_trc = BT709, SRGB
+    if encoder != "ffv1":
+        context.colorspace, context.color_range = BT709, LIMITED
     context.flags |= 1 << 23  # AV_CODEC_FLAG_BITEXACT: no version of the encoder in the file
     return stream
 
@@ -88,10 +95,13 @@ def _packets(stream: VideoStream, frames: Iterable[Frame]) -> "Iterator[Packet[S
     assert tick is not None
     for frame in frames:
         height, width = frame.picture.shape[:2]
-        # The last row or column is repeated if a side is odd: chroma is subsampled by two.
-        picture = np.pad(frame.picture, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
-        encoded = VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24").reformat(
-            format="yuv420p", dst_colorspace=BT709, dst_color_range=LIMITED, interpolation=EXACT
+        # The last row or column is repeated if chroma is subsampled by two and a side is odd.
+        picture = np.pad(frame.picture, ((0, stream.height - height), (0, stream.width - width), (0, 0)), mode="edge")
+        source = VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
+        encoded = (
+            source.reformat(format="bgr0")
+            if stream.pix_fmt == "bgr0"
+            else source.reformat(format="yuv420p", dst_colorspace=BT709, dst_color_range=LIMITED, interpolation=EXACT)
         )
         encoded.pts, encoded.time_base, encoded.duration = round(frame.time / tick), tick, round(frame.duration / tick)
         yield from stream.encode(encoded)

@@ -1,8 +1,8 @@
 """Backward optical flow with an occlusion mask, and warping.
 
 Kroeger et al. 2016, "Fast optical flow using dense inverse search", section 2, in OpenCV's implementation; occlusions
-by the forward-backward check of Sundaram, Brox & Keutzer 2010, "Dense point trajectories by GPU-accelerated large
-displacement optical flow", section 3.
+by the forward-backward check, and motion boundaries, of Sundaram, Brox & Keutzer 2010, "Dense point trajectories by
+GPU-accelerated large displacement optical flow", section 3.
 """
 
 from collections.abc import Iterator
@@ -16,6 +16,7 @@ from cnnviz.video.frame import Picture
 
 Field = NDArray[np.float32]
 SHARE, LEAST = 0.01, 0.5  # Sundaram's tolerances: share of the squared lengths, and squared pixels
+EDGE_LEAST = 0.002  # squared gradient of the flow at which a still region has a motion boundary
 
 
 def optical_flow(now: Picture, before: Picture) -> tuple[Field, NDArray[np.bool_]]:
@@ -29,6 +30,7 @@ def optical_flow(now: Picture, before: Picture) -> tuple[Field, NDArray[np.bool_
 
     grey = [cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in (now, before)]
     search: Any = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    search.setFinestScale(0)  # full resolution: a third of the error of the preset's half
     with _one_thread():  # the search gives strips to threads, and its result depends on the strips
         backward: Field = search.calc(grey[0], grey[1], None)
         forward: Field = search.calc(grey[1], grey[0], None)
@@ -36,6 +38,12 @@ def optical_flow(now: Picture, before: Picture) -> tuple[Field, NDArray[np.bool_
     error = ((backward + returned) ** 2).sum(-1)
     lengths = (backward**2).sum(-1) + (returned**2).sum(-1)
     return backward, np.asarray(inside_frame(backward) & (error <= SHARE * lengths + LEAST))
+
+
+def motion_boundaries(flow: Field) -> NDArray[np.bool_]:
+    """Return whether the flow (H, W, 2) of each pixel changes sharply around it (H, W): it is unreliable there."""
+    rows, columns = np.gradient(flow, axis=(0, 1))
+    return np.asarray((rows**2 + columns**2).sum(-1) > SHARE * (flow**2).sum(-1) + EDGE_LEAST)
 
 
 def inside_frame(flow: Field) -> NDArray[np.bool_]:

@@ -15,8 +15,9 @@ import pytest
 from cnnviz.app.clip_command import clip_command, is_clip_input
 from cnnviz.app.clip_plan import ClipFrame, ClipPlan, ClipRecord
 from cnnviz.app.declare import argument
-from cnnviz.app.options import NetworkOptions, OutputOptions, ReadingOptions, ResumeOptions
+from cnnviz.app.options import LosslessOptions, NetworkOptions, OutputOptions, ReadingOptions, ResumeOptions
 from cnnviz.app.records import Result
+from cnnviz.errors import InvalidRequest
 from cnnviz.io.recipe import read_recipe
 from cnnviz.video.clip import read_clip
 from cnnviz.video.frame_store import FrameStore
@@ -24,7 +25,7 @@ from tests.support import clips
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options(ReadingOptions, NetworkOptions, ResumeOptions, OutputOptions):
+class Options(ReadingOptions, NetworkOptions, LosslessOptions, ResumeOptions, OutputOptions):
     """Options of a toy command."""
 
     inputs: tuple[str, ...] = argument(word="nothing", nargs=-1, required=True, type=click.Path())
@@ -42,7 +43,7 @@ def plan(session, job, read):
         start = int(kept["number"]) + 1 if kept else 0
         for number in range(4):
             image = np.full((32, 48, 3), 40 * number, np.uint8) if number >= start else None
-            yield ClipFrame(image, Fraction(number, 10), Fraction(1, 10), lambda n=number: {"number": np.array(n)})
+            yield ClipFrame(image, Fraction(number, 10), Fraction(1, 10), {"number": np.array(number)})
 
     record = partial(ClipRecord, network=session.network.name)
     return ClipPlan(session.record_file(job), record, frames, ("number",), 4, clip.rate)
@@ -100,6 +101,13 @@ def test_stopped_it_keeps_the_clip_and_resumed_it_is_the_same(capsys, monkeypatc
     assert Path("out.mp4").read_bytes() == Path("whole.mp4").read_bytes()
     assert not list(Path().glob("*.partial.*"))
     assert run(capsys, "clip.mp4", "-o", "out.mp4", "--resume")[0] == 0
+
+
+def test_lossless_clips_have_an_ending_and_a_format_of_their_own(capsys):
+    assert [line["output"] for line in run(capsys, "clip.mp4", "--lossless", "-o", "out/")[1]] == ["out/clip-toy.mkv"]
+    assert [frame.picture.max() for frame in read_clip("out/clip-toy.mkv").frames()] == [0, 40, 80, 120]
+    with pytest.raises(InvalidRequest, match=r"-o a\.mp4: end the name in \.mkv, \.png"):
+        run(capsys, "clip.mp4", "--lossless", "-o", "a.mp4")
 
 
 def test_what_is_a_clip():

@@ -1,6 +1,6 @@
 """Clips frame by frame: a broken one leaves nothing, a terminated one its state, standard output no files."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -13,6 +13,7 @@ from cnnviz.app.clip_plan import ClipFrame, ClipPlan, ClipRecord
 from cnnviz.app.jobs import Job
 from cnnviz.app.session import Session
 from cnnviz.errors import MethodError, Terminated
+from cnnviz.io.arrays import read_arrays
 from cnnviz.video.clip import read_clip
 from tests.app.test_clip_command import Options
 
@@ -28,7 +29,7 @@ def frames(kept, end: BaseException | None = None, after: int = 3):
         if end and number == after:
             raise end
         image = np.full((32, 48, 3), 40 * number, np.uint8) if number >= start else None
-        yield ClipFrame(image, Fraction(number, 10), Fraction(1, 10), lambda n=number: {"number": np.array(n)})
+        yield ClipFrame(image, Fraction(number, 10), Fraction(1, 10), {"number": np.array(number)})
 
 
 def plan(end: BaseException | None = None) -> ClipPlan:
@@ -61,6 +62,21 @@ def test_a_terminated_clip_keeps_its_frames_and_continues(tmp_path):
     assert make(tmp_path / "out.mp4", resume=True).status == "ok"
     assert (tmp_path / "out.mp4").read_bytes() == (tmp_path / "whole.mp4").read_bytes()
     assert sorted(path.name for path in tmp_path.glob("*.partial.*")) == []
+
+
+def test_every_frame_is_on_disk_with_its_state_before_the_next(tmp_path):
+    found = []
+
+    def watched(kept):
+        for frame in frames(kept):
+            if frame.time:
+                found.append(int(read_arrays(tmp_path / "out.mp4.partial.npz", ["number"])["number"]))
+            yield frame
+
+    own = session()
+    job = Job("clip", output=str(tmp_path / "out.mp4"))
+    make_clip(own, job, replace(plan(), frames=watched), own.recipe(None, moving=True), "toying")
+    assert found == [0, 1, 2]
 
 
 def test_standard_output_leaves_no_file(tmp_path, monkeypatch, capfdbinary):

@@ -28,6 +28,7 @@ from cnnviz.features.projections import ProjectionSettings, Projector
 from cnnviz.figures import maps
 from cnnviz.figures.page import Page
 from cnnviz.figures.style import Look
+from cnnviz.synthesis.figures.both_ways import draw_both_ways
 from cnnviz.synthesis.figures.channel_sheet import draw_channels
 from cnnviz.synthesis.figures.class_sheet import draw_classes
 from cnnviz.synthesis.held_out import HeldOutRank
@@ -172,6 +173,12 @@ def draw_imagined(count: int, look: Look, names: Names = NAMES) -> Figure:
     return draw_classes(results.classes(count), shown, NETWORK, look, ranks)
 
 
+def draw_styles(count: int, look: Look) -> Figure:
+    kinds = {1: ("grey", "tall"), 2: ("wide", "tiny"), 5: ("tall", "tall")}[count]
+    shown = [results.styled(*pair, done=min(count, 2)) for pair in (kinds, kinds[::-1])]
+    return draw_both_ways([results.photo(kind) for kind in kinds], shown, NETWORK, "mrf", look)
+
+
 def draw_robustness(count: int, look: Look) -> Figure:
     return draw_curve(results.robustness(), look)
 
@@ -180,7 +187,7 @@ OTHER_KINDS: dict[str, Callable[[int, Look], Figure]] = {
     "kernels, RGB": draw_filters("0"), "kernels, pairs": draw_filters("3"), "kernels, matrix": draw_filters("5"),
     "top images": draw_found, "sheet": draw_overview, "channels": draw_visualized, "diversity": draw_diverse,
     "beside photos": draw_beside_photos, "diversity beside photos": draw_diverse_beside_photos,
-    "classes": draw_imagined, "robustness": draw_robustness,
+    "classes": draw_imagined, "styles": draw_styles, "robustness": draw_robustness,
 }  # fmt: skip
 
 

@@ -28,6 +28,7 @@ WITHOUT: dict[str, list[tuple[list[str], str]] | None] = {
     "occlude": [(["cat.jpg", "--bare"], "--bare and {} exclude each other")],
     "robustness": None,
     "sticker": [(["cat.jpg", *REGION], "{} requires --preview")],
+    "style": [(["cat.jpg", "--style", "cat.jpg"], "{} requires --both-ways")],
     "top-images": None,
     "universal": [(["cat.jpg", "cat.jpg"], "{} requires --report")],
     "visualize": [(["--layer", "0", "--bare"], "--bare and {} exclude each other")],

@@ -133,6 +133,15 @@ def robustness():
 
 
 @cache
+def styled(content: str, style: str, done: int = 1):
+    """A photo of SHAPES in the style of another, stopped after ``done`` of two steps."""
+    seen: list[int] = []
+    control = cnnviz.Control(report=lambda count, *_: seen.append(count), stopped=lambda: len(seen) == done)
+    settings = cnnviz.StyleSettings(long_side=SIDE, steps=2, style_layers={"pixels": 1}, content_layers={"4": 1})
+    return cnnviz.style_transfer(network(), photo(content), [photo(style)], settings=settings, control=control)
+
+
+@cache
 def visualization(count: int = 1, diversity: int = 1):
     """Images of the first channels."""
     settings = cnnviz.VisualizeSettings(diversity=diversity, size=SIDE, steps=1)

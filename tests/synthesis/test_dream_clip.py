@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from cnnviz.control import Control
-from cnnviz.errors import InvalidRequest, PhotoError
+from cnnviz.errors import InvalidRequest
 from cnnviz.io.convert import to_tensor
 from cnnviz.synthesis.dream import DreamSettings, dream
-from cnnviz.synthesis.dream_clip import DreamStylizer, dream_clip, first_frame
+from cnnviz.synthesis.dream_clip import DreamStylizer, dream_clip
 from cnnviz.synthesis.spec import ObjectiveSpec
 from cnnviz.video.clip import read_clip
 from tests.support import clips
@@ -28,13 +28,6 @@ def test_a_clip_is_dreamt_in_one_call(network, tmp_path):
     dream_clip(network, tmp_path / "clip.mp4", tmp_path / "two.mp4", layer_sequence=["0", "2"], settings=SETTINGS,
                control=Control(stopped=lambda: len(reports) == 4))  # fmt: skip
     assert len(list(read_clip(tmp_path / "two.mp4").frames())) == 1
-
-
-def test_frames_that_are_too_small_are_refused(tmp_path):
-    clips.write(tmp_path / "tiny.mp4", clips.frames(2, (12, 20)))
-    with pytest.raises(PhotoError, match="has frames of 12 pixels a side; a clip needs 16: see --long-side"):
-        first_frame(read_clip(tmp_path / "tiny.mp4"), None)
-    assert first_frame(read_clip(tmp_path / "tiny.mp4"), 40).shape == (24, 40, 3)
 
 
 FRAME = np.random.default_rng(1).integers(256, size=(64, 80, 3), dtype=np.uint8)

@@ -10,7 +10,7 @@ from PIL import Image
 
 from cnnviz.io import write
 from cnnviz.io.arrays import read_arrays
-from cnnviz.video.coherence import STATE_ARRAYS, CoherenceState, renewal_steps, stylize_frame
+from cnnviz.video.coherence import CoherenceState, renewal_steps, stylize_frame
 
 STEPS = 8
 
@@ -104,7 +104,7 @@ def test_a_film_goes_on_from_its_state_on_disk_to_the_same_bytes(pan, tmp_path):
     whole = list(stylize_clip(pan, Painter()))
     path = tmp_path / "state.npz"
     write.write_arrays(str(path), whole[3].arrays(), {"recipe": 1, "command": "dream"})
-    state = CoherenceState.from_arrays(read_arrays(path, STATE_ARRAYS))
+    state = CoherenceState.from_arrays(read_arrays(path, CoherenceState.names()))
     rest = list(stylize_clip(pan[state.number + 1 :], Painter(), state=state))
     assert [shot.number for shot in rest] == [4, 5, 6, 7, 8, 9]
     for expected, shot in zip(whole[4:], rest, strict=True):

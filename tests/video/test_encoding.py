@@ -30,23 +30,34 @@ def test_odd_sides_are_padded_for_h264_alone(tmp_path: Path) -> None:
         assert np.abs(picture[-1].astype(int) - picture[46]).mean() < 3
 
 
-def filmed(source: Path, target: Path) -> list[str]:
+@pytest.mark.parametrize("ending", [".mkv", ".png", ".webp"])
+def test_lossless_formats_return_every_value_and_time(tmp_path: Path, ending: str) -> None:
+    noise = np.random.default_rng(0).integers(256, size=(5, 47, 61, 3), dtype=np.uint8)
+    shown = [Frame(picture, Fraction(n, 25), Fraction(1, 25)) for n, picture in enumerate(noise)]
+    paths = [clips.write(tmp_path / f"{name}{ending}", shown, Fraction(25), lossless=True) for name in "ab"]
+    again = list(read_clip(paths[0]).frames())
+    assert [(frame.time, frame.duration) for frame in again] == [(frame.time, frame.duration) for frame in shown]
+    assert all(np.array_equal(a.picture, b.picture) for a, b in zip(shown, again, strict=True))
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+
+
+def filmed(source: Path, target: Path, *, lossless: bool = False) -> list[str]:
     """Write a clip again with its own sound, and return what a person is told."""
     notes: list[str] = []
     clip = read_clip(source)
     assert clip.sound
     write_clip(
         str(target), clip.frames(), rate=clip.rate, time_base=clip.time_base, recipe=clips.RECIPE, sound_from=source,
-        note=notes.append,
+        note=notes.append, lossless=lossless,
     )  # fmt: skip
     return notes
 
 
-@pytest.mark.parametrize("ending", [".mp4", ".mov", ".mkv"])
-def test_sound_is_copied_packet_by_packet(tmp_path: Path, ending: str) -> None:
+@pytest.mark.parametrize(("ending", "lossless"), [(".mp4", False), (".mov", False), (".mkv", False), (".mkv", True)])
+def test_sound_is_copied_packet_by_packet(tmp_path: Path, ending: str, lossless: bool) -> None:
     source = clips.with_sound(tmp_path / "clip.mp4")
     target = tmp_path / f"a{ending}"
-    assert filmed(source, target) == []
+    assert filmed(source, target, lossless=lossless) == []
     before, after = clips.sound_packets(source), clips.sound_packets(target)
     assert [data for _, data in after] == [data for _, data in before]
     shift = after[0][0] - before[0][0]  # Matroska begins at 0, and moves the pictures as well

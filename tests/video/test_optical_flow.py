@@ -83,3 +83,13 @@ def test_thirty_warps_keep_fine_detail_where_bilinear_ones_lose_it():
         kept[sharp] = values[30:-30, 30:-30].std() / detail.std()
     assert kept[True] > 0.85
     assert kept[False] < 0.5
+
+
+def test_motion_boundaries_are_where_the_flow_changes():
+    flow = np.zeros((20, 30, 2), np.float32)
+    assert not optical_flow.motion_boundaries(flow).any()
+    flow[:, 12:, 0] = 2
+    assert np.array_equal(optical_flow.motion_boundaries(flow).any(0).nonzero()[0], [11, 12])
+    flow[...] = (50, 0)
+    flow[:, 12:, 0] += 2  # a hundredth of the squared length, 25, is more than the squared gradient, 1
+    assert not optical_flow.motion_boundaries(flow).any()

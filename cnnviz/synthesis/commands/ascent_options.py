@@ -1,17 +1,21 @@
 """What the commands of this package share: settings from options, messages, intermediate results."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from cnnviz.app.options import OutputOptions
+from cnnviz.app.options import OutputOptions, ReadingOptions
 from cnnviz.app.recorder import InputRecord
 from cnnviz.app.session import Session
-from cnnviz.errors import InvalidRequest
+from cnnviz.errors import InvalidRequest, MethodError, PhotoError
 from cnnviz.io import write
+from cnnviz.text import printable
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from cnnviz.synthesis.ascent import AscentStep
 
 S = TypeVar("S")
@@ -21,6 +25,19 @@ def settings_of(settings: type[S], options: Any) -> S:
     """Return an instance of a settings class with the values of the options of the same names."""
     names = [item.name for item in fields(settings) if hasattr(options, item.name)]  # type: ignore[arg-type]
     return settings(**{name: getattr(options, name) for name in names})
+
+
+def read_images(paths: Sequence[str], options: ReadingOptions) -> "list[NDArray[np.uint8]]":
+    """Return images that an option names, (H, W, 3). Raises MethodError with the name of one that cannot be read."""
+    from cnnviz.io.photo import read_photo
+
+    images = []
+    for path in paths:
+        try:
+            images.append(read_photo(path, max_pixels=options.max_pixels, background=options.background))
+        except PhotoError as error:
+            raise MethodError(f"{printable(path)}: {error}") from error
+    return images
 
 
 def stopped_note(done: int, of: int) -> tuple[str, ...]:

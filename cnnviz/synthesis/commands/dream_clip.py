@@ -1,7 +1,7 @@
 """How ``cnnviz dream`` makes clips: of a clip frame by frame, of a photo with --zoom."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -43,20 +43,20 @@ def plan_clip(session: Session, job: Job, read: "ReadPhoto") -> ClipPlan:
 
 def _plan_frames(session: Session, options: Options, job: Job) -> ClipPlan:
     from cnnviz.io.convert import resize_long_side
-    from cnnviz.synthesis.dream_clip import first_frame
-    from cnnviz.video.clip import read_clip
+    from cnnviz.video.clip_state import open_clip
+    from cnnviz.video.coherence import CoherenceState, stylize_frame
 
-    clip = read_clip(job.source, max_pixels=options.max_pixels)
-    first = first_frame(clip, options.long_side)
-    count = clip.count
-    if options.layer_sequence and count is None:
-        count = sum(1 for _ in clip.frames())
+    clip, first = open_clip(job.source, options.long_side, max_pixels=options.max_pixels)
+    if options.layer_sequence and clip.count is None:
+        clip = replace(clip, count=sum(1 for _ in clip.frames()))
     source = session.record_file(job)
-    stylizer, record = _stylizer(session, options, first, count or 1)
-    resize = partial(resize_long_side, long_side=options.long_side)
-    frames = StylizedFrames(clip, stylizer, options.steps, resize, session.network.device)
-    sound = Path(job.source) if clip.sound else None
-    return ClipPlan(source, record, frames, frames.state_names, count, clip.rate, clip.time_base, sound)
+    stylizer, record = _stylizer(session, options, first, clip.count or 1)
+
+    def advance(frame: "Photo", last: CoherenceState | None) -> CoherenceState:
+        image = resize_long_side(frame, options.long_side)
+        return stylize_frame(image, stylizer, options.steps, last, session.network.device)
+
+    return StylizedFrames(clip, advance, CoherenceState).plan(job, source, record)
 
 
 def _plan_zoom(session: Session, options: Options, photo: PhotoInput) -> ClipPlan:
@@ -109,4 +109,4 @@ class ZoomFrames:
                 continue
             image = self.zoom.next_frame(image, number) if number else image
             state = {"number": np.array(number), "frame": image.float().cpu().numpy()}
-            yield ClipFrame(to_image(image), *time, partial(dict, state))
+            yield ClipFrame(to_image(image), *time, state)

@@ -12,6 +12,7 @@ from cnnviz.app.clip_plan import ClipRecord
 from cnnviz.app.declare import argument, option
 from cnnviz.app.options import (
     EXISTING,
+    LosslessOptions,
     NetworkOptions,
     OutputOptions,
     ReadingOptions,
@@ -25,8 +26,8 @@ from cnnviz.app.options import (
 )
 from cnnviz.app.param_types import Finite, Weighted, weighted
 from cnnviz.app.records import field
-from cnnviz.errors import InvalidRequest, MethodError, PhotoError
-from cnnviz.synthesis.commands.ascent_options import check_snapshots
+from cnnviz.errors import InvalidRequest
+from cnnviz.synthesis.commands.ascent_options import check_snapshots, read_images
 from cnnviz.synthesis.spec import ObjectiveSpec, parse_objective
 from cnnviz.text import printable
 
@@ -51,7 +52,9 @@ class LayerNames(click.ParamType):  # type: ignore[type-arg,unused-ignore]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options(ReadingOptions, NetworkOptions, SaveEveryOptions, ResumeOptions, SeedOptions, OutputOptions):
+class Options(
+    ReadingOptions, NetworkOptions, SaveEveryOptions, LosslessOptions, ResumeOptions, SeedOptions, OutputOptions
+):
     """Options of ``cnnviz dream``."""
 
     inputs: tuple[str, ...] = argument(word=NOISE, nargs=-1, required=True, type=click.Path(allow_dash=True))
@@ -109,15 +112,7 @@ class Options(ReadingOptions, NetworkOptions, SaveEveryOptions, ResumeOptions, S
 
     def objective_with_guides(self) -> ObjectiveSpec:
         """Return what is maximised, with the images of --guide. Raises MethodError for one that cannot be read."""
-        from cnnviz.io.photo import read_photo
-
-        guides = []
-        for path in self.guide:
-            try:
-                guides.append(read_photo(path, max_pixels=self.max_pixels, background=self.background))
-            except PhotoError as error:
-                raise MethodError(f"{printable(path)}: {error}") from error
-        return replace(self.objective, guides=tuple(guides))
+        return replace(self.objective, guides=tuple(read_images(self.guide, self)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,7 +151,9 @@ def objective_terms(spec: ObjectiveSpec, network: "Network") -> list[ObjectiveTe
 
 def check_clip_options(options: Options, moving: Sequence[str], clips: Sequence[str]) -> None:
     """Refuse options that do not fit the inputs that become clips, ``clips`` among them, or need one."""
-    for flag, value in (("--layer-sequence", options.layer_sequence), ("--resume", options.resume)):
+    clips_only = {"--layer-sequence": options.layer_sequence, "--lossless": options.lossless,
+                  "--resume": options.resume}  # fmt: skip
+    for flag, value in clips_only.items():
         if value and not moving:
             raise InvalidRequest(f"{flag} goes with a clip or with --zoom")
     photos_only = {"--mask": options.mask, "--caricature": options.caricature,

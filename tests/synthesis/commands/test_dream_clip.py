@@ -220,7 +220,7 @@ def test_a_zoom_continues_from_a_kept_frame():
     frames = ZoomFrames(Zoom(start, shift, 10), 5, Fraction(10))
     whole = list(frames(None))
     assert [frame.time for frame in whole] == [Fraction(number, 10) for number in range(5)]
-    rest = list(frames(whole[2].state()))
+    rest = list(frames(whole[2].state))
     assert [frame.image is None for frame in rest] == [True, True, True, False, False]
     for one, other in zip(whole[3:], rest[3:], strict=True):
         assert np.array_equal(one.image, other.image)
