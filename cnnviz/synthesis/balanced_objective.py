@@ -14,7 +14,9 @@ from cnnviz.synthesis import objectives, priors
 from cnnviz.synthesis.ascent import Gradient, full_gradient
 from cnnviz.synthesis.objectives import Objective, Term
 from cnnviz.synthesis.spec import ObjectiveSpec
-from cnnviz.synthesis.tiled_gradient import tiled_gradient, tiled_maps
+from cnnviz.synthesis.tile_plan import TILE
+from cnnviz.synthesis.tiled_gradient import tiled_gradient
+from cnnviz.synthesis.tiled_maps import TiledMaps
 from cnnviz.synthesis.transforms import resize
 
 MAX_UNTILED = 1 << 20  # pixels: the gradients of larger images are computed tile by tile, to bound the memory
@@ -113,10 +115,9 @@ def _terms(extractor: FeatureExtractor, spec: ObjectiveSpec, image: Tensor, appr
         small = extractor(resize(image, network.size)) if spec.channels else {}
         if not spec.caricature:
             own = {}
-        elif fits_untiled(image):
-            own = extractor(image)
         else:
-            own = tiled_maps(extractor, image, approximate=approximate)
+            tile = None if fits_untiled(image) else TILE
+            own = TiledMaps(extractor, (image.shape[-2], image.shape[-1]), tile, approximate).whole_maps(image)
     for name, number in spec.channels:
         check_channel(number, small[name].shape[1], name)
     if guides:

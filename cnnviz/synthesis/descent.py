@@ -83,7 +83,10 @@ def optimize(
 
 
 class _Adam:
-    """Adam (Kingma & Ba 2015) on an image, with a falling rate and a moving average of the iterates."""
+    """Adam (Kingma & Ba 2015) on an image, with a falling rate and a moving average of the iterates.
+
+    Not ``torch.optim.Adam``, whose first step imports torch's compiler: 1.3 CPU seconds and 160 MB.
+    """
 
     def __init__(self, image: Tensor, rate: float, epsilon: float, smoothing: float) -> None:
         self.image, self._rate, self._epsilon, self._count = image.clone(), rate, epsilon, 0

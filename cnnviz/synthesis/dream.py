@@ -25,12 +25,11 @@ from cnnviz.synthesis.ascent import Gradient, OnStep, StepObserver, StepRule, as
 from cnnviz.synthesis.balanced_objective import build_objective, choose_gradient, fits_untiled, make_extractor
 from cnnviz.synthesis.objectives import Objective
 from cnnviz.synthesis.spec import ObjectiveSpec, layers_spec
-from cnnviz.synthesis.transforms import resize
+from cnnviz.synthesis.transforms import luminance, resize
 
 COARSER = 1.4  # weight of each band of the gradient relative to the next finer one
 RESIDUAL = 0.0  # weight of the coarsest residual: the brightness of large areas does not change
 MIN_SIDE = 64  # pixels of an octave's shorter side
-LUMA = (0.299, 0.587, 0.114)  # brightness of red, green and blue, as in JPEG
 
 Pixels = NDArray[np.uint8]
 
@@ -249,8 +248,7 @@ def composite(base: Tensor, change: Tensor, settings: DreamSettings, mask: Tenso
     With ``original_colors`` the change is reduced to its brightness.
     """
     if settings.original_colors:
-        luma = torch.tensor(LUMA, device=base.device).view(1, 3, 1, 1)
-        change = (luma * change).sum(1, keepdim=True)
+        change = luminance(change)
     if mask is not None:
         change = mask.to(base) * change
     return torch.add(base, change, alpha=settings.strength).clamp_(0, 1)

@@ -17,11 +17,11 @@ from torch import Tensor
 from cnnviz.control import Control
 from cnnviz.io.convert import Photo, resize_long_side, to_image, to_tensor
 from cnnviz.models.network import Network
-from cnnviz.synthesis.coarse_to_fine import coarse_to_fine, scale_styles
+from cnnviz.synthesis.coarse_to_fine import scale_styles
 from cnnviz.synthesis.descent import ImageLoss, Roll, optimize
 from cnnviz.synthesis.style_colors import match_luminance
 from cnnviz.synthesis.style_images import Image, StyleImages, prepare_images
-from cnnviz.synthesis.style_methods import StatisticsMethod, shown_rolls
+from cnnviz.synthesis.style_methods import StatisticsMethod, shown_rolls, transfer
 from cnnviz.synthesis.style_settings import StyleSettings
 from cnnviz.synthesis.style_targets import StyleRegion
 from cnnviz.video.clip_state import make_clip_file, open_clip
@@ -100,12 +100,7 @@ class StyleClip:
     def _restart(self, images: StyleImages) -> Tensor:
         """Return a frame's stylized image, made without an earlier one."""
         generator = torch.Generator().manual_seed(self._seed)
-        image, _ = coarse_to_fine(
-            images.content, images.styles, self._method.make_loss,
-            lambda small, styles: images.start(self._settings.init, small, styles, generator),
-            self._settings.schedule, generator=generator,
-        )  # fmt: skip
-        return image
+        return transfer(self._method, images, self._settings, generator)[0]
 
     def _continue(self, images: StyleImages, prediction: Prediction) -> Tensor:
         """Return a frame's stylized image, which follows the prediction."""

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from cnnviz.synthesis.style_statistics import Moments, moments, symmetric_root
+from cnnviz.synthesis.transforms import luminance
 
 FLAT = (1 / 255) ** 2  # variance added to all: a grey image has no colours, only noise, to be stretched to a style's
-LUMA = (0.299, 0.587, 0.114)  # brightness of red, green and blue, as in JPEG (ITU-R BT.601)
 ROWS = 256  # rows of an image at a time
 
 
@@ -36,12 +36,6 @@ def color_moments(image: Tensor) -> Moments:
     """Return the moments of an image's pixels, summed some rows at a time, to save memory."""
     strips = [moments(rows.double()) for rows in torch.split(image, ROWS, 2)]
     return sum(strips[1:], strips[0])
-
-
-def luminance(image: Tensor) -> Tensor:
-    """Return the brightness of an image, (1, 1, h, w)."""
-    weights = torch.tensor(LUMA, dtype=image.dtype, device=image.device).view(1, 3, 1, 1)
-    return (image * weights).sum(1, keepdim=True)
 
 
 def match_luminance(style: Tensor, image: Tensor) -> Tensor:

@@ -18,7 +18,8 @@ from cnnviz.synthesis.descent import Roll
 from cnnviz.synthesis.pixel_filters import PIXELS, add_filter_gradient, filter_moments, has_patches
 from cnnviz.synthesis.style_statistics import TINY, Moments, cell_gradient, moments
 from cnnviz.synthesis.style_targets import LossWeights, StyleRegion
-from cnnviz.synthesis.style_tiles import MapTile, TiledMaps
+from cnnviz.synthesis.style_tiles import split_image
+from cnnviz.synthesis.tiled_maps import MapTile
 
 Gradients = dict[str, tuple[Tensor, Tensor]]  # by layer, in the sums and in the products
 
@@ -46,7 +47,7 @@ class StatisticsLoss:
         self._term = term
         self.rolls, self._regions, self._tv = tuple(rolls), tuple(regions), weights.tv
         self._style, self._content = weights.style_shares(), weights.content_shares()
-        self._tiles = TiledMaps(extractor, (content.shape[-2], content.shape[-1]), tile)
+        self._tiles = split_image(extractor, content, tile)
         self._targets = [self._content_maps(content.roll(roll, (2, 3))) for roll in self.rolls]
         self._variances = {name: _variance(target) for name, target in self._targets[0].items()}
         self._masks: dict[tuple[int, int, tuple[int, int]], Tensor] = {}

@@ -6,10 +6,12 @@ By statistics: Gatys, Ecker & Bethge 2016. By patches: Li & Wand 2016. Images ar
 from collections.abc import Sequence
 from dataclasses import replace
 
+import torch
 from torch import Tensor
 
 from cnnviz.models.network import Network
-from cnnviz.synthesis.coarse_to_fine import Size
+from cnnviz.synthesis.ascent import StepObserver
+from cnnviz.synthesis.coarse_to_fine import Size, SizeResult, coarse_to_fine
 from cnnviz.synthesis.descent import Roll
 from cnnviz.synthesis.pixel_filters import PIXELS
 from cnnviz.synthesis.style_images import StyleImages
@@ -91,3 +93,22 @@ def shown_rolls(content: Tensor, rolls: Sequence[Roll]) -> Sequence[Roll]:
 def make_method(network: Network, images: StyleImages, settings: StyleSettings) -> StatisticsMethod:
     """Return the method of the settings for a network and images."""
     return (PatchMethod if settings.method == "mrf" else StatisticsMethod)(network, images, settings)
+
+
+def transfer(
+    method: StatisticsMethod,
+    images: StyleImages,
+    settings: StyleSettings,
+    generator: torch.Generator,
+    observer: StepObserver = StepObserver(),
+) -> tuple[Tensor, list[SizeResult]]:
+    """Return the image that minimises the method's loss at all sizes, and what was done at each size."""
+    return coarse_to_fine(
+        images.content,
+        images.styles,
+        method.make_loss,
+        lambda small, styles: images.start(settings.init, small, styles, generator),
+        settings.schedule,
+        generator=generator,
+        observer=observer,
+    )

@@ -40,8 +40,7 @@ def patches(maps: Tensor, size: int, stride: int = 1) -> Tensor:
 
 def unit(rows: Tensor) -> Tensor:
     """Return rows (n, values) of length 1; zeros stay zeros."""
-    lengths: Tensor = torch.linalg.vector_norm(rows, dim=1, keepdim=True)
-    return rows / lengths.clamp(min=1e-12)
+    return F.normalize(rows, dim=1)
 
 
 def nearest(queries: Tensor, candidates: Tensor, chunk: int = CHUNK) -> Tensor:

@@ -13,7 +13,7 @@ from cnnviz.synthesis.descent import Roll
 from cnnviz.synthesis.pixel_filters import PIXELS, filter_moments, has_patches
 from cnnviz.synthesis.style_layers import StyleLayers
 from cnnviz.synthesis.style_statistics import Distance, Moments, Statistics, distance_from, mixture, moments, scaled
-from cnnviz.synthesis.style_tiles import TiledMaps, tile_side
+from cnnviz.synthesis.style_tiles import split_image, tile_side
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def style_moments(
     extractor: FeatureExtractor, style: Tensor, layers: Iterable[str], roll: Roll = (0, 0)
 ) -> dict[str, Moments]:
     """Return the moments of a style in each layer: of the network's, shown the style rolled, and of the filters'."""
-    tiles = TiledMaps(extractor, (style.shape[-2], style.shape[-1]), tile_side(style))
+    tiles = split_image(extractor, style, tile_side(style))
     found: dict[str, Moments] = {}
     for tile in tiles.tiles:
         maps = tiles.run(style.roll(roll, (2, 3)), tile, grad=False)[1]

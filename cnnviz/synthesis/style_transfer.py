@@ -16,10 +16,10 @@ from cnnviz.control import Control
 from cnnviz.io.convert import to_image
 from cnnviz.models.network import Network
 from cnnviz.synthesis.ascent import OnStep, StepObserver
-from cnnviz.synthesis.coarse_to_fine import SizeResult, coarse_to_fine
+from cnnviz.synthesis.coarse_to_fine import SizeResult
 from cnnviz.synthesis.style_images import Image, prepare_images
 from cnnviz.synthesis.style_layers import StyleLayers
-from cnnviz.synthesis.style_methods import make_method
+from cnnviz.synthesis.style_methods import make_method, transfer
 from cnnviz.synthesis.style_settings import StyleSettings
 
 
@@ -115,13 +115,6 @@ def style_transfer(
         control=control,
     )  # fmt: skip
     method, generator = make_method(network, images, settings), torch.Generator().manual_seed(seed)
-    image, sizes = coarse_to_fine(
-        images.content,
-        images.styles,
-        method.make_loss,
-        lambda small, styles: images.start(settings.init, small, styles, generator),
-        settings.schedule,
-        generator=generator,
-        observer=StepObserver(control, on_step, quantity="loss", render=images.finish),
-    )
+    observer = StepObserver(control, on_step, quantity="loss", render=images.finish)
+    image, sizes = transfer(method, images, settings, generator, observer)
     return StyleResult(images.finish(image), method.layers, tuple(sizes), settings.schedule.total(images.content))

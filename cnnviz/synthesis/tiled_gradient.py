@@ -50,26 +50,6 @@ def tiled_gradient(
     return gradient
 
 
-def tiled_maps(
-    extractor: FeatureExtractor, image: Tensor, tile: int = TILE, approximate: bool = False
-) -> dict[str, Tensor]:
-    """Return each layer's activation for an image (1, 3, h, w), (1, channels, rows, columns), computed by tiles.
-
-    Raises InvalidRequest as ``tiled_gradient`` does.
-    """
-    maps: dict[str, Tensor] = {}
-    size = (image.shape[-2], image.shape[-1])
-    for row, column in product(*plan_tiles(extractor.network, extractor.layers, size, tile, approximate)):
-        with torch.no_grad():
-            activations = extractor(image[..., row.start : row.stop, column.start : column.stop])
-        for name, out in activations.items():
-            y, x = row.cells[name], column.cells[name]
-            if name not in maps:
-                maps[name] = out.new_zeros(*out.shape[:2], y.count, x.count)
-            maps[name][..., y.first : y.last, x.first : x.last] = out[..., y.inside, x.inside]
-    return maps
-
-
 def _tile_gradient(
     extractor: FeatureExtractor, objective: Objective, image: Tensor, rows: TileSpan, columns: TileSpan
 ) -> tuple[Tensor, Tensor]:

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+LUMA = (0.299, 0.587, 0.114)  # brightness of red, green and blue, as in JPEG (ITU-R BT.601)
+
 
 @dataclass(frozen=True)
 class RandomTransform:
@@ -48,6 +50,12 @@ class RandomTransform:
         if self.blur and torch.rand((), generator=generator) < 0.5:
             view = gaussian_blur(view, self.blur * float(torch.rand((), generator=generator).clamp(min=0.1)))
         return view.add(torch.randn(view.shape, generator=generator).to(view), alpha=self.noise)
+
+
+def luminance(image: Tensor) -> Tensor:
+    """Return the brightness of RGB images (N, 3, h, w): (N, 1, h, w)."""
+    weights = torch.tensor(LUMA, dtype=image.dtype, device=image.device).view(1, 3, 1, 1)
+    return (image * weights).sum(1, keepdim=True)
 
 
 def resize(image: Tensor, size: tuple[int, int]) -> Tensor:

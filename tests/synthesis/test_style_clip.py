@@ -11,7 +11,7 @@ import torch
 from cnnviz import Control, StyleSettings, style_clip, style_transfer
 from cnnviz.models.network import Network
 from cnnviz.synthesis.style_clip import StyleClip, TemporalLoss
-from cnnviz.synthesis.style_colors import luminance
+from cnnviz.synthesis.transforms import luminance
 from cnnviz.video.clip import read_clip
 from cnnviz.video.temporal_consistency import FrameHistory
 from tests.support import clips

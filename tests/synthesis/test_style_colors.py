@@ -2,8 +2,9 @@
 
 import torch
 
-from cnnviz.synthesis.style_colors import luminance, match_colors, match_luminance, with_colors_of
+from cnnviz.synthesis.style_colors import match_colors, match_luminance, with_colors_of
 from cnnviz.synthesis.style_statistics import moments
+from cnnviz.synthesis.transforms import luminance
 
 
 def some(low: float, high: float, seed: int) -> torch.Tensor:

@@ -8,9 +8,9 @@ from torch import Tensor
 from cnnviz.control import Control
 from cnnviz.errors import InvalidRequest
 from cnnviz.io.convert import to_image
-from cnnviz.synthesis.style_colors import luminance
 from cnnviz.synthesis.style_images import StyleImages, prepare_images
 from cnnviz.synthesis.style_statistics import moments
+from cnnviz.synthesis.transforms import luminance
 
 
 def uniform(*size: int, seed: int = 0) -> Tensor:

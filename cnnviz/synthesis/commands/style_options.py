@@ -17,7 +17,7 @@ from cnnviz.app.options import (
     ResumeOptions,
     SaveEveryOptions,
     SeedOptions,
-    redeclare,
+    look_option,
     steps_option,
 )
 from cnnviz.app.param_types import Finite, Weighted, complete_layer, weighted
@@ -90,8 +90,8 @@ class Options(
         "Weight, in a clip, of the difference from the frames before. [default: 400]", default=None, type=Finite(0),
         metavar="WEIGHT")  # fmt: skip
     optimizer: Literal["adam", "lbfgs"] = option("How the loss is minimised.", default="adam")
-    theme: ThemeName = redeclare(FigureOptions.__dataclass_fields__["theme"], requires="both_ways")
-    scale: int = redeclare(FigureOptions.__dataclass_fields__["scale"], requires="both_ways")
+    theme: ThemeName = look_option("theme", "both_ways")
+    scale: int = look_option("scale", "both_ways")
     both_ways: bool = option("Draw a figure: the photo in the style of --style, and that image in the photo's style.",
                              default=False, panel="Figure", excludes=("style_mask", "save_every"))  # fmt: skip
 
