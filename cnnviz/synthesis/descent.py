@@ -17,7 +17,7 @@ from cnnviz.synthesis.transforms import gaussian_blur
 Optimizer = Literal["adam", "lbfgs"]
 Roll = tuple[int, int]
 
-RATE = 0.015  # Adam's first learning rate, in the image's range of 0 to 1
+RATE = 0.03  # Adam's first learning rate, in the image's range of 0 to 1
 LAST_RATE = 0.2  # its last one as a share of the first; it falls linearly
 BETAS = (0.9, 0.99)
 EPSILON = 5.0  # of Adam: about the gradient of a quiet pixel for a style of weight 1, so that none are shaken

@@ -15,7 +15,7 @@ from cnnviz.synthesis.style_statistics import Statistics
 Method = Literal["statistics", "mrf"]
 
 # Of "mrf": more sizes, so that parts are matched where they are a few cells large, and smooth steps.
-PATCH_SCHEDULE = Schedule(factor=1.6, smallest=90, growth=1.0, rate=0.03, epsilon=1.0, smoothing=1.2, rolls=4)
+PATCH_SCHEDULE = Schedule(steps=60, factor=1.6, smallest=90, growth=1.0, epsilon=1.0, smoothing=1.2, rolls=4)
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,8 @@ class StyleSettings:
     style's weight of 1. ``style_scale``: size of the styles relative to the result, larger for larger strokes;
     ``statistics``: what is compared; ``init``: what to start with, "content" in the style's colours;
     ``original_colors``: transfer the brightness alone ("luminance"), or give the styles the content's colours first
-    ("recolored"); ``long_side`` of the result in pixels, None: the content's own; ``steps`` at the last size.
+    ("recolored"); ``long_side`` of the result in pixels, None: the content's own; ``steps`` at the last
+    size, None: the method's own number, see ``schedule``.
     ``method``: "statistics" of Gatys et al., or "mrf": ``patches`` matched to the style's (Li & Wand 2016), which
     takes over parts of objects.
     """
@@ -41,7 +42,7 @@ class StyleSettings:
     init: Init = "content"
     original_colors: OriginalColors | None = None
     long_side: int | None = 512
-    steps: int = 60
+    steps: int | None = None
     optimizer: Optimizer = "adam"
     method: Method = "statistics"
     patches: PatchSettings = PatchSettings()
@@ -50,7 +51,7 @@ class StyleSettings:
     def schedule(self) -> Schedule:
         """Sizes and steps."""
         base = PATCH_SCHEDULE if self.method == "mrf" else Schedule()
-        return replace(base, steps=self.steps, optimizer=self.optimizer, style_scale=self.style_scale)
+        return replace(base, steps=self.steps or base.steps, optimizer=self.optimizer, style_scale=self.style_scale)
 
     def layers(self, network: Network) -> StyleLayers:
         """Return the layers that were named, or the network's own."""

@@ -7,7 +7,7 @@ from cnnviz.models.features import FeatureExtractor
 from cnnviz.synthesis.tiled_maps import TiledMaps
 
 MAX_WHOLE = 2 << 20  # pixels: larger images are taken in tiles, to bound the memory
-TILE = 1024  # pixels of a tile's side
+TILE = 768  # pixels of a tile's side
 
 
 def tile_side(image: Tensor) -> int | None:

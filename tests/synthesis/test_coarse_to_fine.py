@@ -12,9 +12,9 @@ from tests.synthesis.test_descent import Towards, seeded
 def test_sizes_grow_to_the_images_own_and_steps_fall():
     schedule = Schedule()
     assert schedule.sizes((341, 512)) == [(118, 177), (200, 301), (341, 512)]
-    assert schedule.steps_at(3) == [118, 84, 60]
+    assert schedule.steps_at(3) == [196, 140, 100]
     assert schedule.sizes((1, 90)) == [(1, 90)]
-    assert schedule.steps_at(5)[:2] == [120, 120]
+    assert schedule.steps_at(5)[:2] == [200, 200]
 
 
 def test_rolls_are_at_most_an_eighth_of_the_image():

@@ -16,7 +16,7 @@ from cnnviz.video.clip import read_clip
 from cnnviz.video.temporal_consistency import FrameHistory
 from tests.support import clips
 
-LAYERS = StyleSettings(style_layers={"pixels": 1, "0": 1, "2": 1}, content_layers={"2": 1}, long_side=None, steps=10)
+LAYERS = StyleSettings(style_layers={"pixels": 1, "0": 1, "2": 1}, content_layers={"2": 1}, long_side=None, steps=17)
 STYLE = np.random.default_rng(9).integers(0, 256, (24, 32, 3), dtype=np.uint8)
 
 

@@ -9,6 +9,8 @@ def test_patches_start_at_a_smaller_size_and_with_a_coarser_content():
     assert [max(size) for size in patches.schedule.sizes((256, 384))] == [94, 150, 240, 384]
     assert max(statistics.schedule.sizes((256, 384))[0]) > 94
     assert patches.schedule.steps_at(4) == [60] * 4
+    assert statistics.schedule.steps_at(2) == [140, 100]
+    assert StyleSettings(method="mrf", steps=7).schedule.steps == 7
     assert list(statistics.layers(lite0()).content) == ["blocks.2.1"]
     assert list(patches.layers(lite0()).content) == ["blocks.4.2"]
 

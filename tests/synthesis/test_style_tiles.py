@@ -12,7 +12,7 @@ from cnnviz.synthesis.style_tiles import split_image, tile_side
 
 def test_images_above_two_megapixels_are_taken_in_tiles():
     assert tile_side(torch.empty(1, 3, 1024, 2048)) is None
-    assert tile_side(torch.empty(1, 3, 1025, 2048)) == 1024
+    assert tile_side(torch.empty(1, 3, 1025, 2048)) == 768
 
 
 def test_a_layer_that_sees_the_whole_image_has_no_tiles():

@@ -18,7 +18,6 @@ from cnnviz.app.options import (
     SaveEveryOptions,
     SeedOptions,
     look_option,
-    steps_option,
 )
 from cnnviz.app.param_types import Finite, Weighted, complete_layer, weighted
 from cnnviz.app.records import field
@@ -85,7 +84,9 @@ class Options(
     original_colors: str | None = option(
         "Keep the photo's colours. luminance: change the brightness alone; recolored: give the style the photo's "
         "colours first.", default=None, type=Choice(["luminance", "recolored"]))  # fmt: skip
-    steps: int = steps_option(60, "at the full size; coarser sizes have up to twice as many")
+    steps: int | None = option(
+        "Steps at the full size; coarser sizes have up to twice as many. [default: 100, of --method mrf 60]",
+        default=None, type=IntRange(1), metavar="N")  # fmt: skip
     temporal_weight: float | None = option(
         "Weight, in a clip, of the difference from the frames before. [default: 400]", default=None, type=Finite(0),
         metavar="WEIGHT")  # fmt: skip
