@@ -20,6 +20,7 @@ _HOMES = {
     "attribution.evaluation": ("Evaluation", "EvaluationSettings", "evaluate"),
     "attribution.occlusion": ("Occlusion", "occlusion"),
     "control": ("Control",),
+    "dense.heat": ("Heat", "heat"),
     "features.activations": ("Activations", "activations"),
     "features.deconvnet": ("Projection", "deconvnet"),
     "features.kernels": ("Kernels", "kernels"),

@@ -19,7 +19,7 @@ LOADED = {name: entry.load() for name, entry in entries().items()}
 COMMANDS = sorted(LOADED)
 HOMES = {name: entry.package for name, entry in entries().items()}
 PICTURES = [name for name in COMMANDS if name != "show" and any(p.name == "output" for p in LOADED[name].params)]
-METHOD_PACKAGES = ("adversarial", "attribution", "features", "synthesis")
+METHOD_PACKAGES = ("adversarial", "attribution", "dense", "features", "synthesis")
 SHORT = {"-o", "-q", "-v", "-h", "-m"}
 # Words of help texts and pages that a reader of the field has to translate back.
 ODD = re.compile(
@@ -113,6 +113,7 @@ def test_an_option_means_the_same_in_every_command():
         "--size",
         "--tv-weight",
         "--original-colors",
+        "--stride",
     }
     assert apart <= own | {"--layer", "--channel", "--class", "--mask", "--zoom", "--eps"}, {w: said[w] for w in apart}
 

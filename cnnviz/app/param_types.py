@@ -88,6 +88,24 @@ class Triple(click.ParamType):  # type: ignore[type-arg,unused-ignore]
         return numbers * 3 if len(numbers) == 1 else numbers
 
 
+class Sizes(click.ParamType):  # type: ignore[type-arg,unused-ignore]
+    """Whole numbers of at least ``lowest``, separated by commas, each taken once."""
+
+    name = "pixels,pixels,..."
+
+    def __init__(self, lowest: int) -> None:
+        self.lowest = lowest
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+        """Return the numbers in order."""
+        if isinstance(value, tuple):
+            return value
+        parts = str(value).split(",")
+        if not all(part.strip().isdecimal() and len(part) < 10 and int(part) >= self.lowest for part in parts):
+            self.fail(f"{value!r} is not a list of sizes of at least {self.lowest}, such as 320,448", param, ctx)
+        return tuple(dict.fromkeys(map(int, parts)))
+
+
 class Finite(click.FloatRange):
     """A number in a range; click's own takes NaN for one in every range."""
 

@@ -134,7 +134,8 @@ def finish(session: Session, job: Job, recipe: JsonObject, result: Result[Any], 
     options = {key: record_value(value, file=True) for key, value in result.recorded_files.items()}
     recipe = recipe | {"options": recipe["options"] | options, "numbers": numbers}
     own, second = without_sheet(recipe, session.options), second_option(session.options)[0]
-    written = job.output is not None and (not result.missed or getattr(session.options, "keep_failed", False))
+    drawn = result.image is not None or result.encode is not None
+    written = drawn and job.output is not None and (not result.missed or getattr(session.options, "keep_failed", False))
     if written and result.encode is not None:
         write.write_bytes(str(job.output), result.encode(own))
     elif written and result.image is not None:

@@ -26,7 +26,7 @@ from cnnviz.text import printable
 
 MAX_NAME = 60  # characters of a method's name
 OCCLUSION = "Occlusion"  # as figures print it
-MAP_ENDINGS = (".npy", ".npz", "-occlude.npz", "-attribute.npz")
+MAP_ENDINGS = (".npy", ".npz", "-occlude.npz", "-attribute.npz", "-heat.npz")
 MASK_ENDINGS = (".png", ".bmp", ".tif", ".tiff", ".gif", ".webp", ".jpg", ".jpeg")
 VIEW = ("model", "fit", "input_size", "resize")  # options that decide which part of a photo lies where on the input
 XYWH = tuple[int, int, int, int]

@@ -97,11 +97,11 @@ def figure(
     Parameters
     ----------
     result : a result of ``occlusion``, ``attribute``, ``evaluate``, ``activations``, ``kernels``, ``deconvnet``, \
-``top_images``, ``attack_photo``, ``patch``, ``robustness``, ``inceptionism`` or ``visualize``
+``top_images``, ``heat``, ``attack_photo``, ``patch``, ``robustness``, ``inceptionism`` or ``visualize``
         Several of ``attribute``, ``deconvnet`` or ``inceptionism``, in a list, are drawn in one figure.
     photo : str, Path or ndarray of uint8, optional
         The photo that the input was made of by ``fit``, a path or RGB (H, W, 3); by default the figure shows the input.
-        Used for results of ``occlusion``, ``attribute``, ``evaluate`` and ``activations``.
+        Used for results of ``occlusion``, ``attribute``, ``evaluate``, ``activations`` and ``heat``.
     theme : {"light", "dark"}, default "light"
         Colours of the paper and of the text.
     scale : {1, 2, 3}, default 1

@@ -20,6 +20,11 @@ from cnnviz.attribution.figures.evaluation_maps import Evaluated
 from cnnviz.attribution.figures.occlusion_maps import MapStyle, draw_occlusion
 from cnnviz.attribution.figures.occlusion_panels import draw_figure_7
 from cnnviz.attribution.map_files import ScoredMap
+from cnnviz.dense.figures.found_places import draw_places
+from cnnviz.dense.figures.heat_maps import draw_heat
+from cnnviz.dense.figures.size_curve import draw_size_curve
+from cnnviz.dense.places import places_above
+from cnnviz.dense.size_curve import SIZES, SizeCurve
 from cnnviz.features.figures.activations import MapGrid, draw_activations
 from cnnviz.features.figures.kernels import draw_kernels
 from cnnviz.features.figures.projections import ProjectionView, draw_projections
@@ -123,10 +128,29 @@ def draw_sticker(kind: str, count: int, look: Look, mode: str = "crop", names: N
     return draw_views(found, preview(found, 0, count), look) if count < POSES else draw_preview(found, look)
 
 
+def draw_heat_maps(
+    kind: str, count: int, look: Look, mode: str = "crop", names: Names = NAMES, sizes: tuple[int, ...] = (64,)
+) -> Figure:
+    found = results.heat(kind, count, mode, names, sizes)
+    return draw_heat(results.photo(kind), results.network(names), found, look=look)
+
+
+def draw_scales(kind: str, count: int, look: Look, mode: str = "crop", names: Names = NAMES) -> Figure:
+    return draw_heat_maps(kind, count, look, mode, names, (64, 96))
+
+
+def draw_frames(kind: str, count: int, look: Look, mode: str = "crop", names: Names = NAMES) -> Figure:
+    found, photo = results.heat(kind, 1, mode, names), results.photo(kind)
+    level = float(found.maps.quantile(1 - count / 10))
+    places = places_above(found.maps[0].numpy(), photo.shape[:2], level)
+    return draw_places(photo, results.network(names), found, places, level, look)
+
+
 PHOTO_KINDS: dict[str, Callable[..., Figure]] = {
     draw.__name__: draw
     for draw in (draw_map, draw_cells, draw_panels, draw_classes_by_gradient, draw_methods, draw_both, draw_scores,
-                 draw_game, draw_maps, draw_overlays, draw_units, draw_attack, draw_sticker)
+                 draw_game, draw_maps, draw_overlays, draw_units, draw_attack, draw_sticker, draw_heat_maps,
+                 draw_scales, draw_frames)
 }  # fmt: skip
 CROPPED = ("draw_attack", "draw_sticker")  # by their own fit
 
@@ -183,11 +207,17 @@ def draw_robustness(count: int, look: Look) -> Figure:
     return draw_curve(results.robustness(), look)
 
 
+def draw_sizes(count: int, look: Look, names: Names = NAMES) -> Figure:
+    curve = SizeCurve(0, SIZES[: 2 * count], (0.1,) * 2 * count, (0.9,) * 2 * count)
+    return draw_size_curve(results.network(names), curve, look)
+
+
 OTHER_KINDS: dict[str, Callable[[int, Look], Figure]] = {
     "kernels, RGB": draw_filters("0"), "kernels, pairs": draw_filters("3"), "kernels, matrix": draw_filters("5"),
     "top images": draw_found, "sheet": draw_overview, "channels": draw_visualized, "diversity": draw_diverse,
     "beside photos": draw_beside_photos, "diversity beside photos": draw_diverse_beside_photos,
     "classes": draw_imagined, "styles": draw_styles, "robustness": draw_robustness,
+    "sizes": draw_sizes,
 }  # fmt: skip
 
 

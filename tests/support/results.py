@@ -54,6 +54,12 @@ def occlusion(kind: str, count: int = 1, mode: str = "crop", names: tuple[str, .
                             options=EngineOptions("plain", "4"))  # fmt: skip
 
 
+@cache
+def heat(kind: str, count: int = 1, mode: str = "crop", names: tuple[str, ...] = NAMES, sizes: tuple[int, ...] = (64,)):
+    """Heat maps of the first ``count`` classes."""
+    return cnnviz.heat(network(names), photo(kind), targets=range(count), sizes=sizes, fit_mode=mode)
+
+
 def step(x: Tensor) -> int:
     """Window and stride of an occlusion: a quarter of the network's own input, a tenth of a larger one."""
     return max(8, max(x.shape) // 10)

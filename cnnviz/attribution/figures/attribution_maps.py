@@ -6,9 +6,9 @@ from matplotlib.figure import Figure
 
 from cnnviz.attribution.backprop import Attribution
 from cnnviz.attribution.catalog import METHODS
-from cnnviz.attribution.figures.map_rows import Layout, MapPanel, draw_map_rows, per_row
 from cnnviz.attribution.figures.shown_maps import SIGMA, WITHOUT_MEDIAN, ShownMap, shown_maps
 from cnnviz.figures.labels import class_label, network_label, percent, quoted
+from cnnviz.figures.map_rows import Layout, MapPanel, draw_map_rows, per_row
 from cnnviz.figures.maps import Crop, has_contour
 from cnnviz.figures.page import Page
 from cnnviz.figures.style import Look, own_settings

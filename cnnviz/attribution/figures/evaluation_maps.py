@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from cnnviz.attribution.evaluation import Evaluation, MapScores
-from cnnviz.attribution.figures.map_rows import Drawn, Layout, MapPanel, draw_map_rows
 from cnnviz.attribution.figures.shown_maps import is_pixelwise, sampled, summed
 from cnnviz.attribution.map_files import ScoredMap
 from cnnviz.attribution.pointing_game import PointingGame, peak_on_photo
 from cnnviz.figures.labels import percent
+from cnnviz.figures.map_rows import Drawn, Layout, MapPanel, draw_map_rows
 from cnnviz.figures.maps import Crop
 from cnnviz.figures.page import INNER, Page, Rect
 from cnnviz.figures.style import BLACK, CATEGORIES, MARGIN, PANEL, WHITE

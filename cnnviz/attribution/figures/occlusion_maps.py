@@ -7,11 +7,11 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from cnnviz.attribution.figures.map_rows import Layout, MapPanel, draw_map_rows
 from cnnviz.attribution.figures.shown_maps import occlusion_on, occlusion_scale
 from cnnviz.attribution.fills import fill_label
 from cnnviz.attribution.occlusion import Occlusion
 from cnnviz.figures.labels import class_label, network_label, percent, quoted, signed
+from cnnviz.figures.map_rows import Layout, MapPanel, draw_map_rows
 from cnnviz.figures.maps import BESIDE, Crop, Words, bar_below, bar_beside, draw_window, has_contour
 from cnnviz.figures.page import INNER, Page, Rect
 from cnnviz.figures.scale import Scale

@@ -5,7 +5,7 @@ import pytest
 from torch import nn
 
 from cnnviz import Network, fit
-from cnnviz.attribution.figures.map_rows import Drawn, Layout, MapPanel, draw_map_rows, per_row
+from cnnviz.figures.map_rows import Drawn, Layout, MapPanel, draw_map_rows, per_row
 from cnnviz.figures.maps import Crop
 from cnnviz.figures.page import Page
 from cnnviz.figures.scale import Scale

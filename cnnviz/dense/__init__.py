@@ -1,0 +1,1 @@
+"""One answer per place: class heat maps."""

@@ -1,0 +1,1 @@
+"""Answer for each place of a photo."""

@@ -1,0 +1,1 @@
+"""Figures of heat maps: a result -> a matplotlib figure."""

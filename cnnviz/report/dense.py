@@ -1,0 +1,28 @@
+"""Figures of class heat maps."""
+
+from dataclasses import replace
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from cnnviz.dense.figures.heat_maps import draw_heat
+from cnnviz.dense.heat import Heat
+from cnnviz.errors import InvalidRequest
+from cnnviz.io.convert import to_image
+from cnnviz.models.preprocess import Geometry
+from cnnviz.report.figure import Request, draws, network_of
+
+
+@draws(Heat)
+def heat_figure(result: Heat, request: Request) -> Figure:
+    """Return the figure of a heat map, on the photo or on the resized one."""
+    assert result.inputs is not None
+    seen, photo = to_image(result.inputs), request.photo
+    if photo is not None and (
+        photo.shape[:2] != result.geometry.photo or not np.array_equal(result.geometry.see(photo), seen)
+    ):
+        raise InvalidRequest("the result is not of this photo")
+    if photo is None:
+        size = result.geometry.size
+        photo, result = seen, replace(result, geometry=Geometry(size, size, (0, 0), size))
+    return draw_heat(photo, network_of(result), result, look=request.look)
