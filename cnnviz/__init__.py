@@ -21,6 +21,7 @@ _HOMES = {
     "attribution.occlusion": ("Occlusion", "occlusion"),
     "control": ("Control",),
     "dense.heat": ("Heat", "heat"),
+    "dense.rank": ("Ranking", "rank"),
     "features.activations": ("Activations", "activations"),
     "features.deconvnet": ("Projection", "deconvnet"),
     "features.kernels": ("Kernels", "kernels"),

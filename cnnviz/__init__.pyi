@@ -20,6 +20,8 @@ from cnnviz.attribution.occlusion import occlusion as occlusion
 from cnnviz.control import Control as Control
 from cnnviz.dense.heat import Heat as Heat
 from cnnviz.dense.heat import heat as heat
+from cnnviz.dense.rank import Ranking as Ranking
+from cnnviz.dense.rank import rank as rank
 from cnnviz.features.activations import Activations as Activations
 from cnnviz.features.activations import activations as activations
 from cnnviz.features.deconvnet import Projection as Projection

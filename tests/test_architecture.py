@@ -35,6 +35,7 @@ FUNCTIONS = {
     "universal": "adversarial.universal:universal",
     "robustness": "adversarial.robustness:robustness",
     "sticker": "adversarial.patch:patch",
+    "rank": "dense.rank:rank",
 }
 
 

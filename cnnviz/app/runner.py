@@ -27,11 +27,12 @@ if TYPE_CHECKING:
 class Outcome:
     """What one finished job reports.
 
-    JSON ``fields``; ``status`` "ok", "partial" or "missed"; whether -o was ``written``; whether Ctrl-C ended it;
-    ``text`` for standard output and ``notes`` for standard error, both for a person; whether a part of it ``failed``.
+    JSON ``fields``, None where the line is printed later; ``status`` "ok", "partial" or "missed"; whether -o was
+    ``written``; whether Ctrl-C ended it; ``text`` for standard output and ``notes`` for standard error, both for a
+    person; whether a part of it ``failed``.
     """
 
-    fields: Recipe
+    fields: Recipe | None
     status: str = "ok"
     written: bool = True
     interrupted: bool = False
@@ -67,7 +68,7 @@ def run_jobs(session: Session, jobs: Sequence[Job], work: Callable[[Job], Outcom
                 print_line(json_line(session, job, error=text, seconds=time.monotonic() - started))
             continue
         statuses.add(Status.MISSED if outcome.status == "missed" else Status.FAILED if outcome.failed else Status.OK)
-        if lines:
+        if lines and outcome.fields is not None:
             print_line(json_line(session, job, outcome, seconds=time.monotonic() - started))
         _report(session, job, outcome)
         if outcome.interrupted:
@@ -90,7 +91,7 @@ def json_line(
         "network": None,
         "seconds": round(seconds, 3),
         "seed": getattr(session.options, "seed", 0),
-        **(outcome.fields if outcome else {}),
+        **((outcome and outcome.fields) or {}),
     }
 
 

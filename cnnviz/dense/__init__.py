@@ -1,1 +1,1 @@
-"""One answer per place: class heat maps."""
+"""Answers beyond one label: class heat maps, segmentation, ranking, thumbnails."""

@@ -1,16 +1,20 @@
-"""Figures of class heat maps."""
+"""Figures of answers beyond one label: class heat maps, the contact sheet of a ranking."""
 
 from dataclasses import replace
 
 import numpy as np
 from matplotlib.figure import Figure
 
+from cnnviz.dense.figures.contact_sheet import draw_contact_sheet
 from cnnviz.dense.figures.heat_maps import draw_heat
 from cnnviz.dense.heat import Heat
+from cnnviz.dense.rank import Ranking
 from cnnviz.errors import InvalidRequest
 from cnnviz.io.convert import to_image
 from cnnviz.models.preprocess import Geometry
 from cnnviz.report.figure import Request, draws, network_of
+
+PHOTOS = 48  # on a contact sheet, at most
 
 
 @draws(Heat)
@@ -26,3 +30,10 @@ def heat_figure(result: Heat, request: Request) -> Figure:
         size = result.geometry.size
         photo, result = seen, replace(result, geometry=Geometry(size, size, (0, 0), size))
     return draw_heat(photo, network_of(result), result, look=request.look)
+
+
+@draws(Ranking)
+def ranking_figure(result: Ranking, request: Request) -> Figure:
+    """Return the contact sheet of the best photos."""
+    network, count = network_of(result), len(result.photos)
+    return draw_contact_sheet(result.photos[:PHOTOS], network.name, count, request.look)

@@ -1,4 +1,4 @@
-"""Figures of heat maps, with and without the photo."""
+"""Figures of answers beyond one label; those of heat maps with and without the photo."""
 
 import numpy as np
 import pytest
@@ -18,3 +18,7 @@ def test_a_heat_map_is_drawn_with_and_without_its_photo():
         assert not faults(figure)
     with pytest.raises(InvalidRequest, match="not of this photo"):
         cnnviz.figure(found, photo=np.ascontiguousarray(photo[::-1]))
+
+
+def test_a_ranking_is_a_contact_sheet():
+    assert texts(cnnviz.figure(results.ranking()))[0] == "4 photos by technical quality"

@@ -116,6 +116,12 @@ def top_images(maps: int = 1, k: int = 2):
 
 
 @cache
+def ranking(count: int = 4, rating: bool = False):
+    """The photos of SHAPES in order."""
+    return cnnviz.rank(network(), [photo(kind) for kind in SHAPES][:count], rating=rating, fit="squash")
+
+
+@cache
 def attack(kind: str, names: tuple[str, ...] = NAMES):
     """The smallest change of a photo."""
     return cnnviz.attack_photo(network(names), photo(kind), settings=cnnviz.AttackSettings(steps=5))
@@ -169,6 +175,7 @@ ALL = {
     "Kernels": kernels,
     "Projection": lambda: projections("grey")[0],
     "TopImages": top_images,
+    "Ranking": ranking,
     "PhotoAttack": lambda: attack("grey"),
     "PatchResult": patch,
     "RobustnessCurve": robustness,

@@ -1,1 +1,1 @@
-"""Answer for each place of a photo."""
+"""Go beyond one label."""

@@ -1,1 +1,1 @@
-"""Figures of heat maps: a result -> a matplotlib figure."""
+"""Figures: a result to a matplotlib Figure, and bare images, uint8 RGB (H, W, 3)."""
