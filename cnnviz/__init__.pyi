@@ -22,6 +22,9 @@ from cnnviz.dense.heat import Heat as Heat
 from cnnviz.dense.heat import heat as heat
 from cnnviz.dense.rank import Ranking as Ranking
 from cnnviz.dense.rank import rank as rank
+from cnnviz.dense.thumbnail import Thumbnail as Thumbnail
+from cnnviz.dense.thumbnail import Thumbnails as Thumbnails
+from cnnviz.dense.thumbnail import thumbnail as thumbnail
 from cnnviz.features.activations import Activations as Activations
 from cnnviz.features.activations import activations as activations
 from cnnviz.features.deconvnet import Projection as Projection

@@ -20,7 +20,7 @@ COMMANDS = sorted(LOADED)
 HOMES = {name: entry.package for name, entry in entries().items()}
 PICTURES = [name for name in COMMANDS if name != "show" and any(p.name == "output" for p in LOADED[name].params)]
 METHOD_PACKAGES = ("adversarial", "attribution", "dense", "features", "synthesis")
-SHORT = {"-o", "-q", "-v", "-h", "-m"}
+SHORT = {"-o", "-q", "-v", "-h", "-m", "-n"}
 # Words of help texts and pages that a reader of the field has to translate back.
 ODD = re.compile(
     r"\b(hangs? on|rests? on|not to be had|to be had|takes? it for|answers? to|knows? of|what came of|the way there"
@@ -36,6 +36,7 @@ FUNCTIONS = {
     "robustness": "adversarial.robustness:robustness",
     "sticker": "adversarial.patch:patch",
     "rank": "dense.rank:rank",
+    "thumbnail": "dense.thumbnail:thumbnail",
 }
 
 

@@ -12,6 +12,7 @@ from cnnviz.text import printable
 if TYPE_CHECKING:
     from cnnviz.io.color import Photo
     from cnnviz.io.photo import StoredImage
+    from cnnviz.video.frame import Clip
 
 
 def read_photo_input(
@@ -32,6 +33,13 @@ def read_stored_input(
     from cnnviz.io.photo import decode_stored
 
     return decode_stored(data, **reading), record
+
+
+def read_clip_input(job: Job, options: ReadingOptions) -> "Clip":
+    """Open a job's clip."""
+    from cnnviz.video.clip import read_clip
+
+    return read_clip(job.source, max_pixels=options.max_pixels)
 
 
 def _read(

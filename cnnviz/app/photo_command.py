@@ -28,9 +28,9 @@ class Runner:
     """How a command runs: its function for every photo, or once for a network where ``over_photos`` is False.
 
     A result is called STEM + ``suffix``; None: nothing is written. ``formats``: endings of names, if not those of
-    images. ``stored``: photos are given as their files store them. ``progress``: label and unit of the progress bar.
-    ``stoppable``: Ctrl-C and --time-limit set ``control.stopped``. ``check`` refuses options that do not fit the
-    inputs, before any work.
+    images. ``stored``: photos are given as their files store them; ``clips``: inputs are clips. ``progress``: label
+    and unit of the progress bar. ``stoppable``: Ctrl-C and --time-limit set ``control.stopped``. ``check`` refuses
+    options that do not fit the inputs, before any work.
     """
 
     function: Callable[..., Result[Any]]
@@ -39,6 +39,7 @@ class Runner:
     formats: Sequence[str] = ()
     over_photos: bool = True
     stored: bool = False
+    clips: bool = False
     progress: tuple[str, str] = ("computing", "steps")
     stoppable: bool = False
     check: Callable[[Any, Sequence[Job]], None] | None = None
@@ -62,19 +63,22 @@ class Runner:
         return plan_second_files(jobs, options, self.suffix)
 
     def endings(self, options: Any) -> Sequence[str]:
-        """Return how the names of results may end: those of figures also in .pdf and .svg."""
+        """Return how the names of results may end: as the options say; those of figures also in .pdf and .svg."""
         framed = isinstance(options, FigureOptions) and not getattr(options, "bare", False)
-        return self.formats or (*write.FORMATS, *(write.VECTOR_FORMATS if framed else ()))
+        own: Sequence[str] = getattr(options, "endings", ())
+        return own or self.formats or (*write.FORMATS, *(write.VECTOR_FORMATS if framed else ()))
 
     def read(self, session: Session, job: Job) -> Input[Any]:
-        """Return a job's photo."""
+        """Return a job's photo or clip."""
+        if self.clips:
+            return session.read_clip(job)
         return session.read_stored(job) if self.stored else session.read(job)
 
     def process(self, session: Session, job: Job) -> Outcome:
         """Run the function for one job, write its files, and return what is reported."""
         photo = self.read(session, job) if self.over_photos else None
         source, arguments = (photo.record, (photo,)) if photo else (None, ())
-        recipe = session.recipe(source) if job.output is not None else {"options": {}}
+        recipe = session.recipe(source, moving=self.clips) if job.output is not None else {"options": {}}
         skipped = finished_fields(session, job, recipe, self.record)
         if skipped is not None:
             return skipped

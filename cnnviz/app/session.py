@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, cast
 
 from cnnviz.app.console import Console
-from cnnviz.app.inputs import read_photo_input, read_stored_input
+from cnnviz.app.inputs import read_clip_input, read_photo_input, read_stored_input
 from cnnviz.app.jobs import Job
 from cnnviz.app.network_loading import load, model_network
 from cnnviz.app.options import CommandOptions, FitOptions, NetworkOptions, ReadingOptions
@@ -65,6 +65,10 @@ class Session:
     def read_stored(self, job: Job) -> StoredInput:
         """Read a job's photo as its file stores it; remarks about the file go to standard error."""
         return Input(*read_stored_input(job, cast(ReadingOptions, self.options), self.console, self._input_name), job)
+
+    def read_clip(self, job: Job) -> Input[Any]:
+        """Return a job's ``video.frame.Clip``, whose frames are read when they are needed."""
+        return Input(read_clip_input(job, cast(ReadingOptions, self.options)), self.record_file(job), job)
 
     def record_file(self, job: Job) -> InputRecord:
         """Return how the recipe records a job's file, which is not read into memory."""

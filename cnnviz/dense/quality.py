@@ -37,22 +37,22 @@ class Quality:
     clipped: float
     blocking: float
 
-    def score(self, confidence: float) -> float:
-        """Return log confidence + log sharpness / 2 + log(1 - clipped) - log of visible blocking; natural logarithms.
+    def score(self, confidence: float, weight: float = 0.5) -> float:
+        """Return log confidence + weight * log sharpness + log(1 - clipped) - log of visible blocking.
 
-        ``confidence``: probability of the network's top class, 0 to 1.
+        Logarithms are natural. ``confidence``: probability of the network's top class, 0 to 1.
         """
         return (
             math.log(confidence + FLOOR[0])
-            + math.log(self.sharpness + FLOOR[1]) / 2
+            + weight * math.log(self.sharpness + FLOOR[1])
             + math.log(1 + FLOOR[0] - self.clipped)
             - math.log(max(self.blocking / VISIBLE_BLOCKS, 1.0))
         )
 
 
-def measure_quality(image: Photo) -> Quality:
-    """Measure the technical quality of an image, uint8 RGB (H, W, 3)."""
-    luma = cv2.cvtColor(small_copy(image), cv2.COLOR_RGB2GRAY).astype(np.float32)
+def measure_quality(image: Photo, side: int = SIDE) -> Quality:
+    """Measure the technical quality of an image, uint8 RGB (H, W, 3), its sharpness at ``side`` pixels."""
+    luma = cv2.cvtColor(small_copy(image, side), cv2.COLOR_RGB2GRAY).astype(np.float32)
     noise = noise_level(luma)
     details = float(cv2.Laplacian(cv2.GaussianBlur(luma, (0, 0), BLUR), cv2.CV_32F).var())
     sharpness = max(details - NOISE_WEIGHT * NOISE_GAIN * noise**2, 0.0)

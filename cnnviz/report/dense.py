@@ -1,4 +1,4 @@
-"""Figures of answers beyond one label: class heat maps, the contact sheet of a ranking."""
+"""Figures of answers beyond one label: class heat maps, a ranking, the frames of a clip."""
 
 from dataclasses import replace
 
@@ -6,9 +6,11 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from cnnviz.dense.figures.contact_sheet import draw_contact_sheet
+from cnnviz.dense.figures.film_strip import draw_film_strip
 from cnnviz.dense.figures.heat_maps import draw_heat
 from cnnviz.dense.heat import Heat
 from cnnviz.dense.rank import Ranking
+from cnnviz.dense.thumbnail import Thumbnails
 from cnnviz.errors import InvalidRequest
 from cnnviz.io.convert import to_image
 from cnnviz.models.preprocess import Geometry
@@ -37,3 +39,9 @@ def ranking_figure(result: Ranking, request: Request) -> Figure:
     """Return the contact sheet of the best photos."""
     network, count = network_of(result), len(result.photos)
     return draw_contact_sheet(result.photos[:PHOTOS], network.name, count, request.look)
+
+
+@draws(Thumbnails)
+def thumbnails_figure(result: Thumbnails, request: Request) -> Figure:
+    """Return the film strip of a clip."""
+    return draw_film_strip(result, network_of(result).name, request.look)

@@ -21,6 +21,7 @@ from cnnviz.attribution.figures.occlusion_maps import MapStyle, draw_occlusion
 from cnnviz.attribution.figures.occlusion_panels import draw_figure_7
 from cnnviz.attribution.map_files import ScoredMap
 from cnnviz.dense.figures.contact_sheet import draw_contact_sheet
+from cnnviz.dense.figures.film_strip import draw_film_strip
 from cnnviz.dense.figures.found_places import draw_places
 from cnnviz.dense.figures.heat_maps import draw_heat
 from cnnviz.dense.figures.size_curve import draw_size_curve
@@ -208,6 +209,10 @@ def draw_ranked(count: int, look: Look) -> Figure:
     return draw_contact_sheet(results.ranking(min(count, 4), count == 2).photos, NETWORK, count, look)
 
 
+def draw_clip(count: int, look: Look) -> Figure:
+    return draw_film_strip(results.thumbnails(count), NETWORK, look)
+
+
 def draw_robustness(count: int, look: Look) -> Figure:
     return draw_curve(results.robustness(), look)
 
@@ -222,7 +227,7 @@ OTHER_KINDS: dict[str, Callable[[int, Look], Figure]] = {
     "top images": draw_found, "sheet": draw_overview, "channels": draw_visualized, "diversity": draw_diverse,
     "beside photos": draw_beside_photos, "diversity beside photos": draw_diverse_beside_photos,
     "classes": draw_imagined, "styles": draw_styles, "robustness": draw_robustness,
-    "ranking": draw_ranked, "sizes": draw_sizes,
+    "ranking": draw_ranked, "film strip": draw_clip, "sizes": draw_sizes,
 }  # fmt: skip
 
 

@@ -22,3 +22,7 @@ def test_a_heat_map_is_drawn_with_and_without_its_photo():
 
 def test_a_ranking_is_a_contact_sheet():
     assert texts(cnnviz.figure(results.ranking()))[0] == "4 photos by technical quality"
+
+
+def test_frames_of_a_clip_are_a_film_strip():
+    assert "for the clip" in texts(cnnviz.figure(results.thumbnails()))[0]

@@ -1,5 +1,6 @@
 """Small results of every public kind, of one network with random weights, computed once a session."""
 
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 import cnnviz
 from cnnviz import Geometry, Network
 from cnnviz.attribution.occlusion import EngineOptions
+from tests.support.scenes import clip_frames, clip_of
 
 SIDE = 32
 NAMES = tuple(f"kind {number}" for number in range(10))
@@ -122,6 +124,14 @@ def ranking(count: int = 4, rating: bool = False):
 
 
 @cache
+def thumbnails(count: int = 3):
+    """One frame of a clip of scenes, ``count`` times as if they were different."""
+    found = cnnviz.thumbnail(network(), clip_of(clip_frames()[0]), count=1, fit="squash")
+    frames = [replace(found.frames[0], index=9 * at, time=0.9 * at, score=1.5 - at) for at in range(count)]
+    return replace(found, frames=tuple(frames[::-1]))
+
+
+@cache
 def attack(kind: str, names: tuple[str, ...] = NAMES):
     """The smallest change of a photo."""
     return cnnviz.attack_photo(network(names), photo(kind), settings=cnnviz.AttackSettings(steps=5))
@@ -176,6 +186,7 @@ ALL = {
     "Projection": lambda: projections("grey")[0],
     "TopImages": top_images,
     "Ranking": ranking,
+    "Thumbnails": thumbnails,
     "PhotoAttack": lambda: attack("grey"),
     "PatchResult": patch,
     "RobustnessCurve": robustness,
