@@ -22,6 +22,7 @@ _HOMES = {
     "control": ("Control",),
     "dense.heat": ("Heat", "heat"),
     "dense.rank": ("Ranking", "rank"),
+    "dense.segment": ("Segmentation", "segment"),
     "dense.thumbnail": ("Thumbnail", "Thumbnails", "thumbnail"),
     "features.activations": ("Activations", "activations"),
     "features.deconvnet": ("Projection", "deconvnet"),

@@ -22,6 +22,8 @@ from cnnviz.dense.heat import Heat as Heat
 from cnnviz.dense.heat import heat as heat
 from cnnviz.dense.rank import Ranking as Ranking
 from cnnviz.dense.rank import rank as rank
+from cnnviz.dense.segment import Segmentation as Segmentation
+from cnnviz.dense.segment import segment as segment
 from cnnviz.dense.thumbnail import Thumbnail as Thumbnail
 from cnnviz.dense.thumbnail import Thumbnails as Thumbnails
 from cnnviz.dense.thumbnail import thumbnail as thumbnail

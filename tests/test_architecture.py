@@ -116,6 +116,7 @@ def test_an_option_means_the_same_in_every_command():
         "--tv-weight",
         "--original-colors",
         "--stride",
+        "--model",
     }
     assert apart <= own | {"--layer", "--channel", "--class", "--mask", "--zoom", "--eps"}, {w: said[w] for w in apart}
 

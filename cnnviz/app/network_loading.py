@@ -21,7 +21,8 @@ def model_network(options: NetworkOptions, console: Console) -> "Network":
     """Return the network of ``--model``, with the weights, class names and preprocessing that the options name."""
     changes: PreprocessingChanges = {"mean": options.mean, "std": options.std}
     if isinstance(options, FitOptions):
-        changes |= {"size": options.input_size, "resize": options.resize, "interpolation": options.interpolation}
+        changes |= {"resize": options.resize, "interpolation": options.interpolation}
+    changes |= {"size": getattr(options, "input_size", None)}
     classes = read_class_names(options.class_names)
     return load(options.model, options, console, weights=options.weights, classes=classes, changes=changes)
 

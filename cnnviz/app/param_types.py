@@ -14,25 +14,31 @@ from click.shell_completion import CompletionItem
 from cnnviz import __version__
 from cnnviz.errors import CnnvizError, InvalidRequest
 from cnnviz.io import write
-from cnnviz.models.catalog import DEFAULT, entries, find_entry, imagenet_classes
+from cnnviz.models.catalog import DEFAULT, Task, find_entry, imagenet_classes, names
 from cnnviz.text import did_you_mean
 
 
 class ModelName(click.ParamType):  # type: ignore[type-arg,unused-ignore]
-    """A network's name, refused before anything heavy is loaded."""
+    """A network's name, refused before anything heavy is loaded; ``task``: what the command needs it for."""
 
     name = "name"
 
+    def __init__(self, task: Task = "classification") -> None:
+        self.task = task
+
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the name if the catalogue knows it."""
-        if find_entry(value) is None:
-            near = did_you_mean(value, list(entries()), "; see cnnviz models")
+        """Return the name if the catalogue knows it as one for the task."""
+        entry = find_entry(value)
+        if entry is None:
+            near = did_you_mean(value, names(self.task), "; see cnnviz models")
             self.fail(f"no network is named {value!r}{near}", param, ctx)
+        if entry.task != self.task:
+            self.fail(f"{value} is for {entry.task}, this command needs one for {self.task}", param, ctx)
         return value
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """Return the networks that begin so."""
-        return [CompletionItem(name) for name in entries() if name.startswith(incomplete)]
+        return [CompletionItem(name) for name in names(self.task) if name.startswith(incomplete)]
 
 
 def complete_class(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:

@@ -2,9 +2,36 @@
 
 from dataclasses import dataclass, field
 from functools import cache
+from typing import Literal
 
 DEFAULT = "efficientnet_lite0"
+VOC_CLASSES = (
+    "background",
+    "aeroplane",
+    "bicycle",
+    "bird",
+    "boat",
+    "bottle",
+    "bus",
+    "car",
+    "cat",
+    "chair",
+    "cow",
+    "diningtable",
+    "dog",
+    "horse",
+    "motorbike",
+    "person",
+    "pottedplant",
+    "sheep",
+    "sofa",
+    "train",
+    "tvmonitor",
+)  # fmt: skip - of PASCAL VOC 2012
 TORCHVISION_WEIGHTS = "https://download.pytorch.org/models/"
+
+
+Task = Literal["classification", "segmentation"]
 
 
 @dataclass(frozen=True)
@@ -13,7 +40,8 @@ class NetworkEntry:
 
     ``file`` is the name of its weights file ("" if it has none of its own), ``sha256`` the digest or its known
     beginning, ``size`` the side of the network's input in pixels, ``parameters`` in millions; ``package`` is the Python
-    package that contains the file, ``extra`` the extra of cnnviz that installs it.
+    package that contains the file, ``extra`` the extra of cnnviz that installs it; ``task`` what the network gives,
+    for ``classes`` classes.
     """
 
     name: str
@@ -24,6 +52,8 @@ class NetworkEntry:
     parameters: float
     package: str = ""
     extra: str = ""
+    task: Task = "classification"
+    classes: int = 1000
 
     @property
     def url(self) -> str:
@@ -68,11 +98,41 @@ def entries() -> dict[str, NetworkEntry]:
     return found
 
 
+def _segmenter(name: str, file: str, parameters: float) -> NetworkEntry:
+    digest = file.removesuffix(".pth").rpartition("-")[2]
+    return NetworkEntry(name, "torchvision", file, digest, 520, parameters, task="segmentation",
+                        classes=len(VOC_CLASSES))  # fmt: skip
+
+
+SELFIE = NetworkEntry("selfie", "cnnviz", "selfie-e24b3ddb.safetensors",
+                      "e24b3ddb1b239aedb82c60e1cb9f5a6c50c90e8e0ba5d608a6eb91ac798e5bb1", 256, 0.1, "cnnviz",
+                      task="segmentation", classes=2)  # fmt: skip
+
+
+@cache
+def segmenters() -> dict[str, NetworkEntry]:
+    """Return the networks for segmentation by name: the bundled one first, then torchvision's."""
+    rows = (
+        ("deeplabv3_mobilenet_v3_large", "deeplabv3_mobilenet_v3_large-fc3c493d.pth", 11.0),
+        ("deeplabv3_resnet101", "deeplabv3_resnet101_coco-586e9e4e.pth", 61.0),
+        ("deeplabv3_resnet50", "deeplabv3_resnet50_coco-cd0a2569.pth", 42.0),
+        ("fcn_resnet101", "fcn_resnet101_coco-7ecb50ca.pth", 54.3),
+        ("fcn_resnet50", "fcn_resnet50_coco-1167a1af.pth", 35.3),
+        ("lraspp_mobilenet_v3_large", "lraspp_mobilenet_v3_large-d234d4ea.pth", 3.2),
+    )
+    return {entry.name: entry for entry in (SELFIE, *(_segmenter(*row) for row in rows))}
+
+
+def names(task: Task) -> list[str]:
+    """Return the names of the networks for a task."""
+    return list(entries() if task == "classification" else segmenters())
+
+
 def find_entry(name: str) -> NetworkEntry | None:
-    """Return the entry of a network, for ``timm:NAME`` a new one; None for an unknown name."""
+    """Return the entry of a network for any task, for ``timm:NAME`` a new one; None for an unknown name."""
     if name.startswith("timm:") and len(name) > len("timm:"):
         return NetworkEntry(name, "timm", "", "", 0, 0.0, package="timm", extra="timm")
-    return entries().get(name)
+    return entries().get(name) or segmenters().get(name)
 
 
 @cache

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from cnnviz.control import Control
 from cnnviz.errors import InvalidRequest, WeightsError
-from cnnviz.models import checkpoint, efficientnet_lite, timm_hub, weights, zfnet
-from cnnviz.models.catalog import DEFAULT, NetworkEntry, entries, find_entry, imagenet_classes
+from cnnviz.models import checkpoint, efficientnet_lite, segmenter, selfie, timm_hub, weights, zfnet
+from cnnviz.models.catalog import DEFAULT, VOC_CLASSES, NetworkEntry, entries, find_entry, imagenet_classes, segmenters
 from cnnviz.models.network import Network, Preprocessing
 from cnnviz.text import did_you_mean, error_reason, printable
 
@@ -32,6 +32,7 @@ OLD_NAMES = (
 # Heads used in training only. The public files have them; torchvision drops GoogLeNet's on loading, so that a file
 # saved afterwards lacks them. They are never built here.
 AUXILIARY = {"googlenet": ("aux1.", "aux2."), "inception_v3": ("AuxLogits.",)}
+AUXILIARY |= dict.fromkeys(segmenters(), ("aux_classifier.",))
 
 
 class PreprocessingChanges(TypedDict, total=False):
@@ -109,12 +110,23 @@ def load_network(
     changed = _override(own, preprocessing)
     if classes and len(classes) != count:
         raise InvalidRequest(f"{len(classes)} class names, but {name} with these weights has {count} classes")
-    names = tuple(classes) if classes else imagenet_classes() if count == IMAGENET else ()
-    record = {"file": path.name, "sha256": digest}
-    network = Network(module.eval().requires_grad_(False), changed, names, name, record).to(target_device, target_dtype)
+    names, record = tuple(classes or _class_names(entry, count)), {"file": path.name, "sha256": digest}
+    module.eval().requires_grad_(False)
+    if entry.task == "segmentation":
+        network: Network = segmenter.Segmenter(module, changed, names, name, record, squash=name == "selfie")
+    else:
+        network = Network(module, changed, names, name, record)
+    network = network.to(target_device, target_dtype)
     if preprocessing.get("size") is not None:
         _try_size(network)
     return network
+
+
+def _class_names(entry: NetworkEntry, count: int) -> Sequence[str]:
+    """Return the names of an entry's own classes; none for weights of another number of classes."""
+    if entry.task == "segmentation":
+        return selfie.CLASSES if entry.name == "selfie" else VOC_CLASSES if count == len(VOC_CLASSES) else ()
+    return imagenet_classes() if count == IMAGENET else ()
 
 
 def _entry(name: str) -> NetworkEntry:
@@ -137,7 +149,7 @@ def _load_weights(entry: NetworkEntry, path: Path) -> tuple[nn.Module, int, str]
         )
     state = _state(entry, path)
     count = None if own else checkpoint.count_classes(lambda count: _without_init(entry, state, count), state)
-    count = count or IMAGENET
+    count = count or entry.classes
     module = _without_init(entry, state, count)
     if entry.name in efficientnet_lite.SCALES:
         state = efficientnet_lite.translate(state, module)
@@ -187,7 +199,8 @@ def _try_size(network: Network) -> None:
 
 def build_blank(name: str) -> nn.Module:
     """Return a network's module without weights, on the meta device: layers and shapes without their cost."""
-    return _without_init(_entry(name), None, IMAGENET).to("meta").eval()
+    entry = _entry(name)
+    return _without_init(entry, None, entry.classes).to("meta").eval()
 
 
 def _without_init(entry: NetworkEntry, state: Mapping[str, Tensor] | None, count: int) -> nn.Module:
@@ -210,6 +223,8 @@ def _build(entry: NetworkEntry, state: Mapping[str, Tensor] | None, count: int) 
         return efficientnet_lite.EfficientNetLite(entry.name, count)
     if entry.name == "zfnet":
         return zfnet.build(state, count)
+    if entry.task == "segmentation":
+        return segmenter.build(entry.name, count)
     from torchvision import models
 
     training_heads = {"init_weights": False, "aux_logits": False, "transform_input": True}
@@ -226,6 +241,9 @@ def preprocessing_of(entry: NetworkEntry, zoo: bool = False) -> Preprocessing:
         return Preprocessing(side, LITE_RESIZE[entry.name], "bicubic", (0.5,) * 3, (0.5,) * 3)
     if entry.name == "zfnet":
         return ZFNET_ONNX if zoo else Preprocessing(side, 256, "bilinear", IMAGENET_MEAN, IMAGENET_STD)
+    if entry.task == "segmentation":
+        own = ((0.0,) * 3, (1.0,) * 3) if entry.name == "selfie" else (IMAGENET_MEAN, IMAGENET_STD)
+        return Preprocessing(side, entry.size, "bilinear", *own)
     from torchvision import models
 
     own = models.get_model_weights(entry.name).DEFAULT.transforms()

@@ -80,10 +80,19 @@ class Network:
 
     def __call__(self, inputs: Tensor) -> Tensor:
         """Return logits (N, classes), float32, for RGB (N, 3, h, w) in [0, 1]. Raises MethodError if there are none."""
+        logits = self.run(inputs)
+        logits = getattr(logits, "logits", logits)
+        if not isinstance(logits, Tensor) or logits.dim() != 2:
+            kind = f"shape {tuple(logits.shape)}" if isinstance(logits, Tensor) else type(logits).__name__
+            raise MethodError(f"{self.name} is no classifier: its output is {kind}, not logits (N, classes)")
+        return logits if logits.dtype == torch.float64 else logits.float()
+
+    def run(self, inputs: Tensor) -> object:
+        """Return what the module gives for RGB (N, 3, h, w) in [0, 1]. Raises MethodError for a size it cannot take."""
         try:
             with memory_errors():
                 x = inputs.to(self.device, self.dtype)
-                logits = self.module((x - self.mean) / self.std)
+                return self.module((x - self.mean) / self.std)
         except (RuntimeError, ValueError, AssertionError) as error:
             height, width = inputs.shape[-2:]
             if (height, width) == self.size:
@@ -91,11 +100,6 @@ class Network:
             own = f"{self.size[1]}x{self.size[0]}"
             text = f"{self.name} cannot take an input of {width}x{height} pixels (its own is {own})"
             raise MethodError(f"{text}: {error_reason(error)}") from error
-        logits = getattr(logits, "logits", logits)
-        if not isinstance(logits, Tensor) or logits.dim() != 2:
-            kind = f"shape {tuple(logits.shape)}" if isinstance(logits, Tensor) else type(logits).__name__
-            raise MethodError(f"{self.name} is no classifier: its output is {kind}, not logits (N, classes)")
-        return logits if logits.dtype == torch.float64 else logits.float()
 
     @cached_property
     def mean(self) -> Tensor:

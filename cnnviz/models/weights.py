@@ -36,7 +36,8 @@ def weights_path(entry: NetworkEntry) -> Path | None:
     if not entry.file:
         return None
     spec = importlib.util.find_spec(entry.package)
-    return Path(spec.origin).parent / "models" / entry.file if spec and spec.origin else None
+    folder = "data" if entry.package == "cnnviz" else "models"
+    return Path(spec.origin).parent / folder / entry.file if spec and spec.origin else None
 
 
 def find_weights(entry: NetworkEntry, *, offline: bool = False, control: Control = Control()) -> Path:

@@ -97,8 +97,8 @@ def figure(
     Parameters
     ----------
     result : a result of ``occlusion``, ``attribute``, ``evaluate``, ``activations``, ``kernels``, ``deconvnet``, \
-``top_images``, ``heat``, ``rank``, ``thumbnail``, ``attack_photo``, ``patch``, ``robustness``, ``inceptionism`` \
-or ``visualize``
+``top_images``, ``heat``, ``rank``, ``thumbnail``, ``segment``, ``attack_photo``, ``patch``, ``robustness``, \
+``inceptionism`` or ``visualize``
         Several of ``attribute``, ``deconvnet`` or ``inceptionism``, in a list, are drawn in one figure.
     photo : str, Path or ndarray of uint8, optional
         The photo that the input was made of by ``fit``, a path or RGB (H, W, 3); by default the figure shows the input.

@@ -24,6 +24,7 @@ from cnnviz.dense.figures.contact_sheet import draw_contact_sheet
 from cnnviz.dense.figures.film_strip import draw_film_strip
 from cnnviz.dense.figures.found_places import draw_places
 from cnnviz.dense.figures.heat_maps import draw_heat
+from cnnviz.dense.figures.segmentation import draw_segmentation
 from cnnviz.dense.figures.size_curve import draw_size_curve
 from cnnviz.dense.places import places_above
 from cnnviz.dense.size_curve import SIZES, SizeCurve
@@ -213,6 +214,11 @@ def draw_clip(count: int, look: Look) -> Figure:
     return draw_film_strip(results.thumbnails(count), NETWORK, look)
 
 
+def draw_segments(count: int, look: Look) -> Figure:
+    kind = {1: "wide", 2: "tall", 5: "tiny"}[count]
+    return draw_segmentation(results.segmentation(kind), NETWORK, look)
+
+
 def draw_robustness(count: int, look: Look) -> Figure:
     return draw_curve(results.robustness(), look)
 
@@ -227,7 +233,8 @@ OTHER_KINDS: dict[str, Callable[[int, Look], Figure]] = {
     "top images": draw_found, "sheet": draw_overview, "channels": draw_visualized, "diversity": draw_diverse,
     "beside photos": draw_beside_photos, "diversity beside photos": draw_diverse_beside_photos,
     "classes": draw_imagined, "styles": draw_styles, "robustness": draw_robustness,
-    "ranking": draw_ranked, "film strip": draw_clip, "sizes": draw_sizes,
+    "ranking": draw_ranked, "film strip": draw_clip, "segmentation": draw_segments,
+    "sizes": draw_sizes,
 }  # fmt: skip
 
 

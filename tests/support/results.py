@@ -11,6 +11,7 @@ from torch import Tensor, nn
 import cnnviz
 from cnnviz import Geometry, Network
 from cnnviz.attribution.occlusion import EngineOptions
+from cnnviz.models.segmenter import Segmenter
 from tests.support.scenes import clip_frames, clip_of
 
 SIDE = 32
@@ -132,6 +133,20 @@ def thumbnails(count: int = 3):
 
 
 @cache
+def segmenter():
+    """Three classes: which of red, green and blue is strongest."""
+    layer = nn.Conv2d(3, 3, 1)
+    layer.weight.data, layer.bias.data = 20 * torch.eye(3)[..., None, None], torch.zeros(3)
+    return Segmenter.from_module(layer, (SIDE, SIDE), (0.0,) * 3, (1.0,) * 3, ("red", "green", "blue"))
+
+
+@cache
+def segmentation(kind: str = "wide"):
+    """The classes of a photo."""
+    return cnnviz.segment(segmenter(), photo(kind))
+
+
+@cache
 def attack(kind: str, names: tuple[str, ...] = NAMES):
     """The smallest change of a photo."""
     return cnnviz.attack_photo(network(names), photo(kind), settings=cnnviz.AttackSettings(steps=5))
@@ -187,6 +202,7 @@ ALL = {
     "TopImages": top_images,
     "Ranking": ranking,
     "Thumbnails": thumbnails,
+    "Segmentation": segmentation,
     "PhotoAttack": lambda: attack("grey"),
     "PatchResult": patch,
     "RobustnessCurve": robustness,

@@ -8,7 +8,7 @@ import click
 from cnnviz.app.declare import argument, option
 from cnnviz.app.photo_command import plain_command
 from cnnviz.models import weights
-from cnnviz.models.catalog import NetworkEntry, entries
+from cnnviz.models.catalog import NetworkEntry, entries, segmenters
 from cnnviz.text import did_you_mean
 
 
@@ -32,16 +32,18 @@ def models(options: Options) -> None:
       cnnviz models
       cnnviz models resnet --json
     """
-    found = [entry for entry in entries().values() if options.word.lower() in entry.name]
+    known = [*entries().values(), *segmenters().values()]
+    found = [entry for entry in known if options.word.lower() in entry.name]
     for entry in found:
         line = {
-            "name": entry.name, "source": entry.source, "weights": _weights(entry), "file": entry.file,
-            "sha256": entry.sha256, "size": entry.size, "parameters": round(entry.parameters * 1e6),
+            "name": entry.name, "task": entry.task, "source": entry.source, "weights": _weights(entry),
+            "file": entry.file, "sha256": entry.sha256, "size": entry.size, "parameters": round(entry.parameters * 1e6),
         }  # fmt: skip
         text = f"{entry.name:<20}  {_weights(entry):<15}  {entry.size:>3} px  {entry.parameters:>6.1f} M parameters"
+        text += f"  {entry.task}" if entry.task != "classification" else ""
         click.echo(json.dumps(line) if options.json else text)
     if not found:
-        near = did_you_mean(options.word, list(entries()), "; timm's are named timm:NAME")
+        near = did_you_mean(options.word, [entry.name for entry in known], "; timm's are named timm:NAME")
         raise click.UsageError(f"no network name contains {options.word!r}{near}")
 
 
