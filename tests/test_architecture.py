@@ -101,7 +101,7 @@ def test_an_option_means_the_same_in_every_command():
     apart = {word for word, helps in said.items() if len(helps) > 1}
     # what --top counts, --raw stores, and is done in --steps or by a --method is each command's own; show has no
     # photos; layers, channels and classes of an ascent have weights or ranges; style weighs a loss, not a step, and
-    # keeps colours in two ways
+    # keeps colours in two ways; its scales are a number, those of heat sizes
     own = {
         "--output",
         "--json",
@@ -116,6 +116,7 @@ def test_an_option_means_the_same_in_every_command():
         "--tv-weight",
         "--original-colors",
         "--stride",
+        "--scales",
         "--model",
     }
     assert apart <= own | {"--layer", "--channel", "--class", "--mask", "--zoom", "--eps"}, {w: said[w] for w in apart}

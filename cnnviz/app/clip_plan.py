@@ -1,6 +1,6 @@
 """How a clip is made: its frames, what the next one needs, its JSON record; clips stylized frame by frame."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -12,13 +12,10 @@ from cnnviz.app.records import Record, field
 from cnnviz.errors import MethodError
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
+    from cnnviz.app.records import Arrays as Arrays
     from cnnviz.io.color import Photo
     from cnnviz.video.clip_state import Advance, ClipState
     from cnnviz.video.frame import Clip
-
-    Arrays = Mapping[str, NDArray[Any]]
 
 
 @dataclass(frozen=True, kw_only=True)

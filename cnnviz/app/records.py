@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
+    Arrays = Mapping[str, NDArray[Any]]
     Picture = Figure | NDArray[np.uint8]
 
 SCHEMA = "cnnviz/1"
@@ -88,14 +89,14 @@ class Result(Generic[R]):
 
     record: R
     image: "Picture | None" = None
-    arrays: "Mapping[str, NDArray[Any]] | None" = None
+    arrays: "Arrays | None" = None
     sheet: "Figure | None" = None
     encode: "Callable[[Recipe], bytes] | None" = None
     text: str = ""
     notes: tuple[str, ...] = ()
     missed: str = ""
     partial: bool = False
-    kept: "Mapping[str, NDArray[Any]] | None" = None
+    kept: "Arrays | None" = None
     recorded_files: Recipe = dataclasses.field(default_factory=dict)
     failed: bool = False
 

@@ -3,7 +3,7 @@
 import contextlib
 import signal
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,8 @@ from cnnviz.text import printable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from cnnviz.app.records import Arrays
 
 SAME = ("command", "options", "seed", "versions", "network", "input")
 ENDING = ".partial.npz"
@@ -55,7 +57,7 @@ def partial_path(job_output: str | None) -> Path | None:
     return None if job_output is None or job_output in write.STDOUT else Path(job_output + ENDING)
 
 
-def keep_partial(path: Path | None, arrays: "Mapping[str, NDArray[Any]]", of: Recipe) -> None:
+def keep_partial(path: Path | None, arrays: "Arrays", of: Recipe) -> None:
     """Keep unfinished work with the recipe of what it is to become."""
     if path:
         write.check_output(str(path), overwrite=False)

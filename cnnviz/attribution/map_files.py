@@ -26,6 +26,7 @@ from cnnviz.text import printable
 
 MAX_NAME = 60  # characters of a method's name
 OCCLUSION = "Occlusion"  # as figures print it
+COMMANDS = {"occlude": OCCLUSION, "heat": "Heat map"}  # what maps are of whose file does not name a method
 MAP_ENDINGS = (".npy", ".npz", "-occlude.npz", "-attribute.npz", "-heat.npz")
 MASK_ENDINGS = (".png", ".bmp", ".tif", ".tiff", ".gif", ".webp", ".jpg", ".jpeg")
 VIEW = ("model", "fit", "input_size", "resize")  # options that decide which part of a photo lies where on the input
@@ -97,7 +98,7 @@ class MapFile:
         if self.methods:
             name = self.methods[index]
             return METHODS[name].title if name in METHODS else name
-        return OCCLUSION if (self.recipe or {}).get("command") == "occlude" else ""
+        return COMMANDS.get((self.recipe or {}).get("command", ""), "")
 
 
 def read_maps(path: Path) -> MapFile:
@@ -223,7 +224,7 @@ def _label(file: MapFile, index: int, given: str, stem: str) -> str:
     method = file.method(index)
     if given:
         method = method if file.methods else ""
-    elif stem and method == OCCLUSION:
+    elif stem and method in COMMANDS.values():
         method = method.lower()
     return ", ".join(filter(None, [given or stem, method]))
 

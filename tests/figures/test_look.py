@@ -18,6 +18,7 @@ WITHOUT: dict[str, list[tuple[list[str], str]] | None] = {
     "attribute": [(["cat.jpg", "--bare"], "--bare and {} exclude each other")],
     "deconv": [(["cat.jpg", "--layer", "0", "--bare"], "--bare and {} exclude each other")],
     "evaluate": None,
+    "heat": [(["cat.jpg", "--bare"], "--bare and {} exclude each other")],
     "inceptionism": [
         (["--class", "green"], "{} requires " + FILE),
         (["--class", "green", "--class", "1", "-o", "one.png"], "{} requires " + FILE),  # it is green
@@ -26,9 +27,15 @@ WITHOUT: dict[str, list[tuple[list[str], str]] | None] = {
     ],
     "kernels": None,
     "occlude": [(["cat.jpg", "--bare"], "--bare and {} exclude each other")],
+    "rank": None,
     "robustness": None,
+    "segment": [
+        (["cat.jpg", "--mask"], "--mask and {} exclude each other"),
+        (["cat.jpg", "--cutout"], "--cutout and {} exclude each other"),
+    ],
     "sticker": [(["cat.jpg", *REGION], "{} requires --preview")],
     "style": [(["cat.jpg", "--style", "cat.jpg"], "{} requires --both-ways")],
+    "thumbnail": None,
     "top-images": None,
     "universal": [(["cat.jpg", "cat.jpg"], "{} requires --report")],
     "visualize": [(["--layer", "0", "--bare"], "--bare and {} exclude each other")],

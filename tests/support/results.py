@@ -200,6 +200,7 @@ ALL = {
     "Kernels": kernels,
     "Projection": lambda: projections("grey")[0],
     "TopImages": top_images,
+    "Heat": lambda: heat("grey"),
     "Ranking": ranking,
     "Thumbnails": thumbnails,
     "Segmentation": segmentation,

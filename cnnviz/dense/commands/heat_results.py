@@ -1,8 +1,7 @@
 """What ``cnnviz heat`` makes of the maps of a photo: their figure, the places above a level, the curve over sizes."""
 
-from collections.abc import Mapping
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cnnviz.app.records import Result
 from cnnviz.app.session import PhotoInput
@@ -15,11 +14,11 @@ from cnnviz.figures.style import Look
 from cnnviz.text import plural, printable
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from cnnviz.app.records import Arrays
 
 
 def map_result(
-    photo: PhotoInput, result: Heat, colormap: str, look: Look | None, arrays: "Mapping[str, NDArray[Any]] | None"
+    photo: PhotoInput, result: Heat, colormap: str, look: Look | None, arrays: "Arrays | None"
 ) -> Result[Record]:
     """Return the figure of the maps, or without a ``look`` the maps over the photo alone."""
     if look is None:
@@ -29,9 +28,7 @@ def map_result(
     return Result(record_of(result), draw_heat(photo.image, network_of(result), result, colormap, look), arrays)
 
 
-def places_result(
-    photo: PhotoInput, result: Heat, level: float, look: Look, arrays: "Mapping[str, NDArray[Any]] | None"
-) -> Result[Record]:
+def places_result(photo: PhotoInput, result: Heat, level: float, look: Look, arrays: "Arrays | None") -> Result[Record]:
     """Return the places above a level: a line for each, and their figure if there are any."""
     from cnnviz.dense.figures.found_places import draw_places
 

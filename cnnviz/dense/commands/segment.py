@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from click import IntRange
 
@@ -95,7 +95,7 @@ def encoder(path: str, found: "Segmentation", options: Options) -> Callable[...,
 
     from cnnviz.dense.palette import voc_palette
 
-    image: Any = Image.fromarray(found.classes if options.mask else found.cutout)
+    image = Image.fromarray(found.classes if options.mask else found.cutout)
     if options.mask:
         image.putpalette(voc_palette().tobytes())
     return lambda recipe: write.encode_image(path, image, recipe)
