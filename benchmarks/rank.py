@@ -1,14 +1,18 @@
-"""How often ``cnnviz rank`` puts a photo before a spoilt copy of it.
+"""How often ``cnnviz rank`` puts a photo before a spoilt copy of it, on photos it was tuned on and on others.
 
-    python benchmarks/rank.py [PHOTOS...]
+    python benchmarks/rank.py FOLDER
 
-PHOTOS are files or folders; by default the sample photos and, where foolbox is installed, its twenty from ImageNet.
+FOLDER holds the unpacked wheels of scikit-image and scikit-learn and the Debian package mate-backgrounds (``unzip``,
+``dpkg -x``). To PHOTOS from there come the sample photos and foolbox's twenty from ImageNet; of all but those of
+foolbox also a part, as a further photo. Every second photo, with its part, belongs to the half that the weights of the
+score were chosen on.
+
 Eight copies of each: blurred twice, darkened, overexposed, with noise, compressed, tilted and upside down. Prints the
-share of pairs in the right order for each kind, for the score and for the formula without noise, exposure and blocks,
-writes rank.json to the folder of this file, and fails below BOUND of all pairs or NOISE_BOUND of those with noise.
+share of pairs in the right order for each kind and half, and for log confidence + log sharpness / 2 of a blurred copy
+alone, writes rank.json to the folder of this file, and fails below BOUND of the other half's pairs, or NOISE_BOUND of
+those with noise.
 """
 
-import importlib.util
 import io
 import json
 import math
@@ -18,6 +22,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
+import foolbox
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -28,14 +33,27 @@ from cnnviz.dense.rank import score_photo
 
 HERE = Path(__file__).parent
 BOUND, NOISE_BOUND = 0.88, 0.8
+LARGEST = 1600  # longer side of a photo, in pixels
+WHEELS = "camera.png", "china.jpg", "flower.jpg", "motorcycle_left.png", "rocket.jpg"
+MATE = ("Aqua", "Blinds", "Dune", "FreshFlower", "Garden", "GreenMeadow", "LadyBird", "RainDrops", "Storm", "TwoWings",
+        "Wood", "YellowFlower")  # fmt: skip
+PHOTOS = (*WHEELS, *(f"nature/{name}.jpg" for name in MATE))
 Photo = NDArray[np.uint8]
 
 
-def default_photos() -> list[Path]:
-    """Return the sample photos and those of foolbox."""
-    found = sorted((HERE.parent / "sample_images").glob("*.jpg"))
-    spec = importlib.util.find_spec("foolbox")
-    return found + (sorted((Path(spec.origin).parent / "data").glob("imagenet_*")) if spec and spec.origin else [])
+def photos(folder: Path) -> Iterator[tuple[int, Photo]]:
+    """Yield the photos and their parts, with the number of their half: 0 for that of the choice."""
+    samples = sorted((HERE.parent / "sample_images").glob("*.jpg"))
+    imagenet = sorted((Path(foolbox.__file__).parent / "data").glob("imagenet_*"))
+    others = [next(folder.rglob(name)) for name in PHOTOS]
+    for number, path in enumerate([*samples, *imagenet, *others]):
+        image = Image.fromarray(read_photo(path))
+        image.thumbnail((LARGEST, LARGEST))
+        photo = np.asarray(image)
+        yield number % 2, photo
+        if path not in imagenet:
+            height, width = photo.shape[:2]
+            yield number % 2, photo[height // 8 :][: height * 9 // 16, width // 4 :][:, : width * 9 // 16].copy()
 
 
 def copies(photo: Photo, rng: np.random.Generator) -> Iterator[tuple[str, Photo]]:
@@ -64,25 +82,25 @@ def scores(network: Network, photo: Photo) -> tuple[float, float]:
 
 def main() -> None:
     """Score every photo and its copies, print the table and store it."""
-    given = [Path(word) for word in sys.argv[1:]] or default_photos()
-    paths = [path for one in given for path in (sorted(one.iterdir()) if one.is_dir() else [one])]
-    network, rng, right = load_network(device="cpu"), np.random.default_rng(1), dict[str, list[list[bool]]]()
-    started = time.process_time()
-    for path in paths:
-        photo = read_photo(path)
-        own = scores(network, photo)
+    network, rng = load_network(device="cpu"), np.random.default_rng(1)
+    right: dict[str, list[tuple[int, list[bool]]]] = {}
+    started, count = time.process_time(), 0
+    for half, photo in photos(Path(sys.argv[1])):
+        own, count = scores(network, photo), count + 1
         for kind, copy in copies(photo, rng):
-            found = scores(network, copy)
-            right.setdefault(kind, []).append([mine > other for mine, other in zip(own, found, strict=True)])
-    rows = {kind: np.mean(pairs, 0).round(3).tolist() for kind, pairs in right.items()}
-    rows["all"] = np.mean([pair for pairs in right.values() for pair in pairs], 0).round(3).tolist()
-    print(f"{'copy':<24}{'score':>8}{'plain':>8}")
-    for kind, (score, plain) in rows.items():
-        print(f"{kind:<24}{score:>8.2f}{plain:>8.2f}")
-    seconds = round((time.process_time() - started) / len(paths) / 9, 3)
-    result = {"photos": len(paths), "cpu_seconds_a_photo": seconds, "pairs_in_order": rows}
+            pair = [mine > other for mine, other in zip(own, scores(network, copy), strict=True)]
+            for row in (kind, "all"):
+                right.setdefault(row, []).append((half, pair))
+    seconds = round((time.process_time() - started) / count / 9, 3)
+    rows = {}
+    print(f"| {count} photos | tuned | held out | plain, held out |\n|---|---|---|---|")
+    for kind, pairs in right.items():
+        tuned, held = (np.mean([pair for at, pair in pairs if at == half], 0).round(3) for half in (0, 1))
+        rows[kind] = {"tuned": tuned[0], "held_out": held[0], "plain": held[1]}
+        print(f"| {kind} | " + " | ".join(f"{value:.2f}" for value in rows[kind].values()) + " |")
+    result = {"photos": count, "cpu_seconds_a_photo": seconds, "pairs_in_order": rows}
     (HERE / "rank.json").write_text(json.dumps(result, indent=1) + "\n")
-    if rows["all"][0] < BOUND or rows["noise of 25 levels"][0] < NOISE_BOUND:
+    if rows["all"]["held_out"] < BOUND or rows["noise of 25 levels"]["held_out"] < NOISE_BOUND:
         sys.exit("below the bounds")
 
 

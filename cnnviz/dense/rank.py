@@ -88,8 +88,9 @@ def rank(
 
     Notes
     -----
-    score = log(confidence) + log(sharpness) / 2 + log(1 - clipped) - log(visible blocking): technical quality alone, of
-    an image at one size. The network's confidence depends on what it was trained on.
+    score = log(confidence) + log(sharpness) - 1.5 log(visible noise) + 2 log(1 - clipped) - 2 log(visible blocking):
+    technical quality alone. The confidence is that of the photo and its mirror image together; it depends on what the
+    network was trained on.
 
     Examples
     --------
@@ -124,8 +125,8 @@ def score_photo(network: Network, photo: Photo, *, rating: bool = False, fit: st
     """Return the score of one photo, uint8 RGB (H, W, 3), as index 0 without a name; options as in ``rank``."""
     inputs, _ = fit_photo(photo, network, fit)
     with torch.inference_mode():
-        logits = network(inputs)[0].cpu()
-    top = network.top(logits)
+        both = network(torch.cat([inputs, inputs.flip(3)])).cpu()
+    logits, top = both[0], network.top(both.double().softmax(1).mean(0).clamp_min(1e-30).log())
     quality, thumbnail = measure_quality(photo), small_copy(photo, min(THUMBNAIL, max(photo.shape[:2])))
     if len(logits) == 1 and not rating:
         raise InvalidRequest(f"{network.name} has one output: its rating is the score with --rating")

@@ -33,7 +33,6 @@ from cnnviz.video.frame import Clip, Frame
 
 STEP = Fraction(1, 2)  # seconds of which one frame is given to the network
 NEAR = 8  # frames near a chosen one that are compared with it, the sharpest
-SHARPNESS = 1.0  # weight of log sharpness: confidence times sharpness
 ALIKE = 0.7  # cosine of the features from which on two frames show the same
 
 
@@ -116,7 +115,7 @@ def thumbnail(
 
     Notes
     -----
-    The score is log(confidence) + log(sharpness) and the lesser terms of ``rank``, at 480 pixels at most. Frames
+    The score is log(confidence) + log(sharpness) and the lesser terms of ``rank``, at 640 pixels at most. Frames
     without any detail above their noise are chosen only if there are no others. Two frames are different if the cosine
     of their features, the input of the network's last linear layer, is below 0.7.
 
@@ -163,7 +162,7 @@ def score_frame(network: Network, image: Photo, quality: Quality, fit: str = "cr
     features = captured.tensors[layer][-1].flatten().float().cpu() if layer else logits
     unit = nn.functional.normalize(features, dim=0).numpy()
     top = tuple(network.top(logits))
-    return Thumbnail(0, 0.0, quality.score(top[0].probability, SHARPNESS), quality, top, unit, image)
+    return Thumbnail(0, 0.0, quality.score(top[0].probability), quality, top, unit, image)
 
 
 @dataclass(frozen=True)
@@ -178,7 +177,7 @@ class _Measured:
     @property
     def score(self) -> float:
         """The score at full confidence."""
-        return self.quality.score(1.0, SHARPNESS)
+        return self.quality.score(1.0)
 
 
 def _measure(clip: Clip, control: Control) -> Iterator[_Measured]:

@@ -7,7 +7,7 @@ import torch
 
 import cnnviz
 from cnnviz import Control, rank, read_photo
-from cnnviz.dense.rank import mean_rating
+from cnnviz.dense.rank import mean_rating, score_photo
 from cnnviz.errors import InvalidRequest
 from tests.conftest import PHOTOS
 from tests.support.networks import brightness_network, linear_network, lite0
@@ -44,6 +44,12 @@ def test_a_blurred_copy_comes_after_its_photo():
     assert best.score == pytest.approx(best.quality.score(best.top[0].probability))
     assert best.thumbnail is not None
     assert best.thumbnail.shape == (320, 480, 3)
+
+
+def test_a_photo_and_its_mirror_image_have_one_confidence():
+    photo = read_photo(PHOTOS / "coffee.jpg")
+    one, other = (score_photo(lite0(), image).top[0] for image in (photo, photo[:, ::-1].copy()))
+    assert (one.name, one.probability) == (other.name, pytest.approx(other.probability, abs=1e-4))
 
 
 def test_equal_photos_stay_in_order_and_those_that_fail_are_named(tmp_path):

@@ -43,7 +43,7 @@ class Record(PhotoRecord):
     confidence: float | None = field("Probability of the top class; null of a rating network.", minimum=0, maximum=1)
     sharpness: float = field("Variance of the Laplacian above what noise adds, at one size.", minimum=0)
     noise: float = field("Standard deviation of the noise, in levels of 1/255.", minimum=0)
-    clipped: float = field("Share of the pixels that are black or white.", minimum=0, maximum=1)
+    clipped: float = field("Share of the pixels that are black or have a channel at its maximum.", minimum=0, maximum=1)
     blocking: float = field("Differences across the borders of JPEG's blocks, divided by those elsewhere.", minimum=0)
 
 
@@ -59,9 +59,9 @@ class SheetRecord(NetworkRecord):
 def rank(options: Options) -> int:
     """Order photos by their technical quality.
 
-    The order is that of log confidence + log sharpness / 2, less for clipped and blocky photos; sharpness is measured
-    above the noise. With --rating and --weights, it is that of a network that was trained to rate photos. The figure is
-    a contact sheet, best first. INPUTS are photos, folders of photos, or -.
+    The order is that of log confidence + log sharpness, less for noisy, clipped and blocky photos. With --rating and
+    --weights, it is that of a network that was trained to rate photos. The figure is a contact sheet, best first.
+    INPUTS are photos, folders of photos, or -.
 
     \b
     Examples:

@@ -38,7 +38,7 @@ class FrameRecord:
 
     time: float = field("When it is shown, in seconds.", minimum=0)
     index: int = field("Its number, counted from 0.", minimum=0)
-    score: float = field("log confidence + log sharpness, less for clipped pixels.")
+    score: float = field("log confidence + log sharpness, less for noise and clipped pixels.")
     file: str | None = field("The JPEG file; null where the figure goes to standard output.", recorded=False)
 
 

@@ -18,8 +18,8 @@ from cnnviz.text import plural
 
 NARROW, WIDE = 0.7, 1.8  # aspects of a tile; a photo of another shape has margins
 QUALITY = (
-    "Score: log confidence + ½ log sharpness + log unclipped share − log visible JPEG blocks. Sharpness is measured "
-    "above the noise; + 0.7 is twice the confidence or four times the sharpness. Technical quality alone, at one size."
+    "Score: log confidence + log sharpness − 1.5 log visible noise + 2 log unclipped share − 2 log visible JPEG "
+    "blocks; + 0.7 is twice the confidence or the sharpness. Technical quality alone."
 )
 RATING = "Score: the rating of the network, of the part of each photo that it sees."
 

@@ -31,8 +31,8 @@ def draw_film_strip(found: Thumbnails, network: str, look: Look = Look()) -> Fig
     ]
     draw_tiles(page, tiles, min(len(tiles), PER_ROW))
     _draw_scenes(page, found)
-    page.note("Score: log confidence + log sharpness, which is measured above the noise, less for black and white "
-              "pixels. Frames differ: the cosine of their features is below 0.7.")  # fmt: skip
+    page.note("Score: log confidence + log sharpness, less for noise and clipped pixels. "
+              "Frames differ: the cosine of their features is below 0.7.")  # fmt: skip
     return page.finish()
 
 
