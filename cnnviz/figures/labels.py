@@ -22,6 +22,8 @@ PRINTED = (
     (r"vgg(\d+)", r"VGG-\1"),
     (r"vgg(\d+)_bn", r"VGG-\1 with batch norm"),
     (r"googlenet", "GoogLeNet"),
+    (r"fcn8s", "FCN-8s"),
+    (r"fcn8s_at_once", "FCN-8s, trained at once"),
     (r"fcn_resnet(\d+)", r"FCN with ResNet-\1"),
     (r"deeplabv3_resnet(\d+)", r"DeepLabv3 with ResNet-\1"),
     (r"deeplabv3_mobilenet_v3_large", "DeepLabv3 with MobileNetV3-Large"),

@@ -107,11 +107,13 @@ def _segmenter(name: str, file: str, parameters: float) -> NetworkEntry:
 SELFIE = NetworkEntry("selfie", "cnnviz", "selfie-e24b3ddb.safetensors",
                       "e24b3ddb1b239aedb82c60e1cb9f5a6c50c90e8e0ba5d608a6eb91ac798e5bb1", 256, 0.1, "cnnviz",
                       task="segmentation", classes=2)  # fmt: skip
+FCN8S = ("fcn8s", "fcn8s_at_once")  # trained in stages, and at once: the same layers, other scales of the skips
 
 
 @cache
 def segmenters() -> dict[str, NetworkEntry]:
-    """Return the networks for segmentation by name: the bundled one first, then torchvision's."""
+    """Return the networks for segmentation by name: the bundled one first, FCN-8s, then torchvision's."""
+    own = [NetworkEntry(name, "cnnviz", "", "", 375, 134.5, task="segmentation", classes=21) for name in FCN8S]
     rows = (
         ("deeplabv3_mobilenet_v3_large", "deeplabv3_mobilenet_v3_large-fc3c493d.pth", 11.0),
         ("deeplabv3_resnet101", "deeplabv3_resnet101_coco-586e9e4e.pth", 61.0),
@@ -120,7 +122,7 @@ def segmenters() -> dict[str, NetworkEntry]:
         ("fcn_resnet50", "fcn_resnet50_coco-1167a1af.pth", 35.3),
         ("lraspp_mobilenet_v3_large", "lraspp_mobilenet_v3_large-d234d4ea.pth", 3.2),
     )
-    return {entry.name: entry for entry in (SELFIE, *(_segmenter(*row) for row in rows))}
+    return {entry.name: entry for entry in (SELFIE, *own, *(_segmenter(*row) for row in rows))}
 
 
 def names(task: Task) -> list[str]:

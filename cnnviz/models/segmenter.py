@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from cnnviz.errors import MethodError
+from cnnviz.models import fcn8s
+from cnnviz.models.catalog import FCN8S
 from cnnviz.models.network import Network
 from cnnviz.models.preprocess import Geometry
 from cnnviz.models.selfie import SelfieSegmentation
@@ -44,10 +46,15 @@ class Segmenter(Network):
         return Geometry(size, resized, (0, 0), resized, own.interpolation)
 
 
-def build(name: str, count: int) -> nn.Module:
-    """Return a segmentation network by name without weights, for ``count`` classes; selfie has its own two."""
+def build(name: str, count: int, state: Mapping[str, Tensor] | None = None) -> nn.Module:
+    """Return a segmentation network by name without weights, for ``count`` classes; selfie has its own two.
+
+    FCN-8s has the widths of ``state``, a state dict.
+    """
     if name == "selfie":
         return SelfieSegmentation()
+    if name in FCN8S:
+        return fcn8s.build(name, count, state)
     from torchvision.models import segmentation
 
     module: nn.Module = getattr(segmentation, name)(weights=None, weights_backbone=None, num_classes=count)

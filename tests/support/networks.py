@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from cnnviz import Network, load_network
 from cnnviz.adversarial.pipeline import InputPipeline
 from cnnviz.adversarial.target import TargetModel
+from cnnviz.models.fcn8s import FCN8s
 
 SIDE = 12
 
@@ -80,3 +81,10 @@ def random_classifier(side: int, scale: float = 1.0) -> Network:
         module = nn.Sequential(*layers, nn.Linear(24 * (side // 4) ** 2, 10))
         module[-1].weight.data *= scale
     return Network.from_module(module, (side, side), (0.5,) * 3, (0.5,) * 3)
+
+
+def fcn_8s() -> FCN8s:
+    """A narrow FCN-8s with random weights, of the state dict's layout."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return FCN8s(21, [2, 3, 4, 5, 6, 7]).eval()

@@ -9,6 +9,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 import cnnviz
+from cnnviz import load_network
 from cnnviz.cli import invoke
 from cnnviz.dense.palette import voc_palette
 from cnnviz.io.recipe import read_recipe
@@ -18,6 +19,7 @@ from tests.conftest import PHOTOS
 from tests.support import results
 from tests.support.figure_files import check_figure_files
 from tests.support.lines import json_lines
+from tests.support.networks import fcn_8s
 
 SIDE = 64
 PACKAGE = Path(cnnviz.__file__).parent
@@ -93,6 +95,22 @@ def test_missing_weights_are_two_lines(tmp_path, monkeypatch, capsys):
     error = capsys.readouterr().err.splitlines()
     assert len(error) == 2
     assert "fcn_resnet50_coco-1167a1af.pth" in error[0]
+
+
+def test_fcn_8s_takes_a_file_of_weights_and_has_none_of_its_own(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    module = fcn_8s()
+    save_file(module.state_dict(), "fcn.safetensors")
+    (line,) = json_lines(capsys, "segment", PHOTOS / "coffee.jpg", "-m", "fcn8s", "--weights", "fcn.safetensors",
+                         "--input-size", "64", "--mask", "-o", "mask.png", "-q")  # fmt: skip
+    assert line["network"] == "fcn8s"
+    assert sum(one["area"] for one in line["classes"]) == pytest.approx(1, abs=1e-4)
+    network = load_network("fcn8s", weights_file="fcn.safetensors", size=64, resize=64, device="cpu")
+    found = cnnviz.segment(network, cnnviz.read_photo(PHOTOS / "coffee.jpg"))
+    with Image.open("mask.png") as mask:
+        assert np.array_equal(np.asarray(mask), found.classes)
+    assert invoke(["segment", str(PHOTOS / "coffee.jpg"), "-m", "fcn8s"]) == 3
+    assert len(capsys.readouterr().err.splitlines()) == 2
 
 
 def test_the_figure_as_any_file(photo):
