@@ -20,6 +20,7 @@ _HOMES = {
     "attribution.evaluation": ("Evaluation", "EvaluationSettings", "evaluate"),
     "attribution.occlusion": ("Occlusion", "occlusion"),
     "control": ("Control",),
+    "dense.cutout": ("cutout",),
     "dense.heat": ("Heat", "heat"),
     "dense.rank": ("Ranking", "rank"),
     "dense.segment": ("Segmentation", "segment"),

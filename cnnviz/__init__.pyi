@@ -18,6 +18,7 @@ from cnnviz.attribution.evaluation import evaluate as evaluate
 from cnnviz.attribution.occlusion import Occlusion as Occlusion
 from cnnviz.attribution.occlusion import occlusion as occlusion
 from cnnviz.control import Control as Control
+from cnnviz.dense.cutout import cutout as cutout
 from cnnviz.dense.heat import Heat as Heat
 from cnnviz.dense.heat import heat as heat
 from cnnviz.dense.rank import Ranking as Ranking

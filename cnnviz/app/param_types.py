@@ -19,26 +19,26 @@ from cnnviz.text import did_you_mean
 
 
 class ModelName(click.ParamType):  # type: ignore[type-arg,unused-ignore]
-    """A network's name, refused before anything heavy is loaded; ``task``: what the command needs it for."""
+    """A network's name, refused before anything heavy is loaded; ``tasks``: what it may be for, the first proposed."""
 
     name = "name"
 
-    def __init__(self, task: Task = "classification") -> None:
-        self.task = task
+    def __init__(self, *tasks: Task) -> None:
+        self.tasks = tasks or ("classification",)
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return the name if the catalogue knows it as one for the task."""
         entry = find_entry(value)
         if entry is None:
-            near = did_you_mean(value, names(self.task), "; see cnnviz models")
+            near = did_you_mean(value, names(self.tasks[0]), "; see cnnviz models")
             self.fail(f"no network is named {value!r}{near}", param, ctx)
-        if entry.task != self.task:
-            self.fail(f"{value} is for {entry.task}, this command needs one for {self.task}", param, ctx)
+        if entry.task not in self.tasks:
+            self.fail(f"{value} is for {entry.task}, this command needs one for {self.tasks[0]}", param, ctx)
         return value
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """Return the networks that begin so."""
-        return [CompletionItem(name) for name in names(self.task) if name.startswith(incomplete)]
+        return [CompletionItem(name) for task in self.tasks for name in names(task) if name.startswith(incomplete)]
 
 
 def complete_class(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:

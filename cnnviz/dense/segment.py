@@ -36,7 +36,7 @@ class Segmentation(NetworkResult):
 
     ``classes`` uint8 (H, W), indices of the network's classes, 0 the background; ``foreground`` float32 (H, W), the
     probability of the classes ``targets`` together; ``areas`` of the classes that were found, the largest first;
-    ``photo`` uint8 (H, W, 3).
+    ``photo`` uint8 (H, W, 3); ``estimate``: the classes are a classifier's, cut out by ``cutout``.
     """
 
     classes: NDArray[np.uint8]
@@ -44,6 +44,7 @@ class Segmentation(NetworkResult):
     targets: tuple[int, ...]
     areas: tuple[ClassArea, ...]
     photo: Photo = field(repr=False, compare=False)
+    estimate: bool = False
 
     @property
     def cutout(self) -> NDArray[np.uint8]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from click import IntRange
 
@@ -18,9 +18,9 @@ from cnnviz.io import write
 
 if TYPE_CHECKING:
     from cnnviz.dense.segment import Segmentation
-    from cnnviz.models.segmenter import Segmenter
 
 MODEL = NetworkOptions.__dataclass_fields__["model"]
+EITHER = ModelName("segmentation", "classification")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,9 +28,10 @@ class Options(ReadingOptions, NetworkOptions, FigureOptions, OutputOptions):
     """Options of ``cnnviz segment``."""
 
     targets: tuple[str, ...] = redeclare(TargetOptions.__dataclass_fields__["targets"], help=(
-        "Class to draw and to cut out; can be repeated. [default: all but the background]"))  # fmt: skip
-    model: str = redeclare(MODEL, default="selfie", help="The network: one for segmentation from 'cnnviz models'.",
-                           attrs=MODEL.metadata["option"].attrs | {"type": ModelName("segmentation")})  # fmt: skip
+        "Class to draw and to cut out; can be repeated. [default: all but the background, of a classifier its top "
+        "class]"))  # fmt: skip
+    model: str = redeclare(MODEL, help="The network: one for segmentation from 'cnnviz models', or a classifier.",
+                           attrs=MODEL.metadata["option"].attrs | {"type": EITHER})  # fmt: skip
     input_size: int | None = option("Shorter side of the network's input. [default: the network's own]", default=None,
                                     type=IntRange(1), metavar="PIXELS", panel="Network")  # fmt: skip
     mask: bool = option("Write the classes alone: a PNG with a class index at each pixel, in VOC's palette.",
@@ -59,31 +60,35 @@ class Record(NetworkRecord):
 
     size: list[int] = field("Height and width of the photo.", minItems=2, maxItems=2)
     classes: list[AreaRecord] = field("The classes that were found, the largest first.", minItems=1)
+    estimate: bool = field("Whether it is the estimate from a classifier's heat map.")
 
 
-@photo_command(Options, Record, suffix="-segment.png")
+@photo_command(Options, Record, suffix="-segment.png", progress=("computing", "sizes"))
 def segment(session: Session, photo: PhotoInput, options: Options, control: Control) -> Result[Record]:
     """Give each pixel of a photo a class.
 
-    The default network finds people and works offline; torchvision's fcn, deeplabv3 and lraspp find the 20 classes of
-    PASCAL VOC. The figure shows the classes over the photo, with their areas; --mask writes an indexed PNG of the
-    photo's size, --cutout the photo with a transparent background. INPUTS are photos, folders of photos, or -.
+    By default an estimate: the object of a classifier's top class, or of --class, from its heat map and the colours.
+    With -m a network for segmentation: selfie finds people; fcn, deeplabv3 and lraspp find the 20 classes of PASCAL
+    VOC. The figure shows the classes over the photo, with their areas; --mask writes an indexed PNG of the photo's
+    size, --cutout the photo with a transparent background. INPUTS are photos, folders of photos, or -.
 
     \b
     Examples:
-      cnnviz segment portrait.jpg
-      cnnviz segment portrait.jpg --cutout -o person.png
+      cnnviz segment cat.jpg
+      cnnviz segment cat.jpg --class "tiger cat" --cutout -o cat.png
+      cnnviz segment portrait.jpg -m selfie --cutout -o person.png
       cnnviz segment photos/ -m deeplabv3_resnet50 --mask -o masks/
       cnnviz segment photos/ --json | jq -c '[.input, .classes[0].name, .classes[0].area]'
     """
-    network = cast("Segmenter", session.network)
+    network = session.network
     targets = session.class_indices(options.targets)
+    from cnnviz.dense.cutout import find_classes
     from cnnviz.dense.figures.segmentation import draw_segmentation
-    from cnnviz.dense.segment import segment as find_classes
 
-    found = find_classes(network, photo.image, targets=targets)
+    found = find_classes(network, photo.image, targets, control)
     areas = [AreaRecord(index=one.index, name=one.name, area=round(one.area, 6)) for one in found.areas]
-    record = Record(network=network.name, size=list(found.classes.shape), classes=areas)
+    record = Record(network=network.name, size=list(found.classes.shape), classes=areas,
+                    estimate=found.estimate)  # fmt: skip
     if options.mask or options.cutout:
         return Result(record, encode=encoder(str(photo.job.output), found, options))
     return Result(record, draw_segmentation(found, network.name, options.look))

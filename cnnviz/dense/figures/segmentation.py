@@ -17,6 +17,8 @@ OPACITY = 0.6  # of the classes over the grey photo
 SWATCH = 0.13  # side of a colour of the legend, in inches
 LISTED = 20  # classes of the legend, the largest
 HIGHEST = 5.0  # of the panels, in inches
+EACH = "The class of each of {} × {} pixels."
+ESTIMATE = "An estimate: from its heat map of the class, completed by colour (GrabCut)."
 
 
 @own_settings()
@@ -24,7 +26,8 @@ def draw_segmentation(found: Segmentation, network: str, look: Look = Look()) ->
     """Return the photo beside its classes in the colours of the mask; the areas stand in the legend."""
     page, (height, across) = Page(look), found.classes.shape
     shown = [one for one in found.areas if one.index in found.targets]
-    page.heading(_title(shown), f"{network_label(network)}. The class of each of {across} × {height} pixels.")
+    what = ESTIMATE if found.estimate else EACH.format(across, height)
+    page.heading(_title(shown), f"{network_label(network)}. {what}")
     aspect = across / height
     place = page.row([aspect] * 2 if aspect < 3 else [aspect], ["Photo", "Classes"][: 1 + (aspect < 3)],
                      height=HIGHEST)  # fmt: skip

@@ -19,7 +19,7 @@ from tests.conftest import PHOTOS
 from tests.support import results
 from tests.support.figure_files import check_figure_files
 from tests.support.lines import json_lines
-from tests.support.networks import fcn_8s
+from tests.support.networks import fcn_8s, lite0
 
 SIDE = 64
 PACKAGE = Path(cnnviz.__file__).parent
@@ -67,8 +67,7 @@ def test_the_cut_out_is_transparent_outside_the_classes(photo):
 
 
 def test_wrong_usage_is_one_line(photo, capsys):
-    for words in (["--mask", "--cutout"], ["--mask", "-o", "mask.jpg"], ["--class", "violet"], ["-m", "resnet18"],
-                  ["-m", "selfy"]):  # fmt: skip
+    for words in (["--mask", "--cutout"], ["--mask", "-o", "mask.jpg"], ["--class", "violet"], ["-m", "selfy"]):
         assert invoke(["segment", "bands.png", *words]) == 2
         assert len(capsys.readouterr().err.splitlines()) == 1
     assert invoke(["classify", "bands.png", "-m", "selfie"]) == 2
@@ -119,10 +118,24 @@ def test_the_figure_as_any_file(photo):
 
 def test_the_bundled_network_finds_the_astronaut(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    (line,) = json_lines(capsys, "segment", PHOTOS / "astronaut.jpg", "-q", "--offline")
+    (line,) = json_lines(capsys, "segment", PHOTOS / "astronaut.jpg", "-m", "selfie", "-q", "--offline")
     assert line["network"] == "selfie"
     assert [one["name"] for one in line["classes"]] == ["person", "background"]
     assert line["classes"][0]["area"] == pytest.approx(0.545, abs=0.003)
+
+
+def test_without_a_model_the_top_classs_object_is_cut_out(tmp_path, monkeypatch, commanded, capsys):
+    monkeypatch.chdir(tmp_path)
+    commanded(lite0())
+    photo = PHOTOS / "coffee.jpg"
+    (line,) = json_lines(capsys, "segment", photo, "--cutout", "-o", "cup.png", "-q")
+    assert line["estimate"]
+    assert sorted(one["name"] for one in line["classes"]) == ["background", "espresso"]
+    with Image.open("cup.png") as cup:
+        opacity = np.asarray(cup)[..., 3]
+    assert opacity[200, 250] == 255
+    assert opacity[[0, 0, -1, -1], [0, -1, 0, -1]].max() == 0
+    assert invoke(["segment", str(photo), "--class", "cup", "--class", "espresso"]) == 2
 
 
 def discs(count: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -157,7 +170,20 @@ def test_a_network_trained_here_segments_held_out_images_through_its_weights_fil
     for number, image in enumerate(images):
         Image.fromarray(image).save(f"disc{number}.png")
     names, size = [f"disc{number}.png" for number in range(8)], ["--input-size", str(SIDE)]
-    json_lines(capsys, "segment", *names, "--weights", "discs.safetensors", *size, "--mask", "-o", "masks/", "-q")
+    json_lines(
+        capsys,
+        "segment",
+        *names,
+        "-m",
+        "selfie",
+        "--weights",
+        "discs.safetensors",
+        *size,
+        "--mask",
+        "-o",
+        "masks/",
+        "-q",
+    )
     found = np.stack([np.asarray(Image.open(f"masks/disc{number}-segment.png")) for number in range(8)])
     unions = [((found == label) & (masks == label)).sum() / ((found == label) | (masks == label)).sum()
               for label in (0, 1)]  # fmt: skip
