@@ -19,6 +19,8 @@ from cnnviz.attribution.occlusion import Occlusion as Occlusion
 from cnnviz.attribution.occlusion import occlusion as occlusion
 from cnnviz.control import Control as Control
 from cnnviz.dense.cutout import cutout as cutout
+from cnnviz.dense.depth import Depth as Depth
+from cnnviz.dense.depth import depth as depth
 from cnnviz.dense.heat import Heat as Heat
 from cnnviz.dense.heat import heat as heat
 from cnnviz.dense.rank import Ranking as Ranking
@@ -37,6 +39,8 @@ from cnnviz.features.kernels import kernels as kernels
 from cnnviz.features.top_images import TopImages as TopImages
 from cnnviz.features.top_images import top_images as top_images
 from cnnviz.io.photo import read_photo as read_photo
+from cnnviz.models.depth_estimator import DepthEstimator as DepthEstimator
+from cnnviz.models.depth_loader import load_depth_estimator as load_depth_estimator
 from cnnviz.models.loader import load_network as load_network
 from cnnviz.models.network import Network as Network
 from cnnviz.models.preprocess import Geometry as Geometry

@@ -1,9 +1,9 @@
 """Networks by the options of a command: weights found or fetched first, class names of a file."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cnnviz.app.console import Console
 from cnnviz.app.options import FitOptions, NetworkOptions
@@ -15,6 +15,8 @@ from cnnviz.text import printable
 if TYPE_CHECKING:
     from cnnviz.models.loader import PreprocessingChanges
     from cnnviz.models.network import Network
+
+Loader = Callable[[Any, Console], "Network"]  # of a command's network, by its options
 
 
 def model_network(options: NetworkOptions, console: Console) -> "Network":

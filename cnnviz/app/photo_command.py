@@ -11,6 +11,7 @@ import click
 
 from cnnviz.app.declare import command
 from cnnviz.app.jobs import Job, add_second_file, find_inputs, plan_jobs, plan_network_job
+from cnnviz.app.network_loading import Loader, model_network
 from cnnviz.app.options import FigureOptions
 from cnnviz.app.records import Record, Result
 from cnnviz.app.resume import finished_numbers, stop_on_interrupt
@@ -30,7 +31,7 @@ class Runner:
     A result is called STEM + ``suffix``; None: nothing is written. ``formats``: endings of names, if not those of
     images. ``stored``: photos are given as their files store them; ``clips``: inputs are clips. ``progress``: label
     and unit of the progress bar. ``stoppable``: Ctrl-C and --time-limit set ``control.stopped``. ``check`` refuses
-    options that do not fit the inputs, before any work.
+    options that do not fit the inputs, before any work. ``loader`` loads the network, if it is not a classifier's.
     """
 
     function: Callable[..., Result[Any]]
@@ -43,10 +44,11 @@ class Runner:
     progress: tuple[str, str] = ("computing", "steps")
     stoppable: bool = False
     check: Callable[[Any, Sequence[Job]], None] | None = None
+    loader: Loader = model_network
 
     def __call__(self, options: Any) -> None:
         """Run for every input, and leave with the exit status."""
-        session = open_session(command_name(self.function), options)
+        session = open_session(command_name(self.function), options, self.loader)
         jobs = self.jobs(options)
         if self.check:
             self.check(options, jobs)
@@ -137,8 +139,8 @@ def command_name(function: Callable[..., Any]) -> str:
     return function.__name__.replace("_", "-")
 
 
-def open_session(name: str, options: Any) -> Session:
-    """Return the session of the command that click is running.
+def open_session(name: str, options: Any, loader: Loader = model_network) -> Session:
+    """Return the session of the command that click is running; ``loader`` loads its network.
 
     matplotlib's remarks stay off standard error, and its import does not fail for a backend that does not exist here.
     """
@@ -146,7 +148,7 @@ def open_session(name: str, options: Any) -> Session:
 
     os.environ["MPLBACKEND"] = "agg"
     logging.getLogger("matplotlib").addHandler(logging.NullHandler())
-    return Session(name, options, click.get_current_context().meta.get(INPUT_NAME))
+    return Session(name, options, click.get_current_context().meta.get(INPUT_NAME), loader)
 
 
 def plan_second_files(jobs: list[Job], options: Any, suffix: str) -> list[Job]:

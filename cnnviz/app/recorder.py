@@ -45,9 +45,11 @@ def recorded_options(options: "CommandOptions") -> JsonObject:
 
 
 def record_value(value: Any, *, file: bool = False) -> Any:
-    """Return an option's value as a recipe holds it: files by base name and sha256, tuples as lists."""
+    """Return an option's value as a recipe holds it: files by base name and sha256, folders by base name."""
     if isinstance(value, list | tuple):
         return [record_value(item, file=file) for item in value]
+    if isinstance(value, Path) and value.is_dir():
+        return value.resolve().name
     if isinstance(value, Path) or (file and value is not None):
         from cnnviz.models.weights import sha256
 

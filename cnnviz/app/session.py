@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, cast
 from cnnviz.app.console import Console
 from cnnviz.app.inputs import read_clip_input, read_photo_input, read_stored_input
 from cnnviz.app.jobs import Job
-from cnnviz.app.network_loading import load, model_network
+from cnnviz.app.network_loading import Loader, load, model_network
 from cnnviz.app.options import CommandOptions, FitOptions, NetworkOptions, ReadingOptions
 from cnnviz.app.recorder import InputRecord, recorded_options, versions
 from cnnviz.app.resume import find_partial, partial_path
@@ -43,13 +43,19 @@ StoredInput: TypeAlias = "Input[StoredImage]"
 
 
 class Session:
-    """One invocation of ``command``; ``input_name`` is what the recipe calls the input of a rerun."""
+    """One invocation of ``command``.
 
-    def __init__(self, command: str, options: CommandOptions, input_name: str | None = None) -> None:
+    ``input_name`` is what the recipe calls the input of a rerun; ``loader`` loads the network on first use.
+    """
+
+    def __init__(
+        self, command: str, options: CommandOptions, input_name: str | None = None, loader: Loader = model_network
+    ) -> None:
         self.command = command
         self.options = options
         self.console = Console(options.quiet, options.debug)
         self._input_name = input_name
+        self._loader = loader
         self._others: dict[str, Network] = {}
 
     def with_options(self, options: CommandOptions) -> "Session":
@@ -115,7 +121,7 @@ class Session:
     @cached_property
     def network(self) -> "Network":
         """The network of ``--model``, loaded on first use."""
-        return model_network(cast(NetworkOptions, self.options), self.console)
+        return self._loader(self.options, self.console)
 
     def load_network(self, name: str) -> "Network":
         """Return another network by its name, with its publisher's preprocessing, on the same device; loaded once."""

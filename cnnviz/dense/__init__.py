@@ -1,1 +1,1 @@
-"""Answers beyond one label: class heat maps, segmentation, ranking, thumbnails."""
+"""Answers beyond one label: class heat maps, segmentation, depth, ranking, thumbnails."""

@@ -1,4 +1,4 @@
-"""Figures of answers beyond one label: class heat maps, a ranking, the frames of a clip, a segmentation."""
+"""Figures of answers beyond one label: class heat maps, a ranking, the frames of a clip; and of ``dense_pixels``."""
 
 from dataclasses import replace
 
@@ -8,16 +8,16 @@ from matplotlib.figure import Figure
 from cnnviz.dense.figures.contact_sheet import draw_contact_sheet
 from cnnviz.dense.figures.film_strip import draw_film_strip
 from cnnviz.dense.figures.heat_maps import draw_heat
-from cnnviz.dense.figures.segmentation import draw_segmentation
 from cnnviz.dense.heat import Heat
 from cnnviz.dense.rank import Ranking
-from cnnviz.dense.segment import Segmentation
 from cnnviz.dense.thumbnail import Thumbnails
 from cnnviz.errors import InvalidRequest
 from cnnviz.io.convert import to_image
 from cnnviz.models.preprocess import Geometry
+from cnnviz.report import dense_pixels
 from cnnviz.report.figure import Request, draws, network_of
 
+PIXELS = dense_pixels  # imported for the functions that it registers
 PHOTOS = 48  # on a contact sheet, at most
 
 
@@ -47,9 +47,3 @@ def ranking_figure(result: Ranking, request: Request) -> Figure:
 def thumbnails_figure(result: Thumbnails, request: Request) -> Figure:
     """Return the film strip of a clip."""
     return draw_film_strip(result, network_of(result).name, request.look)
-
-
-@draws(Segmentation)
-def segmentation_figure(result: Segmentation, request: Request) -> Figure:
-    """Return the photo and its classes."""
-    return draw_segmentation(result, network_of(result).name, request.look)

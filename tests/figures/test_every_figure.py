@@ -3,6 +3,7 @@
 import importlib
 import inspect
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from cnnviz.attribution.figures.occlusion_maps import MapStyle, draw_occlusion
 from cnnviz.attribution.figures.occlusion_panels import draw_figure_7
 from cnnviz.attribution.map_files import ScoredMap
 from cnnviz.dense.figures.contact_sheet import draw_contact_sheet
+from cnnviz.dense.figures.depth_map import draw_depth
 from cnnviz.dense.figures.film_strip import draw_film_strip
 from cnnviz.dense.figures.found_places import draw_places
 from cnnviz.dense.figures.heat_maps import draw_heat
@@ -219,6 +221,11 @@ def draw_segments(count: int, look: Look) -> Figure:
     return draw_segmentation(results.segmentation(kind), NETWORK, look)
 
 
+def draw_depths(count: int, look: Look) -> Figure:
+    kind, unit = {1: ("wide", "inverse"), 2: ("tall", "metres"), 5: ("tiny", "relative")}[count]
+    return draw_depth(replace(results.depth(kind), kind=unit), f"owner/{'long-' * 20}" if count == 2 else NETWORK, look)
+
+
 def draw_robustness(count: int, look: Look) -> Figure:
     return draw_curve(results.robustness(), look)
 
@@ -233,7 +240,7 @@ OTHER_KINDS: dict[str, Callable[[int, Look], Figure]] = {
     "top images": draw_found, "sheet": draw_overview, "channels": draw_visualized, "diversity": draw_diverse,
     "beside photos": draw_beside_photos, "diversity beside photos": draw_diverse_beside_photos,
     "classes": draw_imagined, "styles": draw_styles, "robustness": draw_robustness,
-    "ranking": draw_ranked, "film strip": draw_clip, "segmentation": draw_segments,
+    "ranking": draw_ranked, "film strip": draw_clip, "segmentation": draw_segments, "depth": draw_depths,
     "sizes": draw_sizes,
 }  # fmt: skip
 

@@ -26,7 +26,3 @@ def test_a_ranking_is_a_contact_sheet():
 
 def test_frames_of_a_clip_are_a_film_strip():
     assert "for the clip" in texts(cnnviz.figure(results.thumbnails()))[0]
-
-
-def test_a_segmentation_is_drawn_beside_its_photo():
-    assert {"Photo", "Classes"} <= set(texts(cnnviz.figure(results.segmentation("grey"))))

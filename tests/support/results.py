@@ -12,6 +12,7 @@ import cnnviz
 from cnnviz import Geometry, Network
 from cnnviz.attribution.occlusion import EngineOptions
 from cnnviz.models.segmenter import Segmenter
+from tests.support.depth_networks import Brightness, estimator
 from tests.support.scenes import clip_frames, clip_of
 
 SIDE = 32
@@ -147,6 +148,12 @@ def segmentation(kind: str = "wide"):
 
 
 @cache
+def depth(kind: str = "wide"):
+    """The brightness of a photo, as inverse depth."""
+    return cnnviz.depth(estimator(Brightness(), SIDE), photo(kind))
+
+
+@cache
 def attack(kind: str, names: tuple[str, ...] = NAMES):
     """The smallest change of a photo."""
     return cnnviz.attack_photo(network(names), photo(kind), settings=cnnviz.AttackSettings(steps=5))
@@ -204,6 +211,7 @@ ALL = {
     "Ranking": ranking,
     "Thumbnails": thumbnails,
     "Segmentation": segmentation,
+    "Depth": depth,
     "PhotoAttack": lambda: attack("grey"),
     "PatchResult": patch,
     "RobustnessCurve": robustness,

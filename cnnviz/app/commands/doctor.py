@@ -12,7 +12,7 @@ from cnnviz.app.photo_command import plain_command
 from cnnviz.models import catalog, weights
 
 PACKAGES = ("cnnviz", "torch", "torchvision", "captum", "opencv-python", "Pillow", "numpy", "click", "rich",
-            "rich-click", "safetensors", "timm", "onnx")  # fmt: skip
+            "rich-click", "safetensors", "timm", "onnx", "transformers")  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
