@@ -18,6 +18,8 @@ from cnnviz.attribution.evaluation import evaluate as evaluate
 from cnnviz.attribution.occlusion import Occlusion as Occlusion
 from cnnviz.attribution.occlusion import occlusion as occlusion
 from cnnviz.control import Control as Control
+from cnnviz.dense.colorize import Colorization as Colorization
+from cnnviz.dense.colorize import colorize as colorize
 from cnnviz.dense.cutout import cutout as cutout
 from cnnviz.dense.depth import Depth as Depth
 from cnnviz.dense.depth import depth as depth
@@ -39,6 +41,8 @@ from cnnviz.features.kernels import kernels as kernels
 from cnnviz.features.top_images import TopImages as TopImages
 from cnnviz.features.top_images import top_images as top_images
 from cnnviz.io.photo import read_photo as read_photo
+from cnnviz.models.colorizer import Colorizer as Colorizer
+from cnnviz.models.colorizer import load_colorizer as load_colorizer
 from cnnviz.models.depth_estimator import DepthEstimator as DepthEstimator
 from cnnviz.models.depth_loader import load_depth_estimator as load_depth_estimator
 from cnnviz.models.loader import load_network as load_network

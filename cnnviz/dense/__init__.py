@@ -1,1 +1,1 @@
-"""Answers beyond one label: class heat maps, segmentation, depth, ranking, thumbnails."""
+"""Answers beyond one label: class heat maps, segmentation, depth, colours, ranking, thumbnails."""

@@ -29,6 +29,7 @@ PRINTED = (
     (r"deeplabv3_mobilenet_v3_large", "DeepLabv3 with MobileNetV3-Large"),
     (r"lraspp_mobilenet_v3_large", "LR-ASPP with MobileNetV3-Large"),
     (r"selfie", "MediaPipe selfie segmentation"),
+    (r"eccv16", "Network of Zhang, Isola & Efros 2016"),
     (r"alexnet", "AlexNet"),
     (r"zfnet", "ZFNet"),
     (r"inception_v3", "Inception-v3"),

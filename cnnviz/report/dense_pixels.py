@@ -1,8 +1,10 @@
-"""Figures of results with a value for each pixel of a photo: a segmentation, depth."""
+"""Figures of results with a value for each pixel of a photo: a segmentation, depth, colours."""
 
 from matplotlib.figure import Figure
 
+from cnnviz.dense.colorize import Colorization
 from cnnviz.dense.depth import Depth
+from cnnviz.dense.figures.colorization import draw_colorization
 from cnnviz.dense.figures.depth_map import draw_depth
 from cnnviz.dense.figures.segmentation import draw_segmentation
 from cnnviz.dense.segment import Segmentation
@@ -19,3 +21,9 @@ def segmentation_figure(result: Segmentation, request: Request) -> Figure:
 def depth_figure(result: Depth, request: Request) -> Figure:
     """Return the photo and its depth."""
     return draw_depth(result, network_of(result).name, request.look)
+
+
+@draws(Colorization)
+def colorization_figure(result: Colorization, request: Request) -> Figure:
+    """Return the photo's lightness, its predicted colours and their uncertainty."""
+    return draw_colorization(result, network_of(result).name, request.look)

@@ -21,6 +21,7 @@ from cnnviz.attribution.figures.evaluation_maps import Evaluated
 from cnnviz.attribution.figures.occlusion_maps import MapStyle, draw_occlusion
 from cnnviz.attribution.figures.occlusion_panels import draw_figure_7
 from cnnviz.attribution.map_files import ScoredMap
+from cnnviz.dense.figures.colorization import draw_colorization
 from cnnviz.dense.figures.contact_sheet import draw_contact_sheet
 from cnnviz.dense.figures.depth_map import draw_depth
 from cnnviz.dense.figures.film_strip import draw_film_strip
@@ -226,6 +227,11 @@ def draw_depths(count: int, look: Look) -> Figure:
     return draw_depth(replace(results.depth(kind), kind=unit), f"owner/{'long-' * 20}" if count == 2 else NETWORK, look)
 
 
+def draw_colours(count: int, look: Look) -> Figure:
+    kind = {1: "wide", 2: "tall", 5: "tiny"}[count]
+    return draw_colorization(results.colorization(kind), "eccv16" if count == 2 else NETWORK, look)
+
+
 def draw_robustness(count: int, look: Look) -> Figure:
     return draw_curve(results.robustness(), look)
 
@@ -241,6 +247,7 @@ OTHER_KINDS: dict[str, Callable[[int, Look], Figure]] = {
     "beside photos": draw_beside_photos, "diversity beside photos": draw_diverse_beside_photos,
     "classes": draw_imagined, "styles": draw_styles, "robustness": draw_robustness,
     "ranking": draw_ranked, "film strip": draw_clip, "segmentation": draw_segments, "depth": draw_depths,
+    "colorization": draw_colours,
     "sizes": draw_sizes,
 }  # fmt: skip
 

@@ -11,3 +11,7 @@ def test_a_depth_is_drawn_beside_its_photo():
 
 def test_a_segmentation_is_drawn_beside_its_photo():
     assert {"Photo", "Classes"} <= set(texts(cnnviz.figure(results.segmentation("grey"))))
+
+
+def test_a_colorization_is_drawn_beside_the_lightness():
+    assert {"Lightness", "Predicted colours"} <= set(texts(cnnviz.figure(results.colorization("grey"))))

@@ -12,6 +12,7 @@ import cnnviz
 from cnnviz import Geometry, Network
 from cnnviz.attribution.occlusion import EngineOptions
 from cnnviz.models.segmenter import Segmenter
+from tests.support.colorizers import colorizer
 from tests.support.depth_networks import Brightness, estimator
 from tests.support.scenes import clip_frames, clip_of
 
@@ -154,6 +155,12 @@ def depth(kind: str = "wide"):
 
 
 @cache
+def colorization(kind: str = "wide"):
+    """Red and green by the lightness of a photo."""
+    return cnnviz.colorize(colorizer(), photo(kind))
+
+
+@cache
 def attack(kind: str, names: tuple[str, ...] = NAMES):
     """The smallest change of a photo."""
     return cnnviz.attack_photo(network(names), photo(kind), settings=cnnviz.AttackSettings(steps=5))
@@ -212,6 +219,7 @@ ALL = {
     "Thumbnails": thumbnails,
     "Segmentation": segmentation,
     "Depth": depth,
+    "Colorization": colorization,
     "PhotoAttack": lambda: attack("grey"),
     "PatchResult": patch,
     "RobustnessCurve": robustness,
