@@ -21,6 +21,7 @@ _HOMES = {
     "attribution.occlusion": ("Occlusion", "occlusion"),
     "control": ("Control",),
     "dense.colorize": ("Colorization", "colorize"),
+    "dense.crop": ("Crops", "crop"),
     "dense.cutout": ("cutout",),
     "dense.depth": ("Depth", "depth"),
     "dense.heat": ("Heat", "heat"),

@@ -20,6 +20,8 @@ from cnnviz.attribution.occlusion import occlusion as occlusion
 from cnnviz.control import Control as Control
 from cnnviz.dense.colorize import Colorization as Colorization
 from cnnviz.dense.colorize import colorize as colorize
+from cnnviz.dense.crop import Crops as Crops
+from cnnviz.dense.crop import crop as crop
 from cnnviz.dense.cutout import cutout as cutout
 from cnnviz.dense.depth import Depth as Depth
 from cnnviz.dense.depth import depth as depth

@@ -181,3 +181,11 @@ def _marks(path: str, stream: int) -> set[Any]:
     except OSError:
         return known
     return known | {(found.st_dev, found.st_ino)} if stat.S_ISREG(found.st_mode) else known
+
+
+def numbered_files(output: str | None, count: int) -> list[str]:
+    """Return the JPEG files beside a figure, best first; none beside standard output."""
+    if output is None or output in write.STDOUT:
+        return []
+    place = Path(output)
+    return [str(place.with_name(f"{place.stem}-{number}.jpg")) for number in range(1, count + 1)]

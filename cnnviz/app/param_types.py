@@ -94,6 +94,19 @@ class Triple(click.ParamType):  # type: ignore[type-arg,unused-ignore]
         return numbers * 3 if len(numbers) == 1 else numbers
 
 
+class Shape(click.ParamType):  # type: ignore[type-arg,unused-ignore]
+    """Width to height, such as 4:3."""
+
+    name = "w:h"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+        """Return both."""
+        parts = value if isinstance(value, tuple) else str(value).replace(",", ":").split(":")  # as a recipe has it
+        if len(parts) != 2 or not all(str(part).strip().isdecimal() and 0 < int(part) < 10_000 for part in parts):
+            self.fail(f"{value!r} is not width to height such as 4:3", param, ctx)
+        return int(parts[0]), int(parts[1])
+
+
 class Sizes(click.ParamType):  # type: ignore[type-arg,unused-ignore]
     """Whole numbers of at least ``lowest``, separated by commas, each taken once."""
 

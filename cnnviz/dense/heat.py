@@ -5,8 +5,7 @@ Long, Shelhamer & Darrell, "Fully Convolutional Networks for Semantic Segmentati
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -18,6 +17,7 @@ from cnnviz.dense.fully_convolutional import dense_logits
 from cnnviz.dense.plan import dense_plan
 from cnnviz.errors import InvalidRequest, MethodError
 from cnnviz.io.color import Photo
+from cnnviz.io.convert import to_image
 from cnnviz.models.network import Network, require_finite
 from cnnviz.models.preprocess import Geometry, fit, to_inputs
 from cnnviz.models.result import InputResult
@@ -83,7 +83,7 @@ class Heat(InputResult):
         """The softmax probability of each target, for the ordinary input."""
         return tuple(self.logits.double().softmax(0)[list(self.targets)].tolist())
 
-    def arrays(self) -> dict[str, NDArray[Any]]:
+    def arrays(self) -> dict[str, NDArray[np.generic]]:
         """Return the maps on the photo and on the ordinary input, and the logits at the places of each size."""
         photo_maps = self.geometry.to_photo(self.maps.numpy())
         return {f"places_{min(grid.size)}": grid.values for grid in self.grids} | {
@@ -98,6 +98,17 @@ class Heat(InputResult):
     def peaks(self) -> tuple[HeatPeak, ...]:
         """The highest value of each map."""
         return tuple(map(self._peak, self.maps.numpy()))
+
+    def shown_on(self, photo: Photo | None) -> "tuple[Photo, Heat]":
+        """Return the photo, or without it the resized one, and the result with its place on that. InvalidRequest."""
+        assert self.inputs is not None
+        seen = to_image(self.inputs)
+        if photo is None:
+            size = self.geometry.size
+            return seen, replace(self, geometry=Geometry(size, size, (0, 0), size))
+        if photo.shape[:2] != self.geometry.photo or not np.array_equal(self.geometry.see(photo), seen):
+            raise InvalidRequest("the result is not of this photo")
+        return photo, self
 
     def _peak(self, values: NDArray[np.float32]) -> HeatPeak:
         place = np.unravel_index(int(values.argmax()), values.shape)

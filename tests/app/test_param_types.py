@@ -11,6 +11,7 @@ from cnnviz.app.param_types import (
     ModelName,
     Names,
     Rectangle,
+    Shape,
     Sizes,
     Triple,
     complete_class,
@@ -103,3 +104,10 @@ def test_completion_continues_after_the_last_comma() -> None:
     context = click.Context(click.Command("attribute"))
     items = Names(["guided", "smoothgrad"], "method").shell_complete(context, click.Option(["--x"]), "guided,smo")
     assert [item.value for item in items] == ["guided,smoothgrad"]
+
+
+def test_a_shape_is_width_to_height() -> None:
+    assert Shape().convert("16:9", None, None) == Shape().convert((16, 9), None, None) == (16, 9)
+    for word in ("16", "16:0", "1:2:3", "a:b"):
+        with pytest.raises(click.BadParameter, match="width to height"):
+            Shape().convert(word, None, None)

@@ -16,7 +16,10 @@ WITHOUT: dict[str, list[tuple[list[str], str]] | None] = {
     "activations": None,
     "adversarial": [(["cat.jpg"], "{} requires --report")],
     "attribute": [(["cat.jpg", "--bare"], "--bare and {} exclude each other")],
+    "crop": None,
     "deconv": [(["cat.jpg", "--layer", "0", "--bare"], "--bare and {} exclude each other")],
+    "depth": [(["cat.jpg", "--model", "folder", "--depth-map"], "--depth-map and {} exclude each other")],
+    "colorize": [(["cat.jpg", "--bare"], "--bare and {} exclude each other")],
     "evaluate": None,
     "heat": [(["cat.jpg", "--bare"], "--bare and {} exclude each other")],
     "inceptionism": [

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 import cnnviz
 from cnnviz import Geometry, Network
 from cnnviz.attribution.occlusion import EngineOptions
+from cnnviz.dense.crop import Crops, ScoredCrop
 from cnnviz.models.segmenter import Segmenter
 from tests.support.colorizers import colorizer
 from tests.support.depth_networks import Brightness, estimator
@@ -161,6 +162,12 @@ def colorization(kind: str = "wide"):
 
 
 @cache
+def crops():
+    """A crop of a photo."""
+    return Crops((ScoredCrop((0, 0, 20, 10), -0.5, 0.9, 0.8),), 1, 300, photo("wide"), network=network())
+
+
+@cache
 def attack(kind: str, names: tuple[str, ...] = NAMES):
     """The smallest change of a photo."""
     return cnnviz.attack_photo(network(names), photo(kind), settings=cnnviz.AttackSettings(steps=5))
@@ -220,6 +227,7 @@ ALL = {
     "Segmentation": segmentation,
     "Depth": depth,
     "Colorization": colorization,
+    "Crops": crops,
     "PhotoAttack": lambda: attack("grey"),
     "PatchResult": patch,
     "RobustnessCurve": robustness,

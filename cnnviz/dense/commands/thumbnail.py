@@ -1,13 +1,13 @@
 """``cnnviz thumbnail``: frames that stand for a clip."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 from click import IntRange
 
 from cnnviz.app.declare import argument, option
+from cnnviz.app.jobs import numbered_files
 from cnnviz.app.options import FigureOptions, FitOptions, OutputOptions, ReadingOptions
 from cnnviz.app.photo_command import photo_command
 from cnnviz.app.records import Record as NetworkRecord
@@ -65,7 +65,7 @@ def thumbnail(session: Session, clip: "Input[Clip]", options: Options, control: 
       cnnviz thumbnail clip.mp4 -n 1 -o cover.png
       cnnviz thumbnail *.mp4 -o covers/ --json | jq -r '.frames[0].file'
     """
-    files = frame_files(clip.job.output, options.count)
+    files = numbered_files(clip.job.output, options.count)
     for path in files:  # before any work
         write.check_output(path, overwrite=options.overwrite)
     from cnnviz.dense.figures.film_strip import draw_film_strip
@@ -85,14 +85,6 @@ def thumbnail(session: Session, clip: "Input[Clip]", options: Options, control: 
     text = "\n".join(f"{row.time:9.3f} s  score {row.score:6.2f}  {row.file or f'frame {row.index}'}" for row in rows)
     figure = draw_film_strip(found, session.network.name, options.look)
     return Result(record, figure, text=text, notes=(few,) if few else ())
-
-
-def frame_files(output: str | None, count: int) -> list[str]:
-    """Return the JPEG files beside a figure, best first; none beside standard output."""
-    if output is None or output in write.STDOUT:
-        return []
-    place = Path(output)
-    return [str(place.with_name(f"{place.stem}-{number}.jpg")) for number in range(1, count + 1)]
 
 
 def frame_record(one: "Thumbnail", path: str | None) -> FrameRecord:
