@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnnviz.app.clip_job import make_clip
 from cnnviz.app.clip_plan import ClipPlan, ClipRecord
-from cnnviz.app.jobs import ENDINGS, Job, plan_jobs
+from cnnviz.app.jobs import ENDINGS, VIDEOS, Job, plan_jobs
 from cnnviz.app.photo_command import F, Runner, attach, finished_fields
 from cnnviz.app.runner import Outcome
 from cnnviz.app.session import Input, Session
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     ReadPhoto = Callable[[Job], Input[Photo]]
 
-VIDEOS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".ogv", ".flv", ".wmv")
 ANIMATIONS = (".gif", ".png", ".apng", ".webp")  # a photo or a clip
 
 
@@ -41,7 +40,7 @@ class ClipRunner(Runner):
         """Return a job for every input; clips are taken where they are named, folders give their photos."""
         moving = self.moving(options)
         still = [name for name in options.inputs if name not in moving]
-        jobs = plan_jobs(still, options.output, str(self.suffix)) if still else []
+        jobs = super().jobs(replace(options, inputs=tuple(still))) if still else []
         if moving:
             from cnnviz.video.clip import KINDS, LOSSLESS
 

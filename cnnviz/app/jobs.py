@@ -19,6 +19,7 @@ ENDINGS = frozenset({
     ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".gif", ".tif", ".tiff", ".bmp", ".dib",
     ".ppm", ".pgm", ".pbm", ".pnm", ".pfm", ".jp2", ".j2k", ".jpx", ".avif", ".ico", ".heic", ".heif",
 })  # fmt: skip
+VIDEOS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".ogv", ".flv", ".wmv")
 FIGURES = (*write.FORMATS, *write.VECTOR_FORMATS)
 STREAM = re.compile(r"-|/dev/stdin|(?:/dev|/proc/self)/fd/\d+")
 

@@ -10,13 +10,14 @@ from typing import Any, TypeVar
 import click
 
 from cnnviz.app.declare import command
-from cnnviz.app.jobs import Job, add_second_file, find_inputs, plan_jobs, plan_network_job
+from cnnviz.app.jobs import VIDEOS, Job, add_second_file, find_inputs, plan_jobs, plan_network_job
 from cnnviz.app.network_loading import Loader, model_network
 from cnnviz.app.options import FigureOptions
 from cnnviz.app.records import Record, Result
 from cnnviz.app.resume import finished_numbers, stop_on_interrupt
 from cnnviz.app.runner import Outcome, finish, run_jobs, second_option
 from cnnviz.app.session import Input, Session
+from cnnviz.errors import PhotoError
 from cnnviz.io import write
 from cnnviz.io.recipe import JsonObject
 
@@ -32,6 +33,7 @@ class Runner:
     images. ``stored``: photos are given as their files store them; ``clips``: inputs are clips. ``progress``: label
     and unit of the progress bar. ``stoppable``: Ctrl-C and --time-limit set ``control.stopped``. ``check`` refuses
     options that do not fit the inputs, before any work. ``loader`` loads the network, if it is not a classifier's.
+    ``clips_by``: the command to use for a clip, which this one refuses.
     """
 
     function: Callable[..., Result[Any]]
@@ -45,6 +47,7 @@ class Runner:
     stoppable: bool = False
     check: Callable[[Any, Sequence[Job]], None] | None = None
     loader: Loader = model_network
+    clips_by: str = ""
 
     def __call__(self, options: Any) -> None:
         """Run for every input, and leave with the exit status."""
@@ -74,6 +77,8 @@ class Runner:
         """Return a job's photo or clip."""
         if self.clips:
             return session.read_clip(job)
+        if self.clips_by and Path(job.source).suffix.lower() in VIDEOS:
+            raise PhotoError(f"is a clip; {self.clips_by} makes maps of clips")
         return session.read_stored(job) if self.stored else session.read(job)
 
     def process(self, session: Session, job: Job) -> Outcome:

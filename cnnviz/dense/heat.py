@@ -188,13 +188,11 @@ def heat(
     grids = list[HeatGrid]()
     geometries = [whole_geometry(network, photo, size) for size in sizes]
     resized = [to_inputs([geometry.see(photo)]) for geometry in geometries]
-    for number, one in enumerate(resized):
-        found = dense_logits(network, one, stride, fused=True)
-        values = found.values[..., list(chosen)].permute(2, 0, 1).float().cpu().numpy()
-        grids.append(HeatGrid(values, geometries[number].size, found.stride, found.first))
-        control.report(number + 1, len(sizes))
+    for one in resized:
+        grids.append(heat_grid(network, one, chosen, stride))
+        control.report(len(grids), len(sizes))
     largest = max(range(len(sizes)), key=lambda number: geometries[number].size)
-    maps = torch.from_numpy(_combine(grids, geometries[largest].size))
+    maps = torch.from_numpy(combine_grids(grids, geometries[largest].size))
     return Heat(logits, chosen, tuple(grids), maps, geometries[largest], ordinary, network=network,
                 inputs=resized[largest])  # fmt: skip
 
@@ -214,8 +212,15 @@ def whole_geometry(network: Network, photo: Photo, size: int) -> Geometry:
     return Geometry((height, width), resized, (0, 0), resized, own.interpolation)
 
 
-def _combine(grids: Sequence[HeatGrid], size: tuple[int, int]) -> NDArray[np.float32]:
-    """Return the maps (targets, h, w) of one scale, or the geometric mean of several."""
+def heat_grid(network: Network, inputs: Tensor, targets: Sequence[int], stride: int | None = None) -> HeatGrid:
+    """Return the logits of classes at the places of an input (1, 3, h, w); raises as ``heat``."""
+    found = dense_logits(network, inputs, stride, fused=True)
+    values = found.values[..., list(targets)].permute(2, 0, 1).float().cpu().numpy()
+    return HeatGrid(values, (inputs.shape[-2], inputs.shape[-1]), found.stride, found.first)
+
+
+def combine_grids(grids: Sequence[HeatGrid], size: tuple[int, int]) -> NDArray[np.float32]:
+    """Return the maps (targets, h, w) of one scale, or the geometric mean of several, on a photo of ``size``."""
     if len(grids) == 1:
         return grids[0].sample(size)
     logs = sum((np.log(grid.sample(size).clip(min=LOWEST)) for grid in grids), np.float32(0))

@@ -69,7 +69,8 @@ class Record(PhotoRecord, RawRecord):
                                          "difference of the score from a black input.")  # fmt: skip
 
 
-@photo_command(Options, Record, suffix="-attribute.png", progress=("attributing", "passes"))
+@photo_command(Options, Record, suffix="-attribute.png", progress=("attributing", "passes"),
+               clips_by="cnnviz heat")  # fmt: skip
 def attribute(session: Session, photo: PhotoInput, options: Options, control: Control) -> Result[Record]:
     """Draw which pixels the class score depends on, by gradients.
 

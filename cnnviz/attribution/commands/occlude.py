@@ -78,7 +78,8 @@ class Record(PhotoRecord, RawRecord):
     engine_reason: str = field("Why this engine was chosen.")
 
 
-@photo_command(Options, Record, suffix="-occlude.png", progress=("occluding", "positions"), stoppable=True)
+@photo_command(Options, Record, suffix="-occlude.png", progress=("occluding", "positions"), stoppable=True,
+               clips_by="cnnviz heat")  # fmt: skip
 def occlude(session: Session, photo: PhotoInput, options: Options, control: Control) -> Result[Record]:
     """Draw which parts of a photo the class score depends on.
 

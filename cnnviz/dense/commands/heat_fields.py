@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from cnnviz.app.clip_plan import ClipRecord
 from cnnviz.app.records import PhotoRecord, RawRecord, field
 
 if TYPE_CHECKING:
@@ -21,12 +22,12 @@ class PeakField:
 
 @dataclass(frozen=True)
 class HeatField:
-    """A class: its probability for the ordinary input, and the peak of its map."""
+    """A class: its probability for the ordinary input, and the peak of its map; of a clip the mean, and no peak."""
 
     index: int
     name: str
     probability: float
-    peak: PeakField
+    peak: PeakField | None
 
 
 @dataclass(frozen=True)
@@ -49,14 +50,17 @@ class SizeField:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Record(PhotoRecord, RawRecord):
+class Record(PhotoRecord, RawRecord, ClipRecord):
     """JSON fields of ``cnnviz heat``."""
 
-    classes: list[HeatField] = field("The classes of the maps: probability, and peak on the photo.", minItems=1)
+    size: list[int] | None = field("Height and width of a clip.", default=None, optional=True, minItems=2, maxItems=2)  # type: ignore[assignment]
+    classes: list[HeatField] = field("The classes of the maps: probability and peak on the photo; of a clip the mean "
+                                     "probability.", minItems=1)  # fmt: skip
     sizes: list[int] = field("Shorter side of the resized photo at each scale, in pixels.", minItems=1)
     stride: int = field("Pixels of the resized photo from one place to the next.", minimum=1)
     places: list[PlaceField] | None = field("With --find: places above the level, highest first.", default=None,
                                             optional=True)  # fmt: skip
+    scale_end: float | None = field("Of a clip: the value at the end of the colours.", default=None, optional=True)
     curve: list[SizeField] | None = field("With --curve: the class's probability at each size.", default=None,
                                           optional=True)  # fmt: skip
 

@@ -7,9 +7,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from cnnviz.app.clip_command import VIDEOS, is_clip_input
+from cnnviz.app.clip_command import is_clip_input
 from cnnviz.app.clip_plan import ClipFrame, ClipPlan, StylizedFrames
-from cnnviz.app.jobs import Job
+from cnnviz.app.jobs import VIDEOS, Job
 from cnnviz.app.session import PhotoInput, Session
 from cnnviz.synthesis.commands.ascent_options import settings_of
 from cnnviz.synthesis.commands.dream_options import Options, Record, check_clip_options, objective_terms

@@ -7,6 +7,7 @@ from cnnviz.app.clip_command import clip_command
 from cnnviz.app.records import Result
 from cnnviz.app.session import PhotoInput, Session
 from cnnviz.control import Control
+from cnnviz.io.write import FORMATS
 from cnnviz.synthesis.commands.ascent_options import snapshots, stopped_note
 from cnnviz.synthesis.commands.style_clip import moving_inputs, plan_clip
 from cnnviz.synthesis.commands.style_options import Options, Record, layer_weights
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @clip_command(Options, Record, suffix="-style.png", progress=("transferring", "steps"), stoppable=True,
-              moving=moving_inputs, plan=plan_clip)  # fmt: skip
+              moving=moving_inputs, plan=plan_clip, formats=tuple(FORMATS))  # fmt: skip
 def style(session: Session, photo: PhotoInput, options: Options, control: Control) -> Result[Record]:
     """Draw a photo or a clip in the style of another image: style transfer.
 
