@@ -67,11 +67,12 @@ def test_fully_connected_layers_are_convolutions():
 
 
 @pytest.mark.slow
-def test_alexnet_is_the_classifier_at_224_pixels():
+@pytest.mark.parametrize("name", ["alexnet", "vgg11"])
+def test_a_fully_connected_head_is_the_classifier_at_224_pixels(name):
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        module = torchvision.models.alexnet(weights=None, num_classes=10)
-    network = Network.from_module(module, (224, 224), (0.5,) * 3, (0.25,) * 3, name="alexnet")
+        module = torchvision.models.get_model(name, weights=None, num_classes=10)
+    network = Network.from_module(module, (224, 224), (0.5,) * 3, (0.25,) * 3, name=name)
     x = random_input(224, 224, double=False)
     with torch.no_grad():
         wanted = network(x)[0]
