@@ -184,9 +184,12 @@ def _marks(path: str, stream: int) -> set[Any]:
     return known | {(found.st_dev, found.st_ino)} if stat.S_ISREG(found.st_mode) else known
 
 
-def numbered_files(output: str | None, count: int) -> list[str]:
-    """Return the JPEG files beside a figure, best first; none beside standard output."""
+def numbered_files(output: str | None, count: int, *, overwrite: bool) -> list[str]:
+    """Return the JPEG files beside a figure, best first, which may be written; none beside standard output."""
     if output is None or output in write.STDOUT:
         return []
     place = Path(output)
-    return [str(place.with_name(f"{place.stem}-{number}.jpg")) for number in range(1, count + 1)]
+    files = [str(place.with_name(f"{place.stem}-{number}.jpg")) for number in range(1, count + 1)]
+    for file in files:
+        write.check_output(file, overwrite=overwrite)
+    return files

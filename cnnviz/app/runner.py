@@ -1,14 +1,15 @@
 """Run a command's work for every job: failures, statuses, files, lines of ``--json``."""
 
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from cnnviz.app.jobs import Job, refuse_clashes
+from cnnviz.app.jobs import FIGURES, Job, find_inputs, plan_network_job, refuse_clashes
 from cnnviz.app.options import CommandOptions
-from cnnviz.app.recorder import record_value
+from cnnviz.app.recorder import collective_name, record_value
 from cnnviz.app.records import SCHEMA, Result, print_line, to_json
 from cnnviz.app.resume import keep_partial, partial_path, remove_partial
 from cnnviz.app.session import Session
@@ -48,8 +49,7 @@ def run_jobs(session: Session, jobs: Sequence[Job], work: Callable[[Job], Outcom
     weights and wrong usage end the run, since they would fail for every job. Returns the exit status.
     """
     lines = session.options.json
-    if lines and any("-" in (job.output, job.second) for job in jobs):
-        raise InvalidRequest("standard output takes the picture (-o -) or the lines of --json, not both")
+    refuse_two_streams(session, jobs)
     refuse_clashes(jobs)
     statuses = set()
     for number, job in enumerate(jobs):
@@ -120,6 +120,23 @@ def _attempt(session: Session, job: Job, work: Callable[[Job], Outcome]) -> Outc
         raise MethodError("does not fit into memory") from error
     except Exception as error:
         raise MethodError(internal_error(error)) from error
+
+
+def plan_collection(session: Session, inputs: Sequence[str], target: str | None, suffix: str) -> tuple[list[Job], Job]:
+    """Return a job for each photo, and that of one figure of them all, whose file may be written; as ``plan_jobs``."""
+    [figure] = plan_network_job(collective_name(inputs), target, suffix, FIGURES)
+    own = os.path.realpath(str(figure.output))
+    jobs = find_inputs(inputs, lambda path: os.path.realpath(path) == own)
+    refuse_two_streams(session, [figure])
+    refuse_clashes([*jobs, figure])
+    prepare_output(session, figure, str(figure.output))
+    return jobs, figure
+
+
+def refuse_two_streams(session: Session, jobs: Sequence[Job]) -> None:
+    """Refuse to write both a picture and the lines of ``--json`` to standard output."""
+    if session.options.json and any("-" in (job.output, job.second) for job in jobs):
+        raise InvalidRequest("standard output takes the picture (-o -) or the lines of --json, not both")
 
 
 def prepare_output(session: Session, job: Job, path: str) -> None:

@@ -7,7 +7,7 @@ as a fully convolutional network (Long, Shelhamer & Darrell 2015, section 3.1); 
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from math import log, sqrt
+from math import log
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from cnnviz.control import Control
 from cnnviz.dense.fully_convolutional import dense_logits
-from cnnviz.dense.heat import Heat, heat
+from cnnviz.dense.heat import Heat, bounded_side, heat
 from cnnviz.dense.plan import dense_plan
 from cnnviz.errors import InvalidRequest, MethodError
 from cnnviz.io.color import Photo
@@ -29,7 +29,7 @@ ALIKE = 0.6  # intersection over union from which on two crops are the same
 # Chosen on photographs with masks; with log p + 2 log s, parts of the object are cut off.
 FLOOR, SHARE_WEIGHT = 0.3, 6
 PEAK = 0.34  # of the map's maximum, at most counted of a place: no part of the object is all of it
-HEAT_SIDE, LARGEST = 448, 2_000_000  # shorter side of the photo for the heat map; pixels of an input at most
+HEAT_SIDE, LARGEST = 448, 8_000_000  # shorter side of the photo for the heat map; pixels of an input of a size, at most
 Box = tuple[int, int, int, int]
 
 
@@ -117,15 +117,12 @@ def crop(
     """
     if min(shape) < 1 or count < 1 or rescored < 1:
         raise InvalidRequest(f"shape {shape}, count {count}, rescored {rescored}: take at least 1")
-    height, width = photo.shape[:2]
-    if min(height, width) < 1:
-        raise MethodError("has no pixels")
-    size = min(HEAT_SIDE, int(sqrt(LARGEST * min(height, width) / max(height, width))))
-    found = heat(network, photo, targets=None if target is None else [target], sizes=[size], fit_mode="squash")
+    sizes = [bounded_side(photo, HEAT_SIDE)]
+    found = heat(network, photo, targets=None if target is None else [target], sizes=sizes, fit_mode="squash")
     inside = HeatShare(found)
     candidates = list[ScoredCrop]()
     for number, side in enumerate(SIDES):
-        candidates += _places(network, photo, largest_box((height, width), shape, side), inside)
+        candidates += _places(network, photo, largest_box((photo.shape[0], photo.shape[1]), shape, side), inside)
         control.report(number + 1, len(SIDES))
         if control.stopped():
             break
@@ -179,7 +176,7 @@ def _places(network: Network, photo: Photo, size: tuple[int, int], inside: HeatS
     full = photo.shape[0], photo.shape[1]
     resized = [max(1, round(full[at] * own[at] / size[at] / stride)) * stride for at in (0, 1)]
     resized = [max(side, own[at] // stride * stride) for at, side in enumerate(resized)]
-    if resized[0] * resized[1] > 4 * LARGEST:
+    if resized[0] * resized[1] > LARGEST:
         return
     wide = resized[0], resized[1]
     geometry = Geometry(full, wide, (0, 0), wide, network.preprocessing.interpolation)

@@ -5,14 +5,13 @@ section 3) finds the border from the colours of both sides.
 """
 
 from collections.abc import Sequence
-from math import sqrt
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from cnnviz.control import Control
-from cnnviz.dense.heat import heat
+from cnnviz.dense.heat import bounded_side, heat
 from cnnviz.dense.segment import ClassArea, Segmentation, segment
 from cnnviz.errors import InvalidRequest, MethodError
 from cnnviz.io.color import Photo
@@ -20,7 +19,6 @@ from cnnviz.models.network import Network
 from cnnviz.models.segmenter import Segmenter
 
 SCALES = 320, 448, 640, 896  # shorter sides of the photo for the heat map
-LARGEST = 2_000_000  # pixels of an input: a narrow photo has smaller scales
 OBJECT, LIKELY, BACKGROUND = 0.8, 0.34, 0.05  # shares of the map's maximum: surely, rather, surely not the object
 SIDE = 640  # longer side of the copy whose pixels GrabCut assigns
 ITERATIONS = 3
@@ -67,10 +65,7 @@ def cutout(network: Network, photo: Photo, *, target: int | None = None, control
     'espresso'
     """
     height, width = photo.shape[:2]
-    if min(height, width) < 1:
-        raise MethodError("has no pixels")
-    limit = int(sqrt(LARGEST * min(height, width) / max(height, width)))
-    sizes = sorted({min(size, limit) for size in SCALES})
+    sizes = sorted({bounded_side(photo, size) for size in SCALES})
     found = heat(network, photo, targets=None if target is None else [target], sizes=sizes, fit_mode="squash",
                  control=control)  # fmt: skip
     name = network.class_name(found.targets[0])

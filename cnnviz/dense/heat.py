@@ -6,6 +6,7 @@ Long, Shelhamer & Darrell, "Fully Convolutional Networks for Semantic Segmentati
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from math import sqrt
 
 import numpy as np
 import torch
@@ -19,11 +20,12 @@ from cnnviz.errors import InvalidRequest, MethodError
 from cnnviz.io.color import Photo
 from cnnviz.io.convert import to_image
 from cnnviz.models.network import Network, require_finite
-from cnnviz.models.preprocess import Geometry, fit, to_inputs
+from cnnviz.models.preprocess import Geometry, fit, interpolate, require_pixels, to_inputs
 from cnnviz.models.result import InputResult
 
 LOWEST = 0.5  # of a logit in the geometric mean of several scales: no scale alone decides that nothing is there
 LARGEST = 16_000_000  # pixels of an input
+NARROW = 2_000_000  # of an input of ``bounded_side``
 
 
 @dataclass(frozen=True)
@@ -44,12 +46,7 @@ class HeatGrid:
         maps = self.values
         for axis in (0, 1):
             places = (np.arange(size[axis]) + 0.5) * (self.size[axis] / size[axis])
-            count = maps.shape[axis + 1]
-            at = ((places - self.first[axis]) / self.stride).clip(0, count - 1)
-            low = np.floor(at).astype(np.intp).clip(max=max(count - 2, 0))
-            part = (at - low).astype(np.float32).reshape((-1, 1) if axis == 0 else -1)
-            below, above = maps.take(low, axis + 1), maps.take(np.minimum(low + 1, count - 1), axis + 1)
-            maps = below + (above - below) * part
+            maps = interpolate(maps, (places - self.first[axis]) / self.stride, axis + 1)
         return maps
 
 
@@ -210,6 +207,15 @@ def whole_geometry(network: Network, photo: Photo, size: int) -> Geometry:
         raise MethodError(f"becomes {resized[1]}x{resized[0]} pixels ({width}x{height} with a shorter side of {size}): "
                           f"more than {LARGEST // 10**6} megapixels; take a smaller size")  # fmt: skip
     return Geometry((height, width), resized, (0, 0), resized, own.interpolation)
+
+
+def bounded_side(photo: Photo, side: int) -> int:
+    """Return a shorter side for a whole photo (H, W, 3) in ``heat``, less where it would have more than NARROW pixels.
+
+    Raises MethodError for a photo without pixels.
+    """
+    require_pixels(photo.shape[:2])
+    return min(side, int(sqrt(NARROW * min(photo.shape[:2]) / max(photo.shape[:2]))))
 
 
 def heat_grid(network: Network, inputs: Tensor, targets: Sequence[int], stride: int | None = None) -> HeatGrid:

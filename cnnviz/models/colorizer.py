@@ -16,7 +16,7 @@ from cnnviz.models import checkpoint, weights
 from cnnviz.models.lab import lightness
 from cnnviz.models.loader import pick_device, pick_dtype
 from cnnviz.models.network import Network, Preprocessing
-from cnnviz.models.preprocess import Geometry
+from cnnviz.models.preprocess import Geometry, require_pixels
 from cnnviz.text import printable
 
 NAME = "eccv16"
@@ -86,8 +86,7 @@ class Colorizer(Network):
 
     def geometry(self, size: tuple[int, int]) -> Geometry:
         """Return how a photo (H, W) becomes the input: squashed to the network's own size."""
-        if min(size) < 1:
-            raise MethodError("has no pixels")
+        require_pixels(size)
         own = self.preprocessing
         return Geometry(size, own.size, (0, 0), own.size, own.interpolation)
 

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from cnnviz.errors import InvalidRequest, MethodError
 from cnnviz.models.network import Network
-from cnnviz.models.preprocess import Geometry
+from cnnviz.models.preprocess import Geometry, require_pixels
 
 DepthKind = Literal["inverse", "relative", "metres"]
 LONGEST = 4  # longer side of an input, in shorter sides of the network's own
@@ -41,8 +41,7 @@ class DepthEstimator(Network):
         rounded to the multiple. The longer side has at most LONGEST times the network's own, so that a narrow photo
         fits into memory.
         """
-        if min(size) < 1:
-            raise MethodError("has no pixels")
+        require_pixels(size)
         own = self.preprocessing.size
         scales = [target / side for target, side in zip(own, size, strict=True)]
         if self.keep_shape:

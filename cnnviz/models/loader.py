@@ -19,7 +19,6 @@ from cnnviz.text import did_you_mean, error_reason, printable
 
 IMAGENET = 1000
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-CAFFE_MEAN = (122.67891434 / 255, 116.66876762 / 255, 104.00698793 / 255)  # of ImageNet's training images, RGB
 # The shorter side before the centre crop: 0.875 for all three, as their authors train and test them.
 LITE_RESIZE = {"efficientnet_lite0": 256, "efficientnet_lite1": 272, "efficientnet_lite2": 292}
 # The public zfnet512 was measured on whole photos squashed to 224 x 224 (--fit squash), values 0 to 255 minus the mean.
@@ -243,10 +242,8 @@ def preprocessing_of(entry: NetworkEntry, zoo: bool = False) -> Preprocessing:
     if entry.name == "zfnet":
         return ZFNET_ONNX if zoo else Preprocessing(side, 256, "bilinear", IMAGENET_MEAN, IMAGENET_STD)
     if entry.task == "segmentation":
-        caffe = CAFFE_MEAN, (1 / 255,) * 3
-        special = {"selfie": ((0.0,) * 3, (1.0,) * 3), "fcn8s": caffe, "fcn8s_at_once": caffe}
-        own = special.get(entry.name, (IMAGENET_MEAN, IMAGENET_STD))
-        return Preprocessing(side, entry.size, "bilinear", *own)
+        mean, std = segmenter.NORMALIZATIONS.get(entry.name, (IMAGENET_MEAN, IMAGENET_STD))
+        return Preprocessing(side, entry.size, "bilinear", mean, std)
     from torchvision import models
 
     own = models.get_model_weights(entry.name).DEFAULT.transforms()

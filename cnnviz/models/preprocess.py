@@ -65,8 +65,14 @@ class Geometry:
     def to_photo(self, maps: NDArray[np.number], rows: slice | None = None) -> NDArray[np.float32]:
         """Resample maps (..., h, w) on the input to ``rows`` of the photo, (..., H, W); NaN outside the crop."""
         ys, xs = self._sources(0)[rows or slice(None)], self._sources(1)
-        widened = _interpolate(np.asarray(maps, np.float32), xs, self.size[1], axis=-1)
-        return _interpolate(widened, ys, self.size[0], axis=-2)
+        widened = self._sampled(np.asarray(maps, np.float32), xs, axis=-1)
+        return self._sampled(widened, ys, axis=-2)
+
+    def _sampled(self, maps: NDArray[np.float32], places: NDArray[np.float64], axis: int) -> NDArray[np.float32]:
+        """Sample maps at positions along an axis; NaN more than half a pixel outside the input."""
+        inside = _inside(places, self.size[axis]).reshape(_along(axis, maps.ndim))
+        sampled: NDArray[np.float32] = np.where(inside, interpolate(maps, places, axis), np.float32(np.nan))
+        return sampled
 
     def to_input(self, maps: NDArray[np.floating]) -> NDArray[np.float32]:
         """Resample maps (..., H, W) on the photo to the input, (..., h, w), antialiased; NaN without values."""
@@ -142,17 +148,31 @@ def _inside(places: NDArray[np.float64], size: int) -> NDArray[np.bool_]:
     return (places >= -0.5) & (places <= size - 0.5)
 
 
-def _interpolate(maps: NDArray[np.float32], places: NDArray[np.float64], size: int, axis: int) -> NDArray[np.float32]:
-    """Sample maps at positions along an axis, linearly; NaN more than half a pixel outside."""
+def _along(axis: int, axes: int) -> list[int]:
+    """Return the shape of values (n,) that go along one of so many axes."""
+    shape = [1] * axes
+    shape[axis] = -1
+    return shape
+
+
+def interpolate(maps: NDArray[np.float32], places: NDArray[np.float64], axis: int) -> NDArray[np.float32]:
+    """Sample maps at positions along an axis, linearly, centres at integers; beyond the ends the values stay."""
+    size = maps.shape[axis]
     clamped = places.clip(0, size - 1)
     low = np.floor(clamped).astype(np.intp)
-    shape = [1] * maps.ndim
-    shape[axis] = -1
-    part = (clamped - low).astype(np.float32).reshape(shape)
+    part = (clamped - low).astype(np.float32).reshape(_along(axis, maps.ndim))
     below, above = maps.take(low, axis), maps.take(np.minimum(low + 1, size - 1), axis)
     # np.where, not a sum: a NaN neighbour of weight 0 must not spread.
-    mixed = np.where(part == 0, below, below + (above - below) * part)
-    return np.where(_inside(places, size).reshape(shape), mixed, np.float32(np.nan))
+    mixed: NDArray[np.float32] = np.where(part == 0, below, below + (above - below) * part)
+    return mixed
+
+
+def require_pixels(size: tuple[int, ...]) -> None:
+    """Raise MethodError for a photo of a size (H, W) without pixels."""
+    from cnnviz.errors import MethodError
+
+    if min(size) < 1:
+        raise MethodError("has no pixels")
 
 
 def to_inputs(images: Sequence[Photo]) -> "Tensor":
@@ -204,8 +224,7 @@ def geometry_for(size: tuple[int, ...], network: "Network", fit: str = "crop") -
 
     own, (height, width) = network.preprocessing, size
     h, w = own.size
-    if min(height, width) < 1:
-        raise MethodError("has no pixels")
+    require_pixels(size)
     if fit == "whole":
         return Geometry((height, width), (height, width), (0, 0), (height, width))
     if fit == "squash":

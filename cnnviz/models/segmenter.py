@@ -9,9 +9,12 @@ from cnnviz.errors import MethodError
 from cnnviz.models import fcn8s
 from cnnviz.models.catalog import FCN8S
 from cnnviz.models.network import Network
-from cnnviz.models.preprocess import Geometry
+from cnnviz.models.preprocess import Geometry, require_pixels
 from cnnviz.models.selfie import SelfieSegmentation
 
+CAFFE = (122.67891434 / 255, 116.66876762 / 255, 104.00698793 / 255), (1 / 255,) * 3  # RGB, of ImageNet's images
+# Mean and standard deviation of the networks that do not have those of torchvision's.
+NORMALIZATIONS = {"selfie": ((0.0,) * 3, (1.0,) * 3)} | dict.fromkeys(FCN8S, CAFFE)
 LONGEST = 4  # longer side of an input, in shorter sides of the network's own
 
 
@@ -38,8 +41,7 @@ class Segmenter(Network):
         The longer side has at most LONGEST times as many pixels, so that a narrow photo fits into memory.
         """
         own, side = self.preprocessing, min(size)
-        if side < 1:
-            raise MethodError("has no pixels")
+        require_pixels(size)
         scale = min(own.resize / side, LONGEST * own.resize / max(size))
         height, width = (max(1, int(length * scale + 1e-6)) for length in size)
         resized = own.size if self.squash else (height, width)

@@ -108,11 +108,9 @@ class StyleClip:
         predicted = self._working(to_map(prediction.image).to(images.photo))
         reliable = to_map(prediction.reliable).to(images.photo)
         fresh = images.start("content", images.content, images.styles, generator)
-        start = torch.where(reliable > 0, predicted, fresh)
-        start += mean_color(fresh) - mean_color(start)  # small errors would add up over many frames
         loss = self._method.loss_of(images.content, self._regions, self._rolls)
         return optimize(
-            start.clamp(0, 1),
+            torch.where(reliable > 0, predicted, fresh).clamp(0, 1),
             TemporalLoss(loss, predicted, self._temporal_weight * reliable),
             max(1, round(STEPS_SHARE * schedule.steps)),
             generator=generator,
@@ -196,8 +194,3 @@ def style_clip(
 def to_map(values: NDArray[Any]) -> Tensor:
     """Return an array (h, w) or (h, w, C) as a tensor (1, C, h, w)."""
     return torch.from_numpy(np.atleast_3d(values).transpose(2, 0, 1).copy())[None]
-
-
-def mean_color(image: Tensor) -> Tensor:
-    """Return the mean of each channel of an image (1, 3, h, w): (1, 3, 1, 1)."""
-    return image.mean((2, 3), keepdim=True)

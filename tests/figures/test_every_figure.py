@@ -21,8 +21,10 @@ from cnnviz.attribution.figures.evaluation_maps import Evaluated
 from cnnviz.attribution.figures.occlusion_maps import MapStyle, draw_occlusion
 from cnnviz.attribution.figures.occlusion_panels import draw_figure_7
 from cnnviz.attribution.map_files import ScoredMap
+from cnnviz.dense.crop import Crops, ScoredCrop
 from cnnviz.dense.figures.colorization import draw_colorization
 from cnnviz.dense.figures.contact_sheet import draw_contact_sheet
+from cnnviz.dense.figures.crops import draw_crops
 from cnnviz.dense.figures.depth_map import draw_depth
 from cnnviz.dense.figures.film_strip import draw_film_strip
 from cnnviz.dense.figures.found_places import draw_places
@@ -152,11 +154,21 @@ def draw_frames(kind: str, count: int, look: Look, mode: str = "crop", names: Na
     return draw_places(photo, results.network(names), found, places, level, look)
 
 
+def draw_framed_crops(kind: str, count: int, look: Look, mode: str = "crop", names: Names = NAMES) -> Figure:
+    photo = results.photo(kind)
+    height, width = photo.shape[:2]
+    shares = ((0, 0, 20, 20), (4, 4, 24, 24), (0, 10, 12, 22), (12, 0, 24, 12), (2, 2, 22, 22))  # of 24
+    boxes = [(left * width // 24, top * height // 24, right * width // 24, bottom * height // 24)
+             for left, top, right, bottom in shares[:count]]  # fmt: skip
+    crops = tuple(ScoredCrop(box, -0.5 * number, 0.9, 0.8) for number, box in enumerate(boxes))
+    return draw_crops(Crops(crops, 1, 300, photo), results.network(names), look)
+
+
 PHOTO_KINDS: dict[str, Callable[..., Figure]] = {
     draw.__name__: draw
     for draw in (draw_map, draw_cells, draw_panels, draw_classes_by_gradient, draw_methods, draw_both, draw_scores,
                  draw_game, draw_maps, draw_overlays, draw_units, draw_attack, draw_sticker, draw_heat_maps,
-                 draw_scales, draw_frames)
+                 draw_scales, draw_frames, draw_framed_crops)
 }  # fmt: skip
 CROPPED = ("draw_attack", "draw_sticker")  # by their own fit
 

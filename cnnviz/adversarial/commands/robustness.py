@@ -1,7 +1,6 @@
 """``cnnviz robustness``: accuracy of a network against the size of a change."""
 
 import dataclasses
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,14 +12,13 @@ from cnnviz.adversarial.commands.records import (
     label,
     note_diagnostics,
 )
-from cnnviz.app.jobs import FIGURES, Job, find_inputs, plan_network_job, refuse_clashes
+from cnnviz.app.jobs import Job
 from cnnviz.app.options import FigureOptions, OutputOptions, PhotoOptions, SeedOptions, eps_option
 from cnnviz.app.photo_command import open_session, plain_command
 from cnnviz.app.recorder import InputRecord, collective_name, collective_record
 from cnnviz.app.records import Result, field, to_json
-from cnnviz.app.runner import Outcome, finish, prepare_output, run_jobs
+from cnnviz.app.runner import Outcome, finish, plan_collection, run_jobs
 from cnnviz.app.session import Session
-from cnnviz.errors import InvalidRequest
 from cnnviz.text import printable
 
 if TYPE_CHECKING:
@@ -74,13 +72,7 @@ def robustness(options: Options) -> int:
       cnnviz robustness photos/ --json | jq -c 'select(.accuracy) | .accuracy'
     """
     session = open_session("robustness", options)
-    [figure] = plan_network_job(collective_name(options.inputs), options.output, "-robustness.png", FIGURES)
-    target = os.path.realpath(str(figure.output))
-    jobs = find_inputs(options.inputs, lambda path: os.path.realpath(path) == target)
-    if figure.output == "-" and options.json:
-        raise InvalidRequest("standard output takes the picture (-o -) or the lines of --json, not both")
-    refuse_clashes([*jobs, figure])
-    prepare_output(session, figure, str(figure.output))
+    jobs, figure = plan_collection(session, options.inputs, options.output, "-robustness.png")
     run = RobustnessRun(session, options, len(jobs))
     status = run_jobs(session, jobs, run.measure)
     if run.rows:

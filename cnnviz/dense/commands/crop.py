@@ -63,9 +63,7 @@ def crop(session: Session, photo: PhotoInput, options: Options, control: Control
       cnnviz crop photos/ --size 16:9 --top 1 -o crops/
       cnnviz crop cat.jpg --size 4:3 --class "tiger cat" --json | jq -c .crops[0].box
     """
-    files = numbered_files(photo.job.output, options.top or 0)
-    for path in files:  # before any work
-        write.check_output(path, overwrite=options.overwrite)
+    files = numbered_files(photo.job.output, options.top or 0, overwrite=options.overwrite)
     targets = session.class_indices((options.target,) if options.target else ())
     from cnnviz.dense.crop import crop as find_crops
     from cnnviz.dense.figures.crops import draw_crops

@@ -35,14 +35,15 @@ def heat(session: Session, photo: PhotoInput, options: Options, control: Control
     from cnnviz.dense.commands.heat_results import curve_result, map_result, places_result
     from cnnviz.dense.heat import heat
 
-    result = heat(session.network, photo.image, targets=targets, sizes=options.sizes,
+    network = session.network
+    result = heat(network, photo.image, targets=targets, sizes=options.sizes,
                   stride=int(options.stride), fit_mode=options.fit, control=control)  # fmt: skip
     if options.curve:
         from cnnviz.dense.size_curve import size_curve
 
-        curve = size_curve(session.network, photo.image, result.targets[0], control=control)
-        return curve_result(result, curve, options.look)
+        curve = size_curve(network, photo.image, result.targets[0], control=control)
+        return curve_result(session, result, curve, options.look)
     arrays = result.arrays() if options.raw else None
     if options.find:
-        return places_result(photo, result, options.level, options.look, arrays)
-    return map_result(photo, result, options.colormap, None if options.bare else options.look, arrays)
+        return places_result(session, photo, result, options.level, options.look, arrays)
+    return map_result(session, photo, result, options.colormap, None if options.bare else options.look, arrays)

@@ -65,15 +65,8 @@ class Record(PhotoRecord, RawRecord, ClipRecord):
                                           optional=True)  # fmt: skip
 
 
-def network_of(result: "Heat") -> "Network":
-    """Return the network of a result."""
-    assert result.network is not None
-    return result.network
-
-
-def record_of(result: "Heat") -> Record:
-    """Return the JSON fields of a result."""
-    network = network_of(result)
+def record_of(network: "Network", result: "Heat") -> Record:
+    """Return the JSON fields of a network's result."""
     classes = [
         HeatField(index, network.class_name(index), round(share, 6), PeakField(peak.x, peak.y, round(peak.value, 4)))
         for index, share, peak in zip(result.targets, result.probabilities, result.peaks, strict=True)

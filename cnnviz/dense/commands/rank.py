@@ -1,7 +1,6 @@
 """``cnnviz rank``: photos in the order of their technical quality."""
 
 import dataclasses
-import os
 import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -9,15 +8,15 @@ from typing import TYPE_CHECKING
 from click import IntRange
 
 from cnnviz.app.declare import option
-from cnnviz.app.jobs import FIGURES, Job, find_inputs, plan_network_job, refuse_clashes
+from cnnviz.app.jobs import Job
 from cnnviz.app.options import FigureOptions, OutputOptions, PhotoOptions
 from cnnviz.app.photo_command import open_session, plain_command
 from cnnviz.app.recorder import InputRecord, collective_name, collective_record
 from cnnviz.app.records import PhotoRecord, Result, field, print_line, to_json
 from cnnviz.app.records import Record as NetworkRecord
-from cnnviz.app.runner import Outcome, finish, json_line, prepare_output, run_jobs
+from cnnviz.app.runner import Outcome, finish, json_line, plan_collection, run_jobs
 from cnnviz.app.session import Session
-from cnnviz.errors import InvalidRequest, final_status
+from cnnviz.errors import final_status
 from cnnviz.text import plural, printable
 
 if TYPE_CHECKING:
@@ -70,13 +69,7 @@ def rank(options: Options) -> int:
       cnnviz rank selfies/ --rating -m vgg16 --weights ratings.safetensors
     """
     session = open_session("rank", options)
-    [figure] = plan_network_job(collective_name(options.inputs), options.output, "-rank.png", FIGURES)
-    target = os.path.realpath(str(figure.output))
-    jobs = find_inputs(options.inputs, lambda path: os.path.realpath(path) == target)
-    if figure.output == "-" and options.json:
-        raise InvalidRequest("standard output takes the picture (-o -) or the lines of --json, not both")
-    refuse_clashes([*jobs, figure])
-    prepare_output(session, figure, str(figure.output))
+    jobs, figure = plan_collection(session, options.inputs, options.output, "-rank.png")
     run = RankRun(session, options, len(jobs))
     statuses = {run_jobs(session, jobs, run.measure)}
     if run.rows:

@@ -65,9 +65,7 @@ def thumbnail(session: Session, clip: "Input[Clip]", options: Options, control: 
       cnnviz thumbnail clip.mp4 -n 1 -o cover.png
       cnnviz thumbnail *.mp4 -o covers/ --json | jq -r '.frames[0].file'
     """
-    files = numbered_files(clip.job.output, options.count)
-    for path in files:  # before any work
-        write.check_output(path, overwrite=options.overwrite)
+    files = numbered_files(clip.job.output, options.count, overwrite=options.overwrite)
     from cnnviz.dense.figures.film_strip import draw_film_strip
     from cnnviz.dense.thumbnail import thumbnail as choose
 

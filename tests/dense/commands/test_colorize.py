@@ -14,6 +14,7 @@ from cnnviz.models.preprocess import to_inputs
 from tests.conftest import PHOTOS
 from tests.support.colorizers import CENTRES, colorizer, random_weights
 from tests.support.figure_files import check_figure_files
+from tests.support.images import write_kinds
 from tests.support.lines import json_lines
 
 
@@ -51,13 +52,7 @@ def test_the_coloured_photo_alone():
 
 @pytest.mark.usefixtures("greys")
 def test_photos_of_all_kinds_give_a_result_or_one_line(capsys):
-    for name, size in {"narrow": (20, 3000), "tiny": (16, 16), "large": (3000, 4000)}.items():
-        Image.fromarray(np.full((*size, 3), 120, np.uint8)).save(f"{name}.png")
-    Image.new("L", (60, 60), 90).save("grey.png")
-    Image.new("RGBA", (60, 60), (9, 80, 7, 60)).save("clear.png")
-    Path("broken.png").write_bytes(b"\x89PNG\r\n\x1a\n no photo")
-    names = [f"{name}.png" for name in ("narrow", "tiny", "large", "grey", "clear", "broken")]
-    lines = json_lines(capsys, "colorize", *names, "--bare", "-o", "coloured/", "-q", status=1)
+    lines = json_lines(capsys, "colorize", *write_kinds(), "--bare", "-o", "coloured/", "-q", status=1)
     assert [line["status"] for line in lines] == ["ok"] * 5 + ["error"]
     with Image.open("coloured/narrow-colorize.png") as image:
         assert image.size == (3000, 20)

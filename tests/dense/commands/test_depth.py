@@ -13,6 +13,7 @@ from cnnviz.io.recipe import read_recipe
 from tests.conftest import PHOTOS
 from tests.support.depth_networks import Plane, aligned_error, estimator, save_depth_anything
 from tests.support.figure_files import check_figure_files
+from tests.support.images import write_kinds
 from tests.support.lines import json_lines
 
 NEEDED = "transformers is not installed: pip install 'cnnviz[depth]'"
@@ -62,13 +63,7 @@ def test_wrong_usage_is_one_line(plane, capsys):
 
 
 def test_photos_of_all_kinds_give_a_result_or_one_line(plane, capsys):
-    for name, size in {"narrow": (20, 3000), "tiny": (16, 16), "large": (3000, 4000)}.items():
-        Image.fromarray(np.full((*size, 3), 120, np.uint8)).save(f"{name}.png")
-    Image.new("L", (60, 60), 90).save("grey.png")
-    Image.new("RGBA", (60, 60), (9, 80, 7, 60)).save("clear.png")
-    Path("broken.png").write_bytes(b"\x89PNG\r\n\x1a\n no photo")
-    names = [f"{name}.png" for name in ("narrow", "tiny", "large", "grey", "clear", "broken")]
-    lines = json_lines(capsys, "depth", *names, *NAME, "--depth-map", "-o", "maps/", "-q", status=1)
+    lines = json_lines(capsys, "depth", *write_kinds(), *NAME, "--depth-map", "-o", "maps/", "-q", status=1)
     assert [line["status"] for line in lines] == ["ok"] * 5 + ["error"]
     with Image.open("maps/narrow-depth.png") as image:
         assert image.size == (3000, 20)

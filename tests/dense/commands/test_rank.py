@@ -13,6 +13,7 @@ from cnnviz.cli import invoke
 from cnnviz.io.recipe import read_recipe
 from tests.conftest import PHOTOS
 from tests.support.figure_files import check_figure_files
+from tests.support.images import write_kinds
 from tests.support.lines import json_lines
 from tests.support.networks import lite0
 
@@ -58,15 +59,10 @@ def test_a_table_for_people_and_few_photos_on_the_sheet(photos, capsys):
 
 
 def test_photos_of_all_kinds_give_a_place_or_one_line(photos, capsys):
-    kinds = {"narrow": (20, 3000), "tiny": (16, 16), "large": (4000, 3000)}
-    for name, size in kinds.items():
-        Image.fromarray(np.full((*size, 3), 120, np.uint8)).save(f"{name}.png")
-    Image.new("L", (60, 60), 90).save("grey.png")
-    Image.new("RGBA", (60, 60), (9, 80, 7, 60)).save("clear.png")
-    names = [f"{name}.png" for name in (*kinds, "grey", "clear")]
-    lines = json_lines(capsys, "rank", *names, "-q", status=1)
+    lines = json_lines(capsys, "rank", *write_kinds(), "-q", status=1)
     assert {line["input"]: line["status"] for line in lines} == {
-        "narrow.png": "error", "tiny.png": "ok", "large.png": "ok", "grey.png": "ok", "clear.png": "ok"}  # fmt: skip
+        "narrow.png": "error", "tiny.png": "ok", "large.png": "ok", "grey.png": "ok", "clear.png": "ok",
+        "broken.png": "error"}  # fmt: skip
     assert "too narrow" in lines[0]["error"]
 
 
