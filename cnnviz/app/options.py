@@ -226,6 +226,14 @@ def eps_option(default: int) -> Declared:
                   metavar="LEVELS")  # fmt: skip
 
 
+@dataclass(frozen=True, kw_only=True)
+class RatingOptions:
+    """Whether the network rates photos."""
+
+    rating: bool = option("The network of --weights rates photos: its rating is the score.", default=False,
+                          requires="weights")  # fmt: skip
+
+
 def class_option(help: str, flag: str, **attrs: Any) -> Declared:
     """Declare an option that takes one class by name or index."""
     return option(help, flag, shell_complete=complete_class, metavar="NAME|INDEX", **{"default": None} | attrs)

@@ -1,23 +1,24 @@
-"""The best crop of a photo: the class is recognised in it, and its evidence lies inside.
+"""The best crop of a photo: the class is recognised in it, and its evidence lies inside; or a network rates it highly.
 
 A crop's score is log(p + 0.3) + 6 log s: the probability of the class for the crop alone, and the share of the class's
-heat map that lies inside. Of all places and sizes the logits are those of one pass over the whole photo for each size,
-as a fully convolutional network (Long, Shelhamer & Darrell 2015, section 3.1); the best are computed anew.
+heat map that lies inside; or it is the rating of the crop alone. Of all places and sizes the network's outputs are
+those of one pass over the whole photo for each size, as a fully convolutional network (Long, Shelhamer & Darrell 2015,
+section 3.1); the best are computed anew.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from math import log
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from cnnviz.control import Control
+from cnnviz.dense.crop_score import Box, HeatShare, Judge, ScoredCrop, judge_by_rating
 from cnnviz.dense.fully_convolutional import dense_logits
-from cnnviz.dense.heat import Heat, bounded_side, heat
+from cnnviz.dense.heat import bounded_side, heat
 from cnnviz.dense.plan import dense_plan
-from cnnviz.errors import InvalidRequest, MethodError
+from cnnviz.errors import InvalidRequest
 from cnnviz.io.color import Photo
 from cnnviz.models.network import Network
 from cnnviz.models.preprocess import Geometry, fit, to_inputs
@@ -26,35 +27,18 @@ from cnnviz.models.result import NetworkResult
 SIDES = 1.0, 0.85, 0.72, 0.61, 0.52, 0.44  # of a crop, as shares of the largest of its shape
 RESCORED = 16  # crops whose probability is computed anew
 ALIKE = 0.6  # intersection over union from which on two crops are the same
-# Chosen on photographs with masks; with log p + 2 log s, parts of the object are cut off.
-FLOOR, SHARE_WEIGHT = 0.3, 6
-PEAK = 0.34  # of the map's maximum, at most counted of a place: no part of the object is all of it
 HEAT_SIDE, LARGEST = 448, 8_000_000  # shorter side of the photo for the heat map; pixels of an input of a size, at most
-Box = tuple[int, int, int, int]
-
-
-@dataclass(frozen=True)
-class ScoredCrop:
-    """A crop: ``box`` left, top, right, bottom in pixels of the photo, of which right and bottom are outside.
-
-    ``score`` = log(``probability`` + 0.3) + 6 log ``share``: of the class in the crop, of its heat map inside.
-    """
-
-    box: Box
-    score: float
-    probability: float
-    share: float
 
 
 @dataclass(frozen=True)
 class Crops(NetworkResult):
-    """The best crops of a photo, best first, for the class ``target``; ``tried``: places and sizes that were compared.
+    """The best crops of a photo, best first, for the class ``target``, None of a network that rates photos.
 
-    ``photo`` uint8 RGB (H, W, 3).
+    ``tried``: places and sizes that were compared; ``photo`` uint8 RGB (H, W, 3).
     """
 
     crops: tuple[ScoredCrop, ...]
-    target: int
+    target: int | None
     tried: int
     photo: Photo = field(repr=False, compare=False)
 
@@ -70,6 +54,7 @@ def crop(
     shape: tuple[int, int] = (1, 1),
     count: int = 1,
     target: int | None = None,
+    rating: bool = False,
     rescored: int = RESCORED,
     control: Control = Control(),
 ) -> Crops:
@@ -78,7 +63,7 @@ def crop(
     Parameters
     ----------
     network : Network
-        A classifier that ``heat`` can use.
+        A classifier that ``heat`` can use, or such a network that rates photos.
     photo : ndarray of uint8, shape (H, W, 3)
         RGB.
     shape : (int, int), default (1, 1)
@@ -87,8 +72,10 @@ def crop(
         Number of crops; fewer if the photo has fewer that differ.
     target : int, optional
         Class index; by default the top class of the whole photo.
+    rating : bool, default False
+        The network's own rating of a crop is its score; see ``rank``.
     rescored : int, default 16
-        Crops whose probability is computed by the network alone, for each result.
+        Crops that the network computes alone, for each result.
     control : Control, default Control()
         Gets (done, sizes).
 
@@ -117,38 +104,22 @@ def crop(
     """
     if min(shape) < 1 or count < 1 or rescored < 1:
         raise InvalidRequest(f"shape {shape}, count {count}, rescored {rescored}: take at least 1")
+    if rating and target is not None:
+        raise InvalidRequest("a network that rates photos has no target")
     sizes = [bounded_side(photo, HEAT_SIDE)]
-    found = heat(network, photo, targets=None if target is None else [target], sizes=sizes, fit_mode="squash")
-    inside = HeatShare(found)
+    if rating:
+        target, judge = None, judge_by_rating
+    else:
+        found = heat(network, photo, targets=None if target is None else [target], sizes=sizes, fit_mode="squash")
+        target, judge = found.targets[0], HeatShare(found).judge
     candidates = list[ScoredCrop]()
     for number, side in enumerate(SIDES):
-        candidates += _places(network, photo, largest_box((photo.shape[0], photo.shape[1]), shape, side), inside)
+        candidates += _places(network, photo, largest_box((photo.shape[0], photo.shape[1]), shape, side), judge)
         control.report(number + 1, len(SIDES))
         if control.stopped():
             break
-    crops = _best(network, photo, candidates, inside, count, rescored)
-    return Crops(tuple(crops), inside.target, len(candidates), photo, network=network)
-
-
-class HeatShare:
-    """The share of a class's heat map inside a box, by an integral image."""
-
-    def __init__(self, found: Heat) -> None:
-        logits = found.maps[0].numpy()
-        values = logits.clip(0, PEAK * max(float(logits.max()), 0)).astype(np.float64)
-        if not values.any():
-            assert found.network is not None
-            raise MethodError(f"{found.network.name} finds the class at no place")
-        self.target, self.photo = found.targets[0], found.geometry.photo
-        self.sums = np.pad(values.cumsum(0).cumsum(1) / values.sum(), ((1, 0), (1, 0)))
-
-    def __call__(self, box: Box) -> float:
-        """Return the share inside a box of the photo's pixels, 0 to 1."""
-        (height, width), (rows, columns) = self.photo, (side - 1 for side in self.sums.shape)
-        left, right = (round(box[at] * columns / width) for at in (0, 2))
-        top, bottom = (round(box[at] * rows / height) for at in (1, 3))
-        sums = self.sums
-        return float(sums[bottom, right] - sums[top, right] - sums[bottom, left] + sums[top, left])
+    crops = _best(network, photo, candidates, judge, count, rescored)
+    return Crops(tuple(crops), target, len(candidates), photo, network=network)
 
 
 def largest_box(size: tuple[int, int], shape: tuple[int, int], side: float = 1.0) -> tuple[int, int]:
@@ -157,17 +128,12 @@ def largest_box(size: tuple[int, int], shape: tuple[int, int], side: float = 1.0
     return max(1, round(shape[1] * scale)), max(1, round(shape[0] * scale))
 
 
-def score(probability: float, share: float) -> float:
-    """Return log(probability + 0.3) + 6 log share."""
-    return log(probability + FLOOR) + SHARE_WEIGHT * log(max(share, 1e-6))
-
-
 def cropped(photo: Photo, box: Box) -> Photo:
     """Return a box of a photo (H, W, 3)."""
     return np.ascontiguousarray(photo[box[1] : box[3], box[0] : box[2]])
 
 
-def _places(network: Network, photo: Photo, size: tuple[int, int], inside: HeatShare) -> Iterator[ScoredCrop]:
+def _places(network: Network, photo: Photo, size: tuple[int, int], judge: Judge) -> Iterator[ScoredCrop]:
     """Yield the crops of a size (h, w) at all places, from one pass over the photo.
 
     It is resized, each side by itself, so that a crop becomes the network's input.
@@ -183,15 +149,12 @@ def _places(network: Network, photo: Photo, size: tuple[int, int], inside: HeatS
     dense = dense_logits(network, to_inputs([geometry.see(photo)]), fused=True)
     cells = [1 if dense_plan(network).window else own[at] // stride for at in (0, 1)]
     means = _box_means(dense.values.float().cpu().numpy(), cells)
-    shares = torch.from_numpy(means).double().softmax(2)[..., inside.target].numpy()
-    for row, column in np.ndindex(shares.shape):
+    for row, column in np.ndindex(means.shape[:2]):
         top, left = (
             min(round(at * stride * full[axis] / wide[axis]), full[axis] - size[axis])
             for axis, at in enumerate((row, column))
         )
-        box = left, top, left + size[1], top + size[0]
-        probability, share = float(shares[row, column]), inside(box)
-        yield ScoredCrop(box, score(probability, share), probability, share)
+        yield judge(means[row, column], (left, top, left + size[1], top + size[0]))
 
 
 def _box_means(values: NDArray[np.float32], cells: Sequence[int]) -> NDArray[np.float64]:
@@ -204,7 +167,7 @@ def _box_means(values: NDArray[np.float32], cells: Sequence[int]) -> NDArray[np.
 
 
 def _best(
-    network: Network, photo: Photo, candidates: Sequence[ScoredCrop], inside: HeatShare, count: int, rescored: int
+    network: Network, photo: Photo, candidates: Sequence[ScoredCrop], judge: Judge, count: int, rescored: int
 ) -> list[ScoredCrop]:
     """Return the best crops that differ; for each, the best candidates are computed anew."""
     left = sorted({one.box: one for one in candidates}.values(), key=lambda one: -one.score)
@@ -212,18 +175,17 @@ def _best(
     while left and len(chosen) < count:
         for one in left[:rescored]:
             if one.box not in exact:
-                exact[one.box] = rescore(network, photo, one, inside.target)
+                exact[one.box] = judge(outputs_alone(network, photo, one.box), one.box)
         chosen.append(max((exact[one.box] for one in left[:rescored]), key=lambda one: one.score))
         left = [one for one in left if overlap(one.box, chosen[-1].box) < ALIKE]
     return sorted(chosen, key=lambda one: -one.score)
 
 
-def rescore(network: Network, photo: Photo, one: ScoredCrop, target: int) -> ScoredCrop:
-    """Return a crop with the probability that the network gives for it alone."""
+def outputs_alone(network: Network, photo: Photo, box: Box) -> NDArray[np.float64]:
+    """Return the outputs (K,) that the network gives for a crop alone."""
     with torch.inference_mode():
-        logits = network(fit(cropped(photo, one.box), network, "squash")[0])[0]
-    probability = float(logits.double().softmax(0)[target])
-    return replace(one, probability=probability, score=score(probability, one.share))
+        outputs = network(fit(cropped(photo, box), network, "squash")[0])[0]
+    return outputs.double().cpu().numpy()
 
 
 def overlap(first: Box, second: Box) -> float:

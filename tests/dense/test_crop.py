@@ -7,11 +7,14 @@ import pytest
 import torch
 
 import cnnviz
-from cnnviz import crop, fit, heat
-from cnnviz.dense.crop import ALIKE, HeatShare, cropped, largest_box, overlap, score
+from cnnviz import Network, crop, fit, heat
+from cnnviz.dense.crop import ALIKE, cropped, largest_box, overlap
+from cnnviz.dense.crop_score import HeatShare
 from cnnviz.errors import InvalidRequest, MethodError
 from tests.conftest import PHOTOS
 from tests.support import results
+from tests.support.dense_networks import Red
+from tests.support.figures import words
 from tests.support.networks import lite0, random_classifier
 
 
@@ -35,8 +38,6 @@ def test_the_score_is_made_of_the_crop_alone_and_of_the_heat_inside(photo, found
     share = HeatShare(heat(lite0(), photo, targets=[found.target], fit_mode="squash"))
     assert best.share == pytest.approx(share(best.box))
     assert best.score == pytest.approx(log(best.probability + 0.3) + 6 * log(best.share))
-    assert share((0, 0, 600, 400)) == pytest.approx(1)
-    assert share((0, 0, 0, 0)) == 0
 
 
 def test_the_cup_is_inside_and_the_crops_differ(found):
@@ -57,7 +58,6 @@ def test_boxes():
     assert largest_box((1, 1), (16, 9)) == (1, 1)
     assert overlap((0, 0, 4, 4), (2, 0, 6, 4)) == pytest.approx(1 / 3)
     assert overlap((0, 0, 2, 2), (3, 3, 4, 4)) == 0
-    assert score(0.7, 1) == pytest.approx(0)
     assert cropped(np.arange(48).reshape(4, 4, 3), (1, 2, 3, 4)).tolist() == [
         [[27, 28, 29], [30, 31, 32]], [[39, 40, 41], [42, 43, 44]]]  # fmt: skip
 
@@ -71,6 +71,34 @@ def test_photos_of_any_shape(size):
     assert min(one.box) >= 0
     assert one.box[3] <= size[0]
     assert one.box[2] <= size[1]
+
+
+def test_a_network_that_rates_finds_what_it_rates_highest():
+    photo = np.zeros((64, 256, 3), np.uint8)
+    photo[:, 160:224, 0] = 255
+    rating = Network.from_module(Rating(), (64, 64), (0.0,) * 3, (1.0,) * 3, ("rating",), "own")
+    found = crop(rating, photo, rating=True)
+    (best,) = found.crops
+    assert found.target is None
+    assert (best.probability, best.share) == (None, None)
+    assert 160 <= best.box[0] < best.box[2] <= 224
+    assert best.score == pytest.approx(10, abs=1e-4)
+    figure = cnnviz.figure(found)
+    assert "The best crop by rating" in words(figure)
+    with pytest.raises(InvalidRequest, match="no target"):
+        crop(rating, photo, rating=True, target=0)
+
+
+class Rating(torch.nn.Module):
+    """Ten times the mean of red, as the only output."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = torch.nn.Conv2d(3, 1, 8, 8, bias=False)
+        self.conv.weight.data = Red().conv.weight.data[:1]
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.conv(x).mean((2, 3))
 
 
 def test_its_figure(found):

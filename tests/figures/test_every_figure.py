@@ -21,7 +21,8 @@ from cnnviz.attribution.figures.evaluation_maps import Evaluated
 from cnnviz.attribution.figures.occlusion_maps import MapStyle, draw_occlusion
 from cnnviz.attribution.figures.occlusion_panels import draw_figure_7
 from cnnviz.attribution.map_files import ScoredMap
-from cnnviz.dense.crop import Crops, ScoredCrop
+from cnnviz.dense.crop import Crops
+from cnnviz.dense.crop_score import ScoredCrop
 from cnnviz.dense.figures.colorization import draw_colorization
 from cnnviz.dense.figures.contact_sheet import draw_contact_sheet
 from cnnviz.dense.figures.crops import draw_crops

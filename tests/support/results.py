@@ -11,7 +11,8 @@ from torch import Tensor, nn
 import cnnviz
 from cnnviz import Geometry, Network
 from cnnviz.attribution.occlusion import EngineOptions
-from cnnviz.dense.crop import Crops, ScoredCrop
+from cnnviz.dense.crop import Crops
+from cnnviz.dense.crop_score import ScoredCrop
 from cnnviz.models.segmenter import Segmenter
 from tests.support.colorizers import colorizer
 from tests.support.depth_networks import Brightness, estimator

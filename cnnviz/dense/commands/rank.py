@@ -9,7 +9,7 @@ from click import IntRange
 
 from cnnviz.app.declare import option
 from cnnviz.app.jobs import Job
-from cnnviz.app.options import FigureOptions, OutputOptions, PhotoOptions
+from cnnviz.app.options import FigureOptions, OutputOptions, PhotoOptions, RatingOptions
 from cnnviz.app.photo_command import open_session, plain_command
 from cnnviz.app.recorder import InputRecord, collective_name, collective_record
 from cnnviz.app.records import PhotoRecord, Result, field, print_line, to_json
@@ -24,11 +24,9 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options(PhotoOptions, FigureOptions, OutputOptions):
+class Options(PhotoOptions, RatingOptions, FigureOptions, OutputOptions):
     """Options of ``cnnviz rank``."""
 
-    rating: bool = option("The network of --weights rates photos: order by its rating.", default=False,
-                          requires="weights")  # fmt: skip
     top: int = option("Number of photos on the contact sheet, the best.", default=48, type=IntRange(1, 500),
                       metavar="N", panel="Figure")  # fmt: skip
 

@@ -5,6 +5,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from cnnviz.dense.crop import Crops
+from cnnviz.dense.crop_score import ScoredCrop
 from cnnviz.figures.labels import class_label, network_label, percent, title_of, with_minus
 from cnnviz.figures.maps import frame
 from cnnviz.figures.page import INNER, Page
@@ -21,10 +22,13 @@ TILE = 480  # longer side of a crop in the figure, in pixels
 def draw_crops(found: Crops, network: Network, look: Look = Look()) -> Figure:
     """Return the photo with a frame around each crop, numbered from the best, and the crops."""
     page, (height, width) = Page(look), found.photo.shape[:2]
-    name, count = class_label(network, found.target), len(found.crops)
+    count = len(found.crops)
     which = "The best crop" if count == 1 else f"The {count} best crops"
     method = f"{network_label(network.name)}. Of {found.tried} places and sizes; above each crop its score."
-    page.heading(title_of(f"{which} for {{}}", name), method)
+    if found.target is None:
+        page.heading(f"{which} by rating", method)
+    else:
+        page.heading(title_of(f"{which} for {{}}", class_label(network, found.target)), method)
     box = page.row([width / height], ["Photo"], height=HIGHEST)[0]
     axes, written = page.picture(box, found.photo), list[tuple[float, float]]()
     for number, one in reversed(list(enumerate(found.crops, 1))):
@@ -41,10 +45,17 @@ def draw_crops(found: Crops, network: Network, look: Look = Look()) -> Figure:
         for number, (one, image) in enumerate(zip(found.crops, found.images(), strict=True), 1)
     ]
     draw_tiles(page, tiles, columns(len(tiles), INNER / HIGHEST / aspect))
-    probability, share = (percent(one, 1) for one in (found.crops[0].probability, found.crops[0].share))
-    page.note(f"Score: log(p + 0.3) + 6 log s. Crop 1: probability of the class p = {probability}, share of its heat "
-              f"map inside s = {share}.")  # fmt: skip
+    page.note(_score(found.crops[0]))
     return page.finish()
+
+
+def _score(best: ScoredCrop) -> str:
+    """Return what the score is, with the numbers of the best crop."""
+    if best.probability is None or best.share is None:
+        return "Score: the rating of the network, of the crop alone."
+    probability, share = percent(best.probability, 1), percent(best.share, 1)
+    return (f"Score: log(p + 0.3) + 6 log s. Crop 1: probability of the class p = {probability}, share of its heat "
+            f"map inside s = {share}.")  # fmt: skip
 
 
 def _small(image: Photo, aspect: float) -> Photo:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -11,6 +12,7 @@ from tests.conftest import PHOTOS
 from tests.support.figure_files import check_figure_files
 from tests.support.lines import json_lines
 from tests.support.networks import lite0
+from tests.support.rating import train_to_rate_brightness
 
 
 @pytest.fixture
@@ -42,6 +44,23 @@ def test_without_top_no_file_but_the_figure(photo, capsys):
     assert [one["file"] for one in line["crops"]] == [None]
     assert list(Path().glob("*.jpg")) == []
     assert line["name"] == "cup"
+
+
+def test_a_trained_rating_network_finds_the_brightest_part(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    train_to_rate_brightness(tmp_path / "bright.safetensors")
+    texture = np.random.default_rng(0).normal(60, 20, (80, 240, 3))
+    texture[:, 80:160] += 150
+    Image.fromarray(texture.clip(0, 255).astype(np.uint8)).save("stripe.png")
+    words = ["stripe.png", "--rating", "-m", "squeezenet1_1", "--weights", "bright.safetensors"]
+    (line,) = json_lines(capsys, "crop", *words, "-q")
+    assert (line["index"], line["name"]) == (None, None)
+    (best,) = line["crops"]
+    assert (best["probability"], best["share"]) == (None, None)
+    assert best["score"] > 0.7
+    assert best["box"][0] >= 72
+    assert best["box"][2] <= 168
+    assert invoke(["crop", *words, "--class", "0"]) == 2
 
 
 def test_no_file_of_others_is_replaced(photo, capsys):

@@ -4,10 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image, ImageFilter
-from safetensors.torch import save_file
-from torchvision.models import squeezenet1_1
 
 from cnnviz.cli import invoke
 from cnnviz.io.recipe import read_recipe
@@ -16,6 +13,7 @@ from tests.support.figure_files import check_figure_files
 from tests.support.images import write_kinds
 from tests.support.lines import json_lines
 from tests.support.networks import lite0
+from tests.support.rating import train_to_rate_brightness
 
 
 @pytest.fixture
@@ -84,21 +82,6 @@ def test_missing_weights_are_two_lines(tmp_path, monkeypatch, capsys):
 def test_the_sheet_as_any_file(photos):
     Path("photos/a-broken.jpg").unlink()
     check_figure_files(["rank", "photos"], rerun=False)
-
-
-def train_to_rate_brightness(path: Path) -> None:
-    """Write weights of SqueezeNet with one output, trained to give an image's brightness."""
-    torch.manual_seed(0)
-    module = squeezenet1_1(num_classes=1).eval()
-    optimizer = torch.optim.Adam(module.parameters(), 1e-3)
-    for _ in range(40):
-        levels = torch.rand(16)
-        inputs = (levels[:, None, None, None] + 0.1 * torch.randn(16, 3, 64, 64) - 0.45) / 0.226
-        loss = (module(inputs)[:, 0] - levels).square().mean()
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-    save_file(module.state_dict(), path)
 
 
 def test_a_trained_rating_network_orders_by_what_it_learned(tmp_path, monkeypatch, capsys):
