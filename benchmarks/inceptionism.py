@@ -4,13 +4,16 @@
 
 Each image is stored as PNG, as JPEG of quality 75, at half and twice its size, and blurred by 2 pixels.
 EfficientNet-Lite1 and Lite2, which are loaded after all images are made, classify the stored images. Also measured:
-CPU seconds, saturation, and the slope of the power spectrum in log-log coordinates. With ``--photos FOLDER`` the last
-two are measured for photos too. The results are stored in inceptionism.json, in the folder of this file.
+CPU seconds, saturation, the slope of the power spectrum in log-log coordinates, and the root mean square of the two
+finest Laplacian bands of brightness and of chroma. With ``--photos FOLDER`` these are measured for photos too, cropped
+to 336 pixels. ``--keep FOLDER`` stores the images there, and takes those that it holds. The results are stored in
+inceptionism.json, in the folder of this file.
 """
 
 import argparse
 import io
 import json
+import math
 import time
 from pathlib import Path
 from typing import Any
@@ -21,6 +24,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter, ImageOps
 
 from cnnviz import Network, fit, load_network
+from cnnviz.synthesis import priors
 from cnnviz.synthesis.inceptionism import inceptionism
 
 JUDGES = ("efficientnet_lite1", "efficientnet_lite2")
@@ -49,6 +53,24 @@ def slope(picture: Pixels) -> float:
     return float(np.polyfit(*zip(*points, strict=True), 1)[0])
 
 
+def finest(values: NDArray[np.float64]) -> float:
+    """Return the root mean square of the two finest bands of a Laplacian pyramid of values (h, w)."""
+    bands = priors.bands(torch.from_numpy(values)[None, None], 2)[:2]
+    return math.sqrt(sum(float(band.square().mean()) for band in bands))
+
+
+def finest_luma(picture: Pixels) -> float:
+    """Return ``finest`` of the luma of an image (h, w, 3), in 0 to 1."""
+    return finest(picture.astype(float) @ (0.299, 0.587, 0.114) / 255)
+
+
+def finest_chroma(picture: Pixels) -> float:
+    """Return the root mean square of ``finest`` of the two chroma planes of JPEG."""
+    luma = picture.astype(float) @ (0.299, 0.587, 0.114)
+    planes = 0.564 * (picture[..., 2] - luma), 0.713 * (picture[..., 0] - luma)
+    return math.sqrt(sum(finest(plane / 255) ** 2 for plane in planes) / 2)
+
+
 def stored(picture: Pixels) -> dict[str, Pixels]:
     """Return an image after each kind of storing: PNG, JPEG, resized, blurred."""
     image = Image.fromarray(picture)
@@ -72,16 +94,17 @@ def judged(judge: Network, picture: Pixels, target: int) -> tuple[int, float]:
     return int((shares > shares[target]).sum()), float(shares[target])
 
 
+MEASURES = (saturation, slope, finest_luma, finest_chroma)
+
+
 def photographs(folder: Path) -> dict[str, list[float]]:
-    """Return the 5th, 50th and 95th percentile of the saturation and slope of photos, cropped to 336 pixels."""
+    """Return the 5th, 50th and 95th percentile of the measures of photos, cropped to 336 pixels."""
     seen = [
         np.array(ImageOps.fit(Image.open(path).convert("RGB"), (336, 336), Image.Resampling.BICUBIC))
-        for path in sorted(folder.iterdir())
+        for path in sorted(folder.glob("*.jpg"))
     ]
-    measures = (saturation, slope)
-    return {
-        m.__name__: np.percentile([m(picture) for picture in seen], (5, 50, 95)).round(3).tolist() for m in measures
-    }
+    return {m.__name__: np.percentile([m(picture) for picture in seen], (5, 50, 95)).round(4).tolist()
+            for m in MEASURES}  # fmt: skip
 
 
 def report(pictures: list[Pixels], targets: list[int], judge: Network) -> dict[str, Any]:
@@ -113,21 +136,25 @@ def main() -> None:
     targets = drawn[: options.count].tolist()
     pictures, seconds, before = [], [], []
     for number, target in enumerate(targets):
+        file = options.keep / f"{target:03}.png" if options.keep else None
+        if file and file.exists():
+            pictures.append(np.array(Image.open(file)))
+            continue
         start = time.process_time()
         result = inceptionism(network, target)
         seconds.append(time.process_time() - start)
         before.append(result.start_probability)
         pictures.append(result.image)
         print(number, network.class_name(target), round(result.probability, 3), flush=True)
-        if options.keep:
-            options.keep.mkdir(exist_ok=True)
-            Image.fromarray(pictures[-1]).save(options.keep / f"{target:03}.png")
+        if file:
+            file.parent.mkdir(exist_ok=True)
+            Image.fromarray(pictures[-1]).save(file)
     found: dict[str, Any] = {"count": options.count, "draw": options.draw, "torch": torch.__version__}
-    found["seconds"] = round(float(np.median(seconds)), 2)
-    found["start_probability"] = round(max(before), 4)
-    for measure in (saturation, slope):
+    if seconds:
+        found |= {"seconds": round(float(np.median(seconds)), 2), "start_probability": round(max(before), 4)}
+    for measure in MEASURES:
         values = [measure(picture) for picture in pictures]
-        found[measure.__name__] = np.percentile(values, (0, 5, 50, 95, 100)).round(3).tolist()
+        found[measure.__name__] = np.percentile(values, (0, 5, 50, 95, 100)).round(4).tolist()
     if options.photos:
         found["photographs"] = photographs(options.photos)
     found["judges"] = {name: report(pictures, targets, load_network(name, device="cpu")) for name in JUDGES}

@@ -4,11 +4,13 @@ Deep dream, class visualization and feature visualization all run ``ascend`` wit
 of their own. Images are RGB (N, 3, h, w), float32 in [0, 1].
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from cnnviz.control import Control
 from cnnviz.errors import MethodError
@@ -23,6 +25,7 @@ View = Callable[[Tensor, float, torch.Generator], Tensor]
 # Images, their gradient, the share of the steps that is done -> the step to add.
 StepRule = Callable[[Tensor, Tensor, float], Tensor]
 
+CELL = 16  # pixels of a cell of smooth noise
 NOISE_STD = 0.03  # standard deviation of the noise that an ascent from grey starts with
 LAST_STEP = 0.2  # length of the last step as a share of the first, where steps shrink
 GREY_PULL = 0.02  # share by which each step moves an image's mean colour towards grey
@@ -138,9 +141,19 @@ def octave_sizes(size: tuple[int, int], octaves: int, scale: float, smallest: in
     return [octave for octave in sizes if min(octave) >= smallest or octave == size]
 
 
-def grey_noise(size: tuple[int, int], generator: torch.Generator, count: int = 1) -> Tensor:
-    """Return grey images (count, 3, h, w) with a little Gaussian noise: the start of an ascent from nothing."""
-    return (0.5 + NOISE_STD * torch.randn(count, 3, *size, generator=generator)).clamp_(0, 1)
+def grey_noise(size: tuple[int, int], generator: torch.Generator, count: int = 1, std: float = NOISE_STD) -> Tensor:
+    """Return grey images (count, 3, h, w) with Gaussian noise of a standard deviation."""
+    return (0.5 + std * torch.randn(count, 3, *size, generator=generator)).clamp_(0, 1)
+
+
+def smooth_noise(size: tuple[int, int], generator: torch.Generator, count: int = 1) -> Tensor:
+    """Return grey images (count, 3, h, w) with noise of brightness in cells of CELL pixels: the start from nothing.
+
+    An ascent never removes the noise of single pixels.
+    """
+    cells = torch.randn(count, 1, *(math.ceil(side / CELL) for side in size), generator=generator)
+    noise = F.interpolate(cells, size, mode="bicubic", align_corners=False)
+    return (0.5 + NOISE_STD * noise).clamp_(0, 1).expand(-1, 3, -1, -1).contiguous()
 
 
 def shrinking_step_size(step_size: float, share: float) -> float:

@@ -29,6 +29,8 @@ from cnnviz.synthesis.transforms import luminance, resize
 
 COARSER = 1.4  # weight of each band of the gradient relative to the next finer one
 RESIDUAL = 0.0  # weight of the coarsest residual: the brightness of large areas does not change
+COLOR_CELL = 4  # pixels over which the colours of a step are averaged in dreams from noise
+NOISE_CORRELATION = 0.7  # power of the colour covariance in dreams from noise: 1 is close to grey there
 MIN_SIDE = 64  # pixels of an octave's shorter side
 
 Pixels = NDArray[np.uint8]
@@ -41,8 +43,9 @@ class DreamSettings:
     ``octaves`` sizes, each ``octave_scale`` times the one before, with ``steps`` steps each; a step has a root mean
     square of ``step_size`` (range 0 to 1) and is computed at the image shifted by up to ``jitter`` pixels;
     ``tv_weight``: strength of the gradient of total variation relative to the step's; ``strength``: factor of the
-    change added to the image; ``original_colors``: change the brightness alone; ``approximate_tiles``: as in
-    ``tiled_gradient``.
+    change added to the image; ``original_colors``: change the brightness alone; ``smooth_colors``: average the colours
+    of a step over 4 x 4 pixels, for dreams from noise, which otherwise have coloured grain; ``approximate_tiles``: as
+    in ``tiled_gradient``.
     """
 
     steps: int = 10
@@ -53,6 +56,7 @@ class DreamSettings:
     tv_weight: float = 0.0
     strength: float = 1.0
     original_colors: bool = False
+    smooth_colors: bool = False
     approximate_tiles: bool = False
 
 
@@ -181,7 +185,7 @@ def dream_octaves(
         result = ascend(
             resize(detail, size).add_(_scaled_base(base, size)).clamp_(0, 1),
             jitter_gradient(gradient, settings.jitter, generator),
-            _step_rule(settings.step_size, settings.tv_weight, allowed),
+            _step_rule(settings, allowed),
             steps=settings.steps,
             generator=generator,
             observer=replace(observer, before=done, of=settings.steps * len(sizes), render=render),
@@ -224,20 +228,26 @@ def _scaled_base(base: Tensor, size: tuple[int, int]) -> Tensor:
     return values if size == tuple(base.shape[-2:]) else resize(values, size).clamp_(0, 1)
 
 
-def _step_rule(step_size: float, tv_weight: float, allowed: Tensor | None) -> StepRule:
+def _step_rule(settings: DreamSettings, allowed: Tensor | None) -> StepRule:
+    correlate = (
+        partial(priors.correlate_chroma, power=NOISE_CORRELATION, cell=COLOR_CELL)
+        if settings.smooth_colors
+        else priors.correlate_colors
+    )
+
     def rule(image: Tensor, gradient: Tensor, _share: float) -> Tensor:
         if not gradient.any():
             raise MethodError("the objective's gradient is zero for this image: take another layer or channel")
         if fits_untiled(gradient):
             bands = priors.laplacian_normalize(gradient, COARSER, RESIDUAL)
-            step = priors.unit(priors.correlate_colors(bands))
+            step = priors.unit(correlate(bands))
         else:
             bands = priors.laplacian_normalize_(gradient, COARSER, RESIDUAL)
-            step = priors.unit_(priors.correlate_colors_(bands))
+            step = priors.unit_(correlate(bands) if settings.smooth_colors else priors.correlate_colors_(bands))
             release_memory()
-        if tv_weight:
-            step.sub_(priors.variation_gradient(image), alpha=tv_weight)
-        return step.mul_(step_size if allowed is None else step_size * allowed)
+        if settings.tv_weight:
+            step.sub_(priors.variation_gradient(image), alpha=settings.tv_weight)
+        return step.mul_(settings.step_size if allowed is None else settings.step_size * allowed)
 
     return rule
 

@@ -159,12 +159,12 @@ def correlate_colors(gradient: Tensor, power: float = 1.0) -> Tensor:
     return torch.einsum("ij,njhw->nihw", root, gradient)
 
 
-def correlate_chroma(gradient: Tensor, power: float) -> Tensor:
-    """Return ``correlate_colors`` of a gradient (N, 3, h, w) with its chroma averaged over 4 x 4 pixels.
+def correlate_chroma(gradient: Tensor, power: float, cell: int) -> Tensor:
+    """Return ``correlate_colors`` of a gradient (N, 3, h, w) with its chroma averaged over ``cell`` x ``cell`` pixels.
 
     The brightness keeps its resolution: in photos, as in JPEG's subsampled planes, colours vary more slowly.
     """
-    low = correlate_colors(F.avg_pool2d(gradient, 4, ceil_mode=True, count_include_pad=False), power)
+    low = correlate_colors(F.avg_pool2d(gradient, cell, ceil_mode=True, count_include_pad=False), power)
     chroma = _enlarge(low - low.mean(1, keepdim=True), gradient)
     shares = color_correlation_root(power).mean(0).to(gradient)
     return chroma.add_(torch.einsum("j,njhw->nhw", shares, gradient)[:, None])

@@ -28,6 +28,7 @@ from cnnviz.synthesis.transforms import RandomTransform
 DEFAULT_CHANNELS = 9  # channels visualized if none is given
 COARSER = 1.5  # weight of each band of the gradient relative to the next finer one
 COLOR_CORRELATION = 0.7  # power of the colour covariance's root: 1 is close to grey, 0 garish
+COLOR_CELL = 2  # pixels over which the colours of a step are averaged: without, they have grain
 GROWTH = (4 / 7, 11 / 14, 1.0)  # sides of the views over the ascent, relative to the image
 
 Unit = Literal["channel", "neuron", "direction"]
@@ -176,11 +177,11 @@ def _maximise(
     extractor: FeatureExtractor, term: Term, settings: VisualizeSettings, seed: int, observer: ascent.StepObserver
 ) -> ascent.AscentResult:
     generator = torch.Generator().manual_seed(seed)
-    start = ascent.grey_noise((settings.size, settings.size), generator, settings.diversity)
+    start = ascent.smooth_noise((settings.size, settings.size), generator, settings.diversity)
 
     def rule(image: Tensor, gradient: Tensor, share: float) -> Tensor:
         bands = priors.laplacian_normalize(gradient, COARSER)
-        step = priors.unit(priors.correlate_colors(bands, COLOR_CORRELATION))
+        step = priors.unit(priors.correlate_chroma(bands, COLOR_CORRELATION, COLOR_CELL))
         if settings.tv_weight:
             step = step - settings.tv_weight * priors.variation_gradient(image)
         return ascent.shrinking_step_size(settings.step_size, share) * step + ascent.pull_to_grey(image)

@@ -120,6 +120,16 @@ def test_noise_is_grey_and_of_the_seed():
     assert 0.025 < float(start.std()) < 0.035
 
 
+def test_smooth_noise_is_grey_and_has_no_fine_grain():
+    start = ascent.smooth_noise((80, 100), seeded(3), 2)
+    assert start.shape == (2, 3, 80, 100)
+    assert torch.equal(start, ascent.smooth_noise((80, 100), seeded(3), 2))
+    assert torch.equal(start[:, 0], start[:, 2])
+    assert not torch.equal(start[0], start[1])
+    assert 0.02 < float(start.std()) < 0.035
+    assert float(start.diff(dim=3).abs().max()) < 0.02
+
+
 def test_steps_shrink_to_a_fifth_and_pull_to_grey():
     assert ascent.shrinking_step_size(0.5, 0) == 0.5
     assert ascent.shrinking_step_size(0.5, 1) == pytest.approx(0.1)

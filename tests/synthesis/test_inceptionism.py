@@ -8,7 +8,7 @@ from cnnviz import Network, load_network
 from cnnviz.control import Control
 from cnnviz.errors import InvalidRequest
 from cnnviz.synthesis.held_out import rank_class
-from cnnviz.synthesis.inceptionism import ClassSettings, inceptionism
+from cnnviz.synthesis.inceptionism import ClassSettings, class_seed, inceptionism
 from tests.support.networks import lite0
 
 
@@ -33,11 +33,11 @@ def test_the_plain_method_follows_the_gradient():
     assert torch.allclose(tensor, start, atol=1e-5)
 
 
-def test_the_logits_are_those_of_the_image_and_of_the_noise():
+def test_the_logits_are_those_of_the_image_and_of_its_start():
     result = red(steps=4)
     shown = torch.nn.functional.interpolate(result.tensor, (8, 8), mode="bicubic", antialias=True).clamp(0, 1)
     assert torch.allclose(result.logits, linear()(shown)[0], atol=1e-6)
-    assert result.start_logits[1] == pytest.approx(0.5, abs=0.02)
+    assert result.start_logits[1] == pytest.approx(0.5, abs=1e-6)
     assert result.logits[1] > result.start_logits[1]
     assert result.probability > result.start_probability > 0.5
     assert result.image.shape == (12, 12, 3)
@@ -70,6 +70,18 @@ def test_the_seed_determines_the_image():
     one, two, other = (red(seed, steps=3).tensor for seed in (0, 0, 1))
     assert torch.equal(one, two)
     assert not torch.equal(one, other)
+
+
+def test_classes_do_not_share_their_random_numbers():
+    assert len({class_seed(seed, index) for seed in range(3) for index in range(100)}) == 300
+    one, other = (
+        inceptionism(linear(), index, settings=ClassSettings(method="plain", steps=1)).start_logits for index in (0, 1)
+    )
+    assert one[1] != other[1]
+
+
+def test_the_robust_method_starts_from_plain_grey():
+    assert red(steps=1).start_logits[1] == pytest.approx(0.5, abs=1e-6)
 
 
 def test_a_class_that_the_network_lacks_is_refused():

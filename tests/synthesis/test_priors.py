@@ -28,12 +28,13 @@ def test_bands_are_differences_of_torchs_pooling_and_interpolation(size):
     assert torch.allclose(fine, values - F.interpolate(low, size, mode="bilinear", align_corners=False), atol=1e-12)
 
 
+@pytest.mark.parametrize("cell", [2, 4])
 @pytest.mark.parametrize("size", [(64, 48), (37, 53)])
-def test_slow_colours_are_means_and_brightness_stays(size):
+def test_slow_colours_are_means_and_brightness_stays(size, cell):
     values = noise(2, 3, *size)
-    step, whole = priors.correlate_chroma(values, 0.7), priors.correlate_colors(values, 0.7)
+    step, whole = priors.correlate_chroma(values, 0.7, cell), priors.correlate_colors(values, 0.7)
     brightness = whole.mean(1, keepdim=True)
-    low = F.avg_pool2d(whole - brightness, 4, ceil_mode=True, count_include_pad=False)
+    low = F.avg_pool2d(whole - brightness, cell, ceil_mode=True, count_include_pad=False)
     colours = F.interpolate(low, size, mode="bilinear", align_corners=False)
     assert torch.allclose(step, brightness + colours, atol=1e-6)
 

@@ -6,8 +6,8 @@ from cnnviz.app.clip_command import clip_command
 from cnnviz.app.records import Result
 from cnnviz.app.session import PhotoInput, Session
 from cnnviz.control import Control
-from cnnviz.synthesis.commands.ascent_options import settings_of, snapshots, stopped_note
-from cnnviz.synthesis.commands.dream_clip import moving_inputs, plan_clip
+from cnnviz.synthesis.commands.ascent_options import snapshots, stopped_note
+from cnnviz.synthesis.commands.dream_clip import dream_settings, moving_inputs, plan_clip
 from cnnviz.synthesis.commands.dream_options import NOISE, Options, Record, objective_terms
 
 if TYPE_CHECKING:
@@ -23,10 +23,10 @@ def noise_image(options: Options) -> "Photo":
     import torch
 
     from cnnviz.io.convert import to_image
-    from cnnviz.synthesis.ascent import grey_noise
+    from cnnviz.synthesis.ascent import smooth_noise
 
     side = options.long_side or NOISE_SIDE
-    return to_image(grey_noise((side, side), torch.Generator().manual_seed(options.seed)))
+    return to_image(smooth_noise((side, side), torch.Generator().manual_seed(options.seed)))
 
 
 def read_mask(photo: "Photo", options: Options) -> "Tensor | None":
@@ -62,14 +62,13 @@ def dream(session: Session, photo: PhotoInput, options: Options, control: Contro
       cnnviz dream cat.jpg --zoom 150 --layer-sequence blocks.3,blocks.4,blocks.5 -o zoom.mp4
     """
     from cnnviz.io.convert import resize_long_side, to_tensor
-    from cnnviz.synthesis.dream import DreamSettings
     from cnnviz.synthesis.dream import dream as dream_over
 
     mask = read_mask(photo.image, options)
     image = resize_long_side(photo.image, options.long_side)
     result = dream_over(
         session.network, to_tensor(image), objective=options.objective_with_guides(),
-        settings=settings_of(DreamSettings, options), mask=mask, seed=options.seed, control=control,
+        settings=dream_settings(options, noise=photo.record is None), mask=mask, seed=options.seed, control=control,
         on_step=snapshots(session, photo.job.output, photo.record, options.save_every),
     )  # fmt: skip
     stopped = result.done < result.of

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from cnnviz.app.clip_command import ReadPhoto
     from cnnviz.app.clip_plan import Arrays
     from cnnviz.io.convert import Photo
+    from cnnviz.synthesis.dream import DreamSettings
     from cnnviz.synthesis.dream_clip import DreamStylizer
     from cnnviz.synthesis.zoom import Zoom
 
@@ -33,6 +34,13 @@ def moving_inputs(options: Options) -> list[str]:
         moving = clips = [name for name in options.inputs if is_clip_input(name, animations=options.frame is None)]
     check_clip_options(options, moving, clips)
     return moving
+
+
+def dream_settings(options: Options, *, noise: bool) -> "DreamSettings":
+    """Return the settings of a dream; from noise its colours are smooth."""
+    from cnnviz.synthesis.dream import DreamSettings
+
+    return replace(settings_of(DreamSettings, options), smooth_colors=noise)
 
 
 def plan_clip(session: Session, job: Job, read: "ReadPhoto") -> ClipPlan:
@@ -65,21 +73,20 @@ def _plan_zoom(session: Session, options: Options, photo: PhotoInput) -> ClipPla
 
     count = options.zoom or 0
     first = resize_long_side(photo.image, options.long_side)
-    stylizer, record = _stylizer(session, options, first, count)
+    stylizer, record = _stylizer(session, options, first, count, noise=photo.record is None)
     rate = Fraction(options.rate or RATE).limit_denominator(1001)
     frames = ZoomFrames(Zoom(stylizer.first, stylizer, options.steps), count, rate)
     return ClipPlan(photo.record, record, frames, ("number", "frame"), count, rate)
 
 
 def _stylizer(
-    session: Session, options: Options, first: "Photo", count: int
+    session: Session, options: Options, first: "Photo", count: int, *, noise: bool = False
 ) -> "tuple[DreamStylizer, partial[Record]]":
     """Return the stylizer of ``count`` frames, and what makes the record of the fields of the finished clip."""
-    from cnnviz.synthesis.dream import DreamSettings
     from cnnviz.synthesis.dream_clip import DreamStylizer
 
     network, spec = session.network, options.objective_with_guides()
-    stylizer = DreamStylizer(network, first, spec, settings_of(DreamSettings, options), options.seed,
+    stylizer = DreamStylizer(network, first, spec, dream_settings(options, noise=noise), options.seed,
                              sequence_over=count if options.layer_sequence else 0)  # fmt: skip
     return stylizer, partial(Record, network=network.name, objective=objective_terms(spec, network))
 

@@ -1,4 +1,4 @@
-"""``cnnviz inceptionism``: images of classes, optimised from noise."""
+"""``cnnviz inceptionism``: images of classes, optimised from grey."""
 
 import re
 from dataclasses import dataclass, replace
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 
 def inceptionism(session: Session, options: Options, control: Control) -> Result[Record]:
-    """Make an image of a class from noise.
+    """Make an image of a class.
 
-    The logit of the class is maximised from noise. One class gives its bare image, or a figure with --figure and in a
-    PDF or SVG file; several give a sheet, or an image each with -o FOLDER/. Ctrl-C stops early and keeps the result so
-    far; --resume skips finished images of a folder.
+    The logit of the class is maximised, from plain grey; --steps 1024 gives finer images in twice the time. One class
+    gives its bare image, or a figure with --figure and in a PDF or SVG file; several give a sheet, or an image each
+    with -o FOLDER/. Ctrl-C stops early and keeps the result so far; --resume skips finished images of a folder.
 
     \b
     Examples:

@@ -65,8 +65,8 @@ class Options(NetworkOptions, FigureOptions, SaveEveryOptions, ResumeOptions, Se
     check_with: tuple[str, ...] = check_with_option()
     size: int | None = option("Side of the image. [default: 3/2 of the network's input; plain: the input itself]",
                               default=None, type=IntRange(32, 4096), metavar="PIXELS")  # fmt: skip
-    steps: int = steps_option(256, "for each image")
-    step_size: float = step_size_option(0.027)
+    steps: int = steps_option(512, "for each image")
+    step_size: float = step_size_option(0.021)
     tv_weight: float | None = tv_weight_option(None, "0; plain: 0.5")
     method: Literal["robust", "plain"] = option(
         "robust: random views, correlated colours and batch-norm statistics, so that other networks recognise the "
@@ -76,10 +76,11 @@ class Options(NetworkOptions, FigureOptions, SaveEveryOptions, ResumeOptions, Se
         "unchanged.", default="laplacian")  # fmt: skip
     batchnorm_weight: float = option("Weight of the batch-norm statistics loss.", default=2.0, type=Finite(0),
                                      metavar="WEIGHT")  # fmt: skip
-    color_correlation: float = option("0: red, green and blue independent; 1: correlated as in photos.", default=0.7,
+    color_correlation: float = option("How much less green against purple varies than blue against yellow. 0: as much; "
+                                      "1: as in photos.", default=0.85,
                                       type=Finite(0, 1), metavar="SHARE")  # fmt: skip
-    zoom: tuple[float, float] = option("Range of the random scale of the views.", default=(0.95, 1.8), type=Range(),
-                                       show_default="0.95,1.8", metavar="FROM,TO")  # fmt: skip
+    zoom: tuple[float, float] = option("Range of the random scale of the views.", default=(0.95, 1.7), type=Range(),
+                                       show_default="0.95,1.7", metavar="FROM,TO")  # fmt: skip
     rotate: float = option("Largest random rotation of the views, in degrees.", default=10.0, type=Finite(0, 180),
                            metavar="DEGREES")  # fmt: skip
     blur: float = option("Largest standard deviation of the Gaussian that blurs every second view.", default=3.0,
@@ -137,7 +138,9 @@ class ClassFields:
     target: int = field("Index of the class.", minimum=0)
     class_name: str = field("Name of the class.")
     probability: float = field("The network's probability of the class for the image.", minimum=0, maximum=1)
-    start_probability: float = field("The same for the noise that the ascent started from.", minimum=0, maximum=1)
+    start_probability: float = field(
+        "The same for the grey or noise that the ascent started from.", minimum=0, maximum=1
+    )
     size: list[int] = field("Height and width of the image.", minItems=2, maxItems=2)
     held_out: list[HeldOutRank] = field("Rank and probability of the class by each network of --check-with.")
 
@@ -150,8 +153,8 @@ class Record(NetworkRecord):
     class_name: str | None = field("Name of the class.", default=None, optional=True)
     probability: float | None = field("The network's probability of the class for the image.", default=None,
                                       optional=True)  # fmt: skip
-    start_probability: float | None = field("The same for the noise that the ascent started from.", default=None,
-                                            optional=True)  # fmt: skip
+    start_probability: float | None = field("The same for the grey or noise that the ascent started from.",
+                                            default=None, optional=True)  # fmt: skip
     size: list[int] | None = field("Height and width of the image.", default=None, optional=True)
     held_out: list[HeldOutRank] | None = field("Rank and probability of the class by each network of --check-with.",
                                                default=None, optional=True)  # fmt: skip

@@ -30,7 +30,7 @@ def draw_classes(
         judge = f"the probability by {network_label(held_out[0].network)}, a held-out network"
     page.heading(
         "Images that maximise the logit of a class",
-        f"{network_label(network)}, optimised from noise. Above each image: its class and {judge}.",
+        f"{network_label(network)}, optimised. Above each image: its class and {judge}.",
     )
     side = min(LARGEST, (INNER - 0.14 * (per_row - 1)) / per_row)
     shares = [rank.probability for rank in held_out] or [result.probability for result in results]

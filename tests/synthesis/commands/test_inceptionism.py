@@ -177,7 +177,7 @@ def test_a_stopped_picture_is_kept_and_marked(capsys, monkeypatch):
 
     monkeypatch.setattr(resume.StopRequest, "__call__", interrupted)
     assert cli.invoke(["inceptionism", "--size", "48", "--class", "1", "--class", "2", "-o", "p.png"]) == 130
-    assert "stopped after 2 of 512 steps" in capsys.readouterr().err
+    assert "stopped after 2 of 1024 steps" in capsys.readouterr().err
     recipe = read_recipe(Path("p.png"))
     assert recipe is not None
     assert recipe["numbers"]["steps_done"] == 2
