@@ -78,7 +78,7 @@ def large() -> None:
     network = load_network(device="cpu")
     before, start = peak(), time.process_time()
     picture = torch.randint(256, (1, 3, LARGE, LARGE), dtype=torch.uint8)
-    dream(network, picture, LAYER, settings=DreamSettings(steps=1, octaves=1))
+    dream(network, picture, LAYER, settings=DreamSettings(steps=1, octaves=1, compute_size="full"))
     print(json.dumps({"GB over the base": round(peak() - before, 3), "seconds": round(time.process_time() - start, 1)}))
 
 

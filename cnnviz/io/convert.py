@@ -26,5 +26,5 @@ def to_tensor(image: Photo) -> Tensor:
 def to_image(tensor: Tensor) -> Photo:
     """Return a tensor (3, H, W) or (1, 3, H, W) in [0, 1] as an image uint8 (H, W, 3)."""
     values = tensor[0] if tensor.dim() == 4 else tensor
-    rounded: Photo = (values * 255).round().byte().permute(1, 2, 0).cpu().numpy()
+    rounded: Photo = (values * 255).round_().byte().permute(1, 2, 0).cpu().numpy()
     return rounded

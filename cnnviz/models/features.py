@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Self, TypeVar
 
 import torch
@@ -148,6 +149,22 @@ class FeatureExtractor:
             logits = self._run(x)
         outputs, self._captured.tensors = self._captured.tensors, {}
         return {name: logits if name == LOGITS else outputs[name][-1] for name in self.layers}
+
+    @cached_property
+    def bytes_per_pixel(self) -> float:
+        """Bytes that a pass keeps for its gradient in each pixel of an image; measured at the network's own size."""
+        kept: dict[int, int] = {}
+
+        def keep(tensor: Tensor) -> Tensor:
+            if tensor.untyped_storage().data_ptr() not in weights:
+                kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+            return tensor.detach()
+
+        weights = {weight.untyped_storage().data_ptr() for weight in self.module.state_dict().values()}
+        height, width = self.network.size
+        with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(keep, lambda kept: kept):
+            self(torch.full((1, 3, height, width), 0.5, device=self.network.device, requires_grad=True))
+        return sum(kept.values()) / (height * width)
 
     def norms(self) -> list[tuple[nn.Module, BatchNormStatistics]]:
         """Return the modules in place of the batch normalisations, with the expected statistics of their inputs.

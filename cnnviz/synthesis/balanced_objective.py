@@ -19,7 +19,9 @@ from cnnviz.synthesis.tiled_gradient import tiled_gradient
 from cnnviz.synthesis.tiled_maps import TiledMaps
 from cnnviz.synthesis.transforms import resize
 
-MAX_UNTILED = 1 << 20  # pixels: the gradients of larger images are computed tile by tile, to bound the memory
+# The gradients of images of more pixels and more memory than this are computed tile by tile, to bound the memory.
+MAX_UNTILED = 1 << 20  # pixels
+MAX_ACTIVATIONS = 2 << 30  # bytes of the activations that a gradient needs; its peak is up to a third higher
 
 
 def make_extractor(network: Network, spec: ObjectiveSpec) -> FeatureExtractor:
@@ -28,13 +30,14 @@ def make_extractor(network: Network, spec: ObjectiveSpec) -> FeatureExtractor:
     return FeatureExtractor(network, [*spec.layers, *(name for name, _ in spec.channels), *logits])
 
 
-def fits_untiled(image: Tensor) -> bool:
+def fits_untiled(extractor: FeatureExtractor, image: Tensor) -> bool:
     """Return whether the gradient of an image (..., h, w) is computed in one pass."""
-    return image.shape[-2] * image.shape[-1] <= MAX_UNTILED
+    pixels = image.shape[-2] * image.shape[-1]
+    return pixels <= MAX_UNTILED or pixels * extractor.bytes_per_pixel <= MAX_ACTIVATIONS
 
 
 def choose_gradient(extractor: FeatureExtractor, objective: Objective, approximate: bool = False) -> Gradient:
-    """Return the gradient: in one pass for small images and for classes, in tiles for larger images.
+    """Return the gradient: in one pass for classes and where the memory allows it, otherwise in tiles.
 
     ``approximate`` as in ``tiled_gradient``.
     """
@@ -42,7 +45,7 @@ def choose_gradient(extractor: FeatureExtractor, objective: Objective, approxima
     if LOGITS in objective.layers:
         return full
     tiled = tiled_gradient(extractor, objective, approximate=approximate)
-    return lambda image: (full if fits_untiled(image) else tiled)(image)
+    return lambda image: (full if fits_untiled(extractor, image) else tiled)(image)
 
 
 def build_objective(
@@ -116,7 +119,7 @@ def _terms(extractor: FeatureExtractor, spec: ObjectiveSpec, image: Tensor, appr
         if not spec.caricature:
             own = {}
         else:
-            tile = None if fits_untiled(image) else TILE
+            tile = None if fits_untiled(extractor, image) else TILE
             own = TiledMaps(extractor, (image.shape[-2], image.shape[-1]), tile, approximate).whole_maps(image)
     for name, number in spec.channels:
         check_channel(number, small[name].shape[1], name)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from cnnviz.synthesis.ascent import StepObserver
 from cnnviz.synthesis.descent import EPSILON, RATE, ImageLoss, Optimizer, Roll, optimize
-from cnnviz.synthesis.transforms import resize
+from cnnviz.synthesis.transforms import resize, scale_size
 
 Size = tuple[int, int]
 # The content and the styles at one size, the rolls -> the loss there.
@@ -111,12 +111,6 @@ def coarse_to_fine(
         image, change = result.tensor, base.neg_().add_(result.tensor)
         done.append(SizeResult(size, result.values))
     return image, done
-
-
-def scale_size(size: Size, factor: float) -> Size:
-    """Return a size (h, w) times a factor, at least 1 pixel a side."""
-    height, width = (max(1, round(side * factor)) for side in size)
-    return height, width
 
 
 def scale_styles(styles: Sequence[Tensor], size: Size, style_scale: float) -> list[Tensor]:

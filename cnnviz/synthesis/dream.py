@@ -8,6 +8,7 @@ notebook in TensorFlow (2016). Departures: see ``dream``.
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Literal
 
 import numpy as np
 import torch
@@ -22,16 +23,17 @@ from cnnviz.models.memory import release_memory
 from cnnviz.models.network import Network
 from cnnviz.synthesis import priors
 from cnnviz.synthesis.ascent import Gradient, OnStep, StepObserver, StepRule, ascend, octave_sizes
-from cnnviz.synthesis.balanced_objective import build_objective, choose_gradient, fits_untiled, make_extractor
+from cnnviz.synthesis.balanced_objective import build_objective, choose_gradient, make_extractor
 from cnnviz.synthesis.objectives import Objective
 from cnnviz.synthesis.spec import ObjectiveSpec, layers_spec
-from cnnviz.synthesis.transforms import luminance, resize
+from cnnviz.synthesis.transforms import luminance, resize, scale_size
 
 COARSER = 1.4  # weight of each band of the gradient relative to the next finer one
 RESIDUAL = 0.0  # weight of the coarsest residual: the brightness of large areas does not change
 COLOR_CELL = 4  # pixels over which the colours of a step are averaged in dreams from noise
 NOISE_CORRELATION = 0.7  # power of the colour covariance in dreams from noise: 1 is close to grey there
 MIN_SIDE = 64  # pixels of an octave's shorter side
+COMPUTE_SIZE = 1600  # pixels of the longer side at which a photo's change is computed at most
 
 Pixels = NDArray[np.uint8]
 
@@ -45,7 +47,8 @@ class DreamSettings:
     ``tv_weight``: strength of the gradient of total variation relative to the step's; ``strength``: factor of the
     change added to the image; ``original_colors``: change the brightness alone; ``smooth_colors``: average the colours
     of a step over 4 x 4 pixels, for dreams from noise, which otherwise have coloured grain; ``approximate_tiles``: as
-    in ``tiled_gradient``.
+    in ``tiled_gradient``. ``compute_size``: longer side in pixels at which the change of a larger image is computed; it
+    is then enlarged and added to the image's own pixels. "full": the image's own size, as always in clips.
     """
 
     steps: int = 10
@@ -58,6 +61,7 @@ class DreamSettings:
     original_colors: bool = False
     smooth_colors: bool = False
     approximate_tiles: bool = False
+    compute_size: int | Literal["full"] = COMPUTE_SIZE
 
 
 @dataclass(frozen=True)
@@ -93,7 +97,7 @@ def dream(
     control: Control = Control(),
     on_step: OnStep | None = None,
 ) -> DreamResult:
-    """Change an image to increase the activation of layers, at the image's own size.
+    """Change an image to increase the activation of layers; the result has the image's own size.
 
     Parameters
     ----------
@@ -167,7 +171,8 @@ def dream_octaves(
 
     ``objective_at`` returns the objective for an ascent from an image (1, 3, h, w).
     """
-    full_size = (base.shape[-2], base.shape[-1])
+    photo, full_size = base, bounded_size((base.shape[-2], base.shape[-1]), settings.compute_size)
+    base = photo if full_size == tuple(photo.shape[-2:]) else _scaled_base(photo, full_size)
     generator = torch.Generator().manual_seed(seed)
     sizes = octave_sizes(full_size, settings.octaves, settings.octave_scale, MIN_SIDE)
     detail = base.new_zeros((*base.shape[:2], *sizes[0]), dtype=torch.float32)
@@ -175,7 +180,7 @@ def dream_octaves(
 
     def render(image: Tensor) -> Tensor:
         change = image - _scaled_base(base, (image.shape[-2], image.shape[-1]))
-        return composite(_scaled_base(base, full_size), resize(change, full_size), settings, mask)
+        return composite(photo, change, settings, mask)
 
     for size in sizes:
         if observer.control.stopped():
@@ -194,8 +199,12 @@ def dream_octaves(
         detail, done = result.tensor - _scaled_base(base, size), done + result.done
         values += [] if result.values is None else [float(result.values[0])]
         del result
-    detail = resize(detail, full_size)
-    return composite(_scaled_base(base, full_size), detail, settings, mask), done, sizes, values
+    return composite(photo, detail, settings, mask), done, sizes, values
+
+
+def bounded_size(size: tuple[int, int], longest: int | Literal["full"]) -> tuple[int, int]:
+    """Return a size (h, w) with a longer side of at most ``longest`` pixels."""
+    return size if longest == "full" else scale_size(size, min(1.0, longest / max(size)))
 
 
 def jitter_gradient(gradient: Gradient, limit: int, generator: torch.Generator) -> Gradient:
@@ -238,7 +247,7 @@ def _step_rule(settings: DreamSettings, allowed: Tensor | None) -> StepRule:
     def rule(image: Tensor, gradient: Tensor, _share: float) -> Tensor:
         if not gradient.any():
             raise MethodError("the objective's gradient is zero for this image: take another layer or channel")
-        if fits_untiled(gradient):
+        if gradient[0].numel() <= priors.MAX_COPIED:
             bands = priors.laplacian_normalize(gradient, COARSER, RESIDUAL)
             step = priors.unit(correlate(bands))
         else:
@@ -253,12 +262,16 @@ def _step_rule(settings: DreamSettings, allowed: Tensor | None) -> StepRule:
 
 
 def composite(base: Tensor, change: Tensor, settings: DreamSettings, mask: Tensor | None) -> Tensor:
-    """Return images (1, 3, H, W): ``base`` plus the change times ``strength`` within the mask, clamped to [0, 1].
+    """Return images in [0, 1]: ``base`` plus the change times ``strength`` within the mask, clamped.
 
-    With ``original_colors`` the change is reduced to its brightness.
+    ``base`` (1, 3, H, W) is uint8 or in [0, 1], ``change`` (1, 3, h, w) of any size, the mask (1, 1, H, W). With
+    ``original_colors`` the change is reduced to its brightness.
     """
     if settings.original_colors:
-        change = luminance(change)
-    if mask is not None:
-        change = mask.to(base) * change
-    return torch.add(base, change, alpha=settings.strength).clamp_(0, 1)
+        change = luminance(change).expand_as(change)
+    result = torch.empty(base.shape, device=base.device)
+    for own, change_plane, plane in zip(*(torch.split(each, 1, 1) for each in (base, change, result)), strict=True):
+        added = resize(change_plane, (base.shape[-2], base.shape[-1]))  # a plane at a time, to save memory
+        added = added if mask is None else mask.to(added) * added
+        torch.add(_scaled_base(own, (own.shape[-2], own.shape[-1])), added, alpha=settings.strength, out=plane)
+    return result.clamp_(0, 1)

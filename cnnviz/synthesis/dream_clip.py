@@ -48,7 +48,7 @@ class DreamStylizer:
         if key not in self._balanced:
             self._balanced[key] = BalancedTerms(self._network, spec, self.first)
         balanced = self._balanced[key]
-        settings = replace(self._settings, steps=steps)
+        settings = replace(self._settings, steps=steps, compute_size="full")
         weighted = partial(balanced.objective, weights=spec.weights)
         return dream_octaves(balanced.extractor, weighted, start, settings, self._seed + number)[0]
 

@@ -15,10 +15,10 @@ from torch import Tensor
 from cnnviz.control import Control
 from cnnviz.errors import InvalidRequest
 from cnnviz.io.convert import resize_long_side, to_tensor
-from cnnviz.synthesis.coarse_to_fine import Size, scale_image, scale_size
+from cnnviz.synthesis.coarse_to_fine import Size, scale_image
 from cnnviz.synthesis.style_colors import color_moments, match_colors, match_luminance, with_colors_of
 from cnnviz.synthesis.style_statistics import mixture
-from cnnviz.synthesis.transforms import resize
+from cnnviz.synthesis.transforms import resize, scale_size
 
 Init = Literal["content", "noise", "style"]
 OriginalColors = Literal["luminance", "recolored"]

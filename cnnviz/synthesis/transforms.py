@@ -58,6 +58,12 @@ def luminance(image: Tensor) -> Tensor:
     return (image * weights).sum(1, keepdim=True)
 
 
+def scale_size(size: tuple[int, int], factor: float) -> tuple[int, int]:
+    """Return a size (h, w) times a factor, at least 1 pixel a side."""
+    height, width = (max(1, round(side * factor)) for side in size)
+    return height, width
+
+
 def resize(image: Tensor, size: tuple[int, int]) -> Tensor:
     """Return images (N, C, h, w) at another size (h, w): bicubic, antialiased if smaller; not clamped."""
     if tuple(image.shape[-2:]) == size:

@@ -247,3 +247,10 @@ def test_layers_that_do_not_exist_or_give_no_maps():
     for outputs in (captured.tensors["4"], []):
         with pytest.raises(InvalidRequest, match="layer 4 gives no feature maps"):
             feature_maps(outputs, "4")
+
+
+@pytest.mark.parametrize(("stride", "layer", "values"), [(1, "1", 6), (1, "3", 6 + 4), (2, "3", (6 + 4) / 4)])
+def test_what_a_gradient_keeps_are_the_outputs_of_the_nonlinear_layers(stride, layer, values):
+    body = [nn.Conv2d(3, 6, 3, stride, padding=1), nn.ReLU(), nn.Conv2d(6, 4, 1), nn.Tanh()]
+    network = Network.from_module(nn.Sequential(*body), (64, 96), MEAN, STD)
+    assert FeatureExtractor(network, [layer]).bytes_per_pixel == pytest.approx(4 * values, abs=0.01)

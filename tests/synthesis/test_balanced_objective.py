@@ -11,6 +11,7 @@ from cnnviz.synthesis.balanced_objective import (
     build_objective,
     check_objective,
     choose_gradient,
+    fits_untiled,
     make_extractor,
 )
 from cnnviz.synthesis.objectives import Objective
@@ -77,8 +78,23 @@ def test_large_images_are_tiled_with_the_same_gradient(network, photo, monkeypat
     gradient = choose_gradient(extractor, build_objective(extractor, spec, photo))
     _, full = gradient(photo)
     monkeypatch.setattr(balanced_objective, "MAX_UNTILED", 1)
+    monkeypatch.setattr(balanced_objective, "MAX_ACTIVATIONS", 1)
     _, tiled = gradient(photo)
     assert torch.allclose(full, tiled, atol=1e-9)
+
+
+def test_images_are_tiled_by_the_memory_that_their_gradient_needs(network, photo, monkeypatch):
+    extractor = make_extractor(network, ObjectiveSpec({"1": 1.0}))
+    needed = 96 * 128 * extractor.bytes_per_pixel
+    monkeypatch.setattr(balanced_objective, "MAX_UNTILED", 96 * 128)
+    monkeypatch.setattr(balanced_objective, "MAX_ACTIVATIONS", 0)
+    assert fits_untiled(extractor, photo)
+    monkeypatch.setattr(balanced_objective, "MAX_UNTILED", 96 * 128 - 1)
+    assert not fits_untiled(extractor, photo)
+    monkeypatch.setattr(balanced_objective, "MAX_ACTIVATIONS", needed)
+    assert fits_untiled(extractor, photo)
+    monkeypatch.setattr(balanced_objective, "MAX_ACTIVATIONS", needed - 1)
+    assert not fits_untiled(extractor, photo)
 
 
 def test_a_channel_that_the_layer_lacks_is_refused(network, photo):

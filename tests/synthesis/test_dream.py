@@ -7,11 +7,13 @@ from torch import nn
 
 from cnnviz.control import Control
 from cnnviz.errors import InvalidRequest, MethodError
+from cnnviz.io.convert import to_image, to_tensor
 from cnnviz.models.features import FeatureExtractor
 from cnnviz.models.network import Network
 from cnnviz.synthesis import ascent, priors
-from cnnviz.synthesis.dream import DreamResult, DreamSettings, composite, dream, jitter_gradient
+from cnnviz.synthesis.dream import DreamResult, DreamSettings, bounded_size, composite, dream, jitter_gradient
 from cnnviz.synthesis.spec import ObjectiveSpec
+from cnnviz.synthesis.transforms import resize
 
 FLAT = {"steps": 3, "octaves": 1, "jitter": 0}
 
@@ -68,6 +70,40 @@ def test_a_mask_keeps_the_outside_bit_for_bit(network, photo):
     outside = (mask == 0).expand_as(photo)
     assert torch.equal(result[outside], photo[outside])
     assert (result - photo)[~outside].abs().mean() > 0.01
+
+
+def test_the_change_of_a_large_photo_is_that_of_the_small_one_enlarged(network, photo):
+    settings = {"steps": 2, "octaves": 2, "strength": 0.8}
+    steps = []
+    large = dream(network, photo, "0", settings=DreamSettings(compute_size=80, **settings), on_step=steps.append)
+    small = resize(photo, (60, 80)).clamp(0, 1)
+    alone = dream(network, small, "0", settings=DreamSettings(compute_size="full", **settings | {"strength": 1}))
+    assert large.sizes == alone.sizes == ((60, 80),)
+    expected = (photo + 0.8 * resize(alone.tensor - small, (96, 128))).clamp(0, 1)
+    assert torch.allclose(large.tensor, expected, atol=1e-6)
+    assert torch.equal(steps[-1].tensor(), large.tensor)
+
+
+def test_a_photo_up_to_the_compute_size_is_computed_at_its_own(network, photo):
+    own, other = (dreamt(network, photo, steps=2, compute_size=size) for size in ("full", 128))
+    assert own.sizes == other.sizes
+    assert own.sizes[-1] == (96, 128)
+    assert torch.equal(own.tensor, other.tensor)
+
+
+@pytest.mark.parametrize(("longest", "size"), [("full", (30, 40)), (40, (30, 40)), (20, (15, 20)), (10, (8, 10))])
+def test_a_size_is_bounded_by_its_longer_side(longest, size):
+    assert bounded_size((30, 40), longest) == size
+
+
+@pytest.mark.parametrize("colors", [False, True])
+def test_outside_the_mask_a_large_photo_keeps_its_bytes(network, photo, colors):
+    image, mask = to_image(photo), torch.zeros(1, 1, 96, 128)
+    mask[..., 31:60, 43:90] = 1
+    result = dreamt(network, to_tensor(image), mask, steps=2, compute_size=50, original_colors=colors).image
+    outside = mask[0, 0].numpy() == 0
+    assert np.array_equal(result[outside], image[outside])
+    assert (result != image)[~outside].mean() > 0.5
 
 
 def test_a_composite_blends_by_strength_mask_and_brightness():

@@ -1,5 +1,7 @@
 """Deep dream over clips: layers that follow one another, frames independent of other calls; a clip in one call."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -48,6 +50,9 @@ def test_a_frame_is_a_dream_of_its_own_seed(network):
     alone = dream(network, FRAME, "0", settings=SETTINGS, seed=5).tensor
     assert torch.equal(stylizer(frame, frame, 2, 2), alone)
     assert not torch.equal(stylizer(frame, frame, 2, 1), alone)
+    assert torch.equal(stylizer(frame, frame, 2, 2), alone)
+    bounded = replace(SETTINGS, compute_size=40)  # of photos only
+    stylizer = DreamStylizer(network, FRAME, ObjectiveSpec({"0": 1.0}), bounded, seed=3)
     assert torch.equal(stylizer(frame, frame, 2, 2), alone)
 
 

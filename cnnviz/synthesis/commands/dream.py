@@ -43,6 +43,14 @@ def read_mask(photo: "Photo", options: Options) -> "Tensor | None":
     return to_tensor(resize_long_side(mask, options.long_side)[..., None]).float() / 255
 
 
+def compute_size_note(shape: tuple[int, ...], options: Options) -> tuple[str, ...]:
+    """Return the note for a person about an image (H, W, 3) whose change is computed at a smaller size; else none."""
+    own = max(shape[:2])
+    if options.compute_size == "full" or options.compute_size >= own:
+        return ()
+    return (f"computed at {options.compute_size} px; --compute-size full computes at the photo's own {own} px",)
+
+
 @clip_command(Options, Record, suffix="-dream.png", progress=("dreaming", "steps"), stoppable=True,
               moving=moving_inputs, plan=plan_clip, word=NOISE, blank=noise_image)  # fmt: skip
 def dream(session: Session, photo: PhotoInput, options: Options, control: Control) -> Result[Record]:
@@ -77,4 +85,5 @@ def dream(session: Session, photo: PhotoInput, options: Options, control: Contro
         size=list(result.tensor.shape[-2:]), octaves=[list(size) for size in result.sizes],
         values=[round(value, 6) for value in result.values], steps_done=result.done if stopped else None,
     )  # fmt: skip
-    return Result(record, result.image, partial=stopped, notes=stopped_note(result.done, result.of))
+    notes = (*compute_size_note(image.shape, options), *stopped_note(result.done, result.of))
+    return Result(record, result.image, partial=stopped, notes=notes)

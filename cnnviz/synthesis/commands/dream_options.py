@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 from click import IntRange
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 NOISE = "noise"  # the input that stands for no photo; a file of that name is ./noise
 OBJECTIVE = ("layer", "channel", "targets")
+COMPUTE_SIZE = 1600
 
 
 class LayerNames(click.ParamType):  # type: ignore[type-arg,unused-ignore]
@@ -49,6 +50,21 @@ class LayerNames(click.ParamType):  # type: ignore[type-arg,unused-ignore]
         if len(names) < 2 or not all(names) or any("=" in name for name in names):
             self.fail(f"{value!r} is not two or more layers separated by commas, without weights", param, ctx)
         return names
+
+
+class ComputeSize(click.ParamType):  # type: ignore[type-arg,unused-ignore]
+    """Pixels, at least 16, or full."""
+
+    name = "pixels"
+
+    def convert(
+        self, value: str | int, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int | Literal["full"]:
+        """Return the number or the word."""
+        if value == "full":
+            return "full"
+        pixels: int = IntRange(16)(value, param, ctx)
+        return pixels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +91,10 @@ class Options(
         metavar="NAME,NAME...", excludes=OBJECTIVE)  # fmt: skip
     long_side: int | None = option("Longer side of the result. [default: the photo's own; 512 for noise]", default=None,
                                    type=IntRange(16), metavar="PIXELS", panel="Input")  # fmt: skip
+    compute_size: int | Literal["full"] = option(
+        "Longer side at which the change of a larger photo is computed; it is then enlarged and added to the photo's "
+        "own pixels. full: the photo's own size.", default=COMPUTE_SIZE, type=ComputeSize(), metavar="PIXELS|full",
+        panel="Input")  # fmt: skip
     mask: str | None = option("Image of the photo's size: white where the photo may change, black where it may not.",
                               default=None, type=EXISTING, metavar="FILE", panel="Input", file=True)  # fmt: skip
     original_colors: bool = option("Keep the photo's colours: change the brightness alone.", default=False)
@@ -157,7 +177,8 @@ def check_clip_options(options: Options, moving: Sequence[str], clips: Sequence[
         if value and not moving:
             raise InvalidRequest(f"{flag} goes with a clip or with --zoom")
     photos_only = {"--mask": options.mask, "--caricature": options.caricature,
-                   "--approximate-tiles": options.approximate_tiles, "--save-every": options.save_every}  # fmt: skip
+                   "--approximate-tiles": options.approximate_tiles, "--save-every": options.save_every,
+                   "--compute-size": options.compute_size != COMPUTE_SIZE}  # fmt: skip
     for flag in (flag for flag, value in photos_only.items() if value and moving):
         raise InvalidRequest(f"{flag} goes with photos only, not with clips or --zoom")
     if options.zoom and clips:

@@ -16,7 +16,7 @@ from cnnviz import cli
 from cnnviz.errors import MethodError
 from cnnviz.io import recipe
 from cnnviz.synthesis.commands import ascent_options
-from cnnviz.synthesis.commands.dream import noise_image, read_mask
+from cnnviz.synthesis.commands.dream import compute_size_note, noise_image, read_mask
 from tests.conftest import Run
 from tests.synthesis.commands.test_dream_options import options
 
@@ -64,6 +64,29 @@ def test_bytes_outside_the_mask_are_the_photos():
     assert Path("again.png").read_bytes() == Path("out.png").read_bytes()
 
 
+def test_large_photos_are_computed_at_a_bounded_size(capsys):
+    words = ["dream", "small.png", *QUICK, "-o", "out.png"]
+    assert cli.invoke([*words, "--compute-size", "96"]) == 0
+    note = "cnnviz: computed at 96 px; --compute-size full computes at the photo's own 112 px\n"
+    assert note in capsys.readouterr().err
+    assert pixels("out.png").shape == (80, 112, 3)
+    bounded = Path("out.png").read_bytes()
+    assert cli.invoke(["show", "--rerun", "out.png", "-o", "again.png"]) == 0
+    assert Path("again.png").read_bytes() == bounded
+    capsys.readouterr()
+    assert cli.invoke([*words, "--compute-size", "full"]) == 0
+    full = pixels("out.png")
+    assert "computed at" not in capsys.readouterr().err
+    assert cli.invoke(words) == 0
+    assert np.array_equal(pixels("out.png"), full)
+    assert Path("out.png").read_bytes() != bounded
+
+
+@pytest.mark.parametrize(("size", "noted"), [(1600, 1), ("full", 0), (4000, 0), (3999, 1)])
+def test_a_smaller_computation_is_noted(size, noted):
+    assert len(compute_size_note((3000, 4000, 3), options(compute_size=size))) == noted
+
+
 def test_noise_streams_sizes_guides_and_pictures_on_the_way(run: Run):
     assert cli.invoke(["dream", "noise", *QUICK, "--long-side", "72", "-o", "n.png", "--seed", "3"]) == 0
     assert pixels("n.png").shape == (72, 72, 3)
@@ -105,6 +128,7 @@ def test_interrupted_it_keeps_the_picture(monkeypatch, capsys):
     ("words", "status", "start"),
     [
         (["small.png", "--layer", "blocks.44"], 2, "efficientnet_lite0 has no layer 'blocks.44'"),
+        (["small.png", "--compute-size", "9"], 2, "Invalid value for '--compute-size'"),
         (["small.png", "--layer", "blocks.4=x"], 2, "Invalid value for '--layer'"),
         (["small.png", "--layer", "a", "--layer", "b", "--channel", "1"], 2, "--channel 1: give its layer too"),
         (["small.png", "--channel", "x"], 2, "--channel x: is neither a number nor LAYER:NUMBER"),

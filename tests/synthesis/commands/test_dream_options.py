@@ -42,6 +42,7 @@ def test_what_does_not_fit_is_refused(changes, words):
     [
         ({"layer_sequence": ("a", "b")}, [], [], "--layer-sequence goes with a clip or with --zoom"),
         ({"mask": "m.png"}, ["a.mp4"], ["a.mp4"], "--mask goes with photos only"),
+        ({"compute_size": "full"}, ["a.mp4"], ["a.mp4"], "--compute-size goes with photos only"),
         ({"zoom": 3}, ["a.mp4"], ["a.mp4"], "--zoom goes with photos, and a.mp4 is a clip"),
         ({"frame": 1}, ["a.mp4"], ["a.mp4"], "--frame goes with photos, and a.mp4 is a clip"),
     ],
