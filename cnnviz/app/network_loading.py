@@ -78,3 +78,17 @@ def read_class_names(path: str | None) -> list[str] | None:
     if not names:
         raise InvalidRequest(f"--class-names {printable(path)}: holds no names")
     return names
+
+
+def default_layers(network: "Network") -> list[str]:
+    """Return the layers that are shown without --layer, from the first to the last; torch is loaded by then."""
+    from cnnviz.models.default_layers import layers_by_depth
+
+    return layers_by_depth(network)
+
+
+def default_deep_layer(network: "Network") -> str:
+    """Return the one deep layer that is shown without --layer."""
+    from cnnviz.models.default_layers import deep_layer
+
+    return deep_layer(network)

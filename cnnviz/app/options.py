@@ -198,13 +198,6 @@ def layer_option(help: str, default: str | None = None) -> Declared:
     return option(help, default=default, shell_complete=complete_layer, metavar="NAME")
 
 
-def require_layer(layer: str | None, model: str) -> str:
-    """Return the layer that was named. Raises where none was, with how to list them."""
-    if layer is None:
-        raise click.UsageError(f"Missing option '--layer': one of those that cnnviz layers -m {model} prints")
-    return layer
-
-
 def look_option(name: str, requires: str) -> Declared:
     """Declare ``--theme`` or ``--scale`` of a command that draws a figure for the option ``requires`` alone."""
     return redeclare(FigureOptions.__dataclass_fields__[name], requires=requires)

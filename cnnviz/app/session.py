@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, cast
 from cnnviz.app.console import Console
 from cnnviz.app.inputs import read_clip_input, read_photo_input, read_stored_input
 from cnnviz.app.jobs import Job
-from cnnviz.app.network_loading import Loader, load, model_network
+from cnnviz.app.network_loading import Loader, default_deep_layer, default_layers, load, model_network
 from cnnviz.app.options import CommandOptions, FitOptions, NetworkOptions, ReadingOptions
 from cnnviz.app.recorder import InputRecord, recorded_options, versions
 from cnnviz.app.resume import find_partial, partial_path
@@ -90,6 +90,14 @@ class Session:
     def class_indices(self, words: tuple[str, ...]) -> list[int] | None:
         """Return the class indices that ``--class`` asks for, each once; None for the network's top class."""
         return list(dict.fromkeys(map(self.network.class_index, words))) or None
+
+    def layers(self, chosen: str | None) -> list[str]:
+        """Return the layer that ``--layer`` names; without it five of the network, from the first to the last."""
+        return [chosen] if chosen else default_layers(self.network)
+
+    def deep_layer(self, chosen: str | None) -> str:
+        """Return the layer that ``--layer`` names; without it a deep one of the network."""
+        return chosen or default_deep_layer(self.network)
 
     def recipe(self, source: InputRecord | None, *, moving: bool = False) -> JsonObject:
         """Return the recipe of a result; ``source`` is None where no photo is read, ``moving`` says that it is a clip.

@@ -40,26 +40,28 @@ class Deconvnet:
 
     ``maps`` (channels, h, w) are the layer's; units of a layer without positions have maps of 1 x 1. ``gates`` and
     ``skipped`` name the modules that were held constant and skipped; ``switches`` counts the max pools up to the
-    layer: without any, a deconvnet depends on the input by the unit's activation alone. ``logits`` (classes,) are of
-    the same pass.
+    layer: without any, a deconvnet depends on the input by the unit's activation alone. ``method`` is by default
+    "deconvnet" in a network with max pools, "guided" in others. ``logits`` (classes,) are of the same pass.
     """
 
     def __init__(
-        self, network: Network, inputs: Tensor, layer: str, method: Method = "deconvnet",
+        self, network: Network, inputs: Tensor, layer: str, method: Method | None = None,
         other_activations: Rule | None = None,
     ) -> None:  # fmt: skip
         if inputs.dim() != 4 or len(inputs) != 1:
             raise InvalidRequest(f"deconvnet takes one input (1, 3, h, w), not {tuple(inputs.shape)}")
         network.layer(layer)  # an unknown layer is refused before any work
-        self.layer, self._method, self._origin = layer, method, (network, inputs)
+        self.layer, self._origin = layer, (network, inputs)
         try:
             tape = record(network, inputs.to(network.device, network.dtype), network.module, whole=True)
             if layer not in tape.modules:
                 raise InvalidRequest(f"layer {layer} does not contribute to the logits, or gives no tensor")
-            self._replay = replay(tape, tape.modules[layer], method, other_activations)
+            pooled = any("max_pool" in step.name for step in tape.steps)
+            self.method: Method = method or ("deconvnet" if pooled else "guided")
+            self._replay = replay(tape, tape.modules[layer], self.method, other_activations)
         except UndefinedError as error:
             raise InvalidRequest(
-                f"{network.name} has layers for which {method} has no rule: {error}; "
+                f"{network.name} has layers for which {self.method} has no rule: {error}; "
                 "--other-activations gradient or rectify gives them one"
             ) from error
         except UntraceableError as error:
@@ -90,7 +92,7 @@ class Deconvnet:
         signal = torch.zeros_like(self.maps)
         signal[channel, y, x] = value
         network, inputs = self._origin
-        return Projection(self.back(signal[None]), self.layer, channel, (y, x), float(value), self._method,
+        return Projection(self.back(signal[None]), self.layer, channel, (y, x), float(value), self.method,
                           network=network, inputs=inputs)  # fmt: skip
 
     def back(self, signal: Tensor) -> Tensor:
@@ -105,7 +107,7 @@ def deconvnet(
     layer: str,
     channel: int,
     position: tuple[int, int] | None = None,
-    method: Method = "deconvnet",
+    method: Method | None = None,
     other_activations: Rule | None = None,
 ) -> Projection:
     """Project one unit of a layer back onto an input.
@@ -121,9 +123,10 @@ def deconvnet(
         Channel of the unit, counted from 0.
     position : tuple of int, optional
         (y, x) of the unit on the map; by default the strongest.
-    method : {"deconvnet", "guided", "gradient"}, default "deconvnet"
+    method : {"deconvnet", "guided", "gradient"}, optional
         "deconvnet" rectifies the signal on its way back, "guided" also masks it by the forward activations, "gradient"
-        is the derivative.
+        is the derivative. By default "deconvnet" in a network with max pools, "guided" in others, through which a
+        deconvnet's projection depends on the input by the unit's activation alone.
     other_activations : {"gradient", "rectify"}, optional
         How the first two methods pass LeakyReLU, SiLU, attention and the like, which they have no rule for: by the
         derivative, or as rectifiers.

@@ -1,16 +1,18 @@
 """Units of a layer projected back and cut out: the part of the input that a unit sees, beside its projection."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
 from cnnviz.features.deconvnet import Deconvnet, Projection, effective_receptive_box
 from cnnviz.graph.backward_rules import Method, Rule
-from cnnviz.graph.receptive_field import LayerInfo, layer_table
+from cnnviz.graph.receptive_field import LayerInfo
 from cnnviz.graph.region import Box
 from cnnviz.models.network import Network
 
@@ -27,7 +29,7 @@ class ProjectionSettings:
     """
 
     layer: str
-    method: Method = "deconvnet"
+    method: Method | None = None
     other_activations: Rule | None = None
     receptive_field: ReceptiveField = "exact"
 
@@ -61,6 +63,11 @@ class Projector:
     settings: ProjectionSettings
     _fields: dict[tuple[int, int], LayerInfo | None] = field(default_factory=dict)
 
+    @cached_property
+    def method(self) -> Method:
+        """The method of the settings, or the network's default."""
+        return self.settings.method or self.record(torch.full((1, 3, *self.network.size), 0.5)).method
+
     def record(self, inputs: Tensor) -> Deconvnet:
         """Return the recorded forward pass of an input (1, 3, h, w). Raises as ``deconvnet`` does."""
         settings = self.settings
@@ -76,8 +83,7 @@ class Projector:
         """Return a projected unit with its part of the input (1, 3, h, w)."""
         size = (inputs.shape[-2], inputs.shape[-1])
         if size not in self._fields:
-            layers = layer_table(self.network.module, size)
-            self._fields[size] = next((layer for layer in layers if layer.name == self.settings.layer), None)
+            self._fields[size] = self.network.layer_infos_at(size).get(self.settings.layer)
         region = unit_region(self._fields[size], found, self.settings.receptive_field)
         patch = crop_box(inputs[0].float().cpu().numpy(), region.box, 0.5)
         part = crop_box(found.projection[0].float().cpu().numpy(), region.box, 0.0)

@@ -83,7 +83,7 @@ def top_images(
     layer : str
         A name of ``network.layers()``.
     channels : sequence of int, optional
-        Channels to project; by default the first 16.
+        Channels to project; by default the first 12.
     k : int, default 9
         Photos for each channel.
     settings : ProjectionSettings, optional
@@ -133,11 +133,11 @@ def top_images(
             raise PhotoError(f"no photo could be read; the first: {next(iter(failures.values()))}")
         raise InvalidRequest("there is no photo")
     count = len(best.values)
-    wanted = list(range(min(count, 16))) if channels is None else list(channels)
+    wanted = list(range(min(count, 12))) if channels is None else list(channels)
     if beyond := [channel for channel in wanted if not 0 <= channel < count]:
         raise InvalidRequest(f"channel {beyond[0]}: {layer} has {count}, counted from 0")
     projected = project_top_images(projector, read, best, wanted, control)
-    return TopImages(layer, best.done, projected, failures, count, projector.settings.method, network=network)
+    return TopImages(layer, best.done, projected, failures, count, projector.method, network=network)
 
 
 def readable_images(read: Reader, numbers: Iterable[int], on_failure: Failure) -> Iterator[tuple[int, Tensor]]:

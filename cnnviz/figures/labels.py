@@ -79,11 +79,17 @@ def placed_layer(network: Network, layer: str) -> str:
     Convolutions and fully connected layers are counted, in the order in which they run; the stride is that of the
     layer's units on the input.
     """
+    place = ", ".join(layer_place(network, layer))
+    return f"{layer} ({place})" if place else layer
+
+
+def layer_place(network: Network, layer: str) -> list[str]:
+    """Return a layer's place in the network as far as it is known: "layer 27 of 50" and "stride 16 px"."""
     depth, stride = network.depth(layer), network.layer_infos[layer].stride if layer in network.layer_infos else None
     place = [f"layer {depth} of {len(network.weighted_layers)}"] if depth else []
     if stride:
         place.append(f"stride {' × '.join(f'{step:g}' for step in dict.fromkeys(stride))} px")
-    return f"{layer} ({', '.join(place)})" if place else layer
+    return place
 
 
 def prediction_label(network: Network, logits: Tensor) -> str:

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, floor
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
+from cnnviz.graph.backward_rules import ACTIVATIONS
 from cnnviz.graph.region import Box, sliding_window
 from cnnviz.graph.tape import Argument, Arguments, DispatchMode, Keywords, Result
 
@@ -41,6 +43,7 @@ class ReceptiveField:
 
 
 ALL, UNKNOWN = "all", "?"  # the whole input; not followed further
+Activation = Literal["", "bounded", "unbounded"]
 Axes = tuple[ReceptiveField, ReceptiveField]  # vertical and horizontal
 Fields = Axes | str
 PIXEL = ReceptiveField(1, 0, 0)
@@ -49,6 +52,8 @@ _MIXING = {
     "_softmax", "bmm", "mm", "addmm", "mean", "sum", "native_group_norm", "native_layer_norm", "_adaptive_avg_pool2d",
     "adaptive_max_pool2d",
 }  # fmt: skip
+_BOUNDED = {"sigmoid", "hardsigmoid", "tanh", "hardtanh", "clamp", "relu6"}
+_UNBOUNDED = (ACTIVATIONS | {"relu", "clamp_min"}) - _BOUNDED
 
 
 @dataclass(frozen=True)
@@ -56,7 +61,8 @@ class LayerInfo:
     """A layer by name: its kind, its output's shape without the batch, its receptive field (h, w) in pixels.
 
     ``field`` is "all" if an output depends on the whole input whatever its size, "?" behind operators that are not
-    followed (tokens, channels last); ``axes`` are the vertical and horizontal fields, if known.
+    followed (tokens, channels last); ``axes`` are the vertical and horizontal fields, if known. ``activation``: the
+    kind of activation function whose output it is, or a concatenation of such: "bounded" as ReLU6, or "unbounded".
     """
 
     name: str
@@ -64,6 +70,7 @@ class LayerInfo:
     shape: tuple[int, ...]
     field: tuple[int, int] | str
     axes: tuple[ReceptiveField, ReceptiveField] | None
+    activation: Activation = ""
 
     @property
     def stride(self) -> tuple[float, float] | None:
@@ -93,7 +100,8 @@ def layer_table(module: nn.Module, size: tuple[int, int]) -> list[LayerInfo]:
             layers.pop(name, None)
             axes = None if isinstance(field, str) else field
             sizes = field if isinstance(field, str) else (field[0].size, field[1].size)
-            layers[name] = LayerInfo(name, type(child).__name__, tuple(out.shape[1:]), sizes, axes)
+            activation = fields.activations.get(id(out), "")
+            layers[name] = LayerInfo(name, type(child).__name__, tuple(out.shape[1:]), sizes, axes, activation)
 
     handles = [child.register_forward_hook(add) for child in names]
     try:
@@ -106,11 +114,15 @@ def layer_table(module: nn.Module, size: tuple[int, int]) -> list[LayerInfo]:
 
 
 class FieldRecorder(DispatchMode):  # type: ignore[no-untyped-call]
-    """Receptive fields of all tensors computed inside ``with`` from an input (1, 3, h, w); it keeps the tensors."""
+    """Receptive fields of all tensors computed inside ``with`` from an input (1, 3, h, w); it keeps the tensors.
+
+    ``activations`` are by id those that an activation function returned, or a concatenation of such.
+    """
 
     def __init__(self, x: Tensor) -> None:
         super().__init__()
         self._fields: dict[int, tuple[Tensor, Fields]] = {id(x): (x, (PIXEL, PIXEL))}
+        self.activations: dict[int, Activation] = {}
 
     def of(self, tensor: Tensor) -> Fields:
         """Return the receptive fields of a tensor."""
@@ -122,12 +134,20 @@ class FieldRecorder(DispatchMode):  # type: ignore[no-untyped-call]
         out = func(*args, **(kwargs or {}))
         sources = [t for t in _tensors(args) if id(t) in self._fields]
         if sources:
+            name = func.overloadpacket.__name__.rstrip("_")
             for result in _tensors(out):
                 if result.dim() > 0:
-                    self._fields[id(result)] = (result, self._field(func, args, sources, result))
+                    self._fields[id(result)] = (result, self._field(name, args, sources, result))
+                    self.activations[id(result)] = self._activation(name, sources)
         return out
 
-    def _field(self, func: Argument, args: Arguments, sources: list[Tensor], out: Tensor) -> Fields:
+    def _activation(self, name: str, sources: list[Tensor]) -> Activation:
+        kinds = {self.activations.get(id(source), "") for source in sources}
+        if name == "cat" and len(kinds) == 1:
+            return kinds.pop()
+        return "unbounded" if name in _UNBOUNDED else "bounded" if name in _BOUNDED else ""
+
+    def _field(self, name: str, args: Arguments, sources: list[Tensor], out: Tensor) -> Fields:
         sources_fields = [self.of(t) for t in sources]
         local = [fields for fields in sources_fields if not isinstance(fields, str)]
         if len(local) < len(sources_fields):
@@ -137,7 +157,6 @@ class FieldRecorder(DispatchMode):  # type: ignore[no-untyped-call]
             if any(a.jump != b.jump for a, b in zip(joined, fields, strict=True)):
                 return UNKNOWN
             joined = joined[0].join(fields[0]), joined[1].join(fields[1])
-        name = func.overloadpacket.__name__.rstrip("_")
         if window := sliding_window(name, args, sources[0], out):
             transposed = "convolution" in name and args[6]
             axes = zip(joined, window.kernel, window.stride, window.padding, window.dilation, strict=True)

@@ -163,6 +163,10 @@ class Network:
         """The layers by name in the order in which they last finish, for an input of the network's own size."""
         return {layer.name: layer for layer in layer_table(self.module, self.size)}
 
+    def layer_infos_at(self, size: tuple[int, int]) -> dict[str, LayerInfo]:
+        """Return the same for an input of ``size`` (h, w)."""
+        return self.layer_infos if size == self.size else {one.name: one for one in layer_table(self.module, size)}
+
     @cached_property
     def weighted_layers(self) -> list[str]:
         """The convolutions and fully connected layers among ``layer_infos``, in that order."""
@@ -192,7 +196,7 @@ class Network:
 
     def map_layers(self, size: tuple[int, int]) -> list[str]:
         """Return the layers that give feature maps for an input of ``size`` (h, w), in order. Raises MethodError."""
-        shapes = {layer.name: layer.shape for layer in layer_table(self.module, size)}
+        shapes = {name: layer.shape for name, layer in self.layer_infos_at(size).items()}
         maps = {name: shape for name, shape in shapes.items() if len(shape) == 3 and min(shape[1:]) > 1}
         # channels last, as in Swin, are square in the first two axes if the input is square
         names = [name for name, (a, b, c) in maps.items() if not (size[0] == size[1] and a == b != c)]

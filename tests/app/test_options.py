@@ -2,7 +2,6 @@
 
 import dataclasses
 
-import click
 import pytest
 
 from cnnviz.app import options
@@ -18,12 +17,6 @@ def test_every_option_of_a_group_is_described(group):
             assert spec.help.endswith((".", "]")), item.name
             assert spec.panel in PANELS
             assert isinstance(spec.recorded, bool)
-
-
-def test_a_missing_layer_is_met_with_the_command_that_lists_them():
-    assert options.require_layer("conv1", "vgg16") == "conv1"
-    with pytest.raises(click.UsageError, match="cnnviz layers -m vgg16"):
-        options.require_layer(None, "vgg16")
 
 
 def test_an_option_is_redeclared_with_changes_alone():

@@ -51,3 +51,10 @@ def test_class_names_come_from_a_file_one_a_line(tmp_path: Path):
 def test_missing_weights_are_reported_before_torch_is_needed():
     with pytest.raises(WeightsError, match="no such file"):
         Session("x", Options(weights="none.pth")).network  # noqa: B018
+
+
+def test_a_layer_is_that_of_the_option_or_the_networks_default():
+    session = Session("x", Options())
+    assert session.layers("bn1") == ["bn1"]
+    assert session.layers(None) == ["blocks.0", "blocks.1", "blocks.2", "blocks.4", "blocks.6"]
+    assert (session.deep_layer("bn1"), session.deep_layer(None)) == ("bn1", "blocks.4")

@@ -166,3 +166,13 @@ def test_channels_last_are_refused() -> None:
     with pytest.raises(InvalidRequest, match="channels last"):
         deconvnet(wrap(Last(), (9, 9)), torch.rand(1, 3, 9, 9), layer="last", channel=0)
     assert wrap(Last(), (9, 9)).map_layers((9, 9)) == ["conv"]
+
+
+@pytest.mark.parametrize(("pool", "method"), [(nn.MaxPool2d(2), "deconvnet"), (nn.AvgPool2d(2), "guided")])
+def test_the_default_is_the_deconvnet_in_a_network_with_max_pools_and_guided_in_others(pool, method) -> None:
+    network = wrap(nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), pool, nn.Flatten(), nn.Linear(36, 2)), (8, 8))
+    x = torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    found = deconvnet(network, x, layer="1", channel=0)
+    assert found.method == method
+    assert torch.equal(found.projection, deconvnet(network, x, layer="1", channel=0, method=method).projection)
+    assert deconvnet(network, x, layer="1", channel=0, method="gradient").method == "gradient"

@@ -36,6 +36,7 @@ from cnnviz.dense.places import places_above
 from cnnviz.dense.size_curve import SIZES, SizeCurve
 from cnnviz.features.figures.activations import MapGrid, draw_activations
 from cnnviz.features.figures.kernels import draw_kernels
+from cnnviz.features.figures.projection_layers import draw_projection_layers
 from cnnviz.features.figures.projections import ProjectionView, draw_projections
 from cnnviz.features.figures.top_images import MapTiles, SearchedLayer, draw_sheet, draw_top_images
 from cnnviz.features.projections import ProjectionSettings, Projector
@@ -124,6 +125,17 @@ def draw_units(kind: str, count: int, look: Look, mode: str = "crop", names: Nam
     return draw_projections(x[0].numpy(), network, logits, units, ProjectionView("guided"), look)
 
 
+def draw_layers(kind: str, count: int, look: Look, mode: str = "crop", names: Names = NAMES) -> Figure:
+    x, network = results.inputs(kind, mode)[0], results.network(names)
+    rows = []
+    for layer in ("1", "4"):
+        projector = Projector(network, ProjectionSettings(layer, receptive_field="effective"))
+        recorded = projector.record(x)
+        rows.append([projector.project(recorded, x, channel) for channel in recorded.strongest(count)])
+    view = ProjectionView("guided", for_want_of_pools=True)
+    return draw_projection_layers(x[0].numpy(), network, recorded.logits, rows, view, look)
+
+
 def draw_attack(kind: str, count: int, look: Look, mode: str = "crop", names: Names = NAMES) -> Figure:
     found, network = results.attack(kind, names), results.network(names)
     facts = ReportFacts(NETWORK, network.top(found.clean_logits), found.verification, ["zero_gradients"] * (count > 1),
@@ -168,8 +180,8 @@ def draw_framed_crops(kind: str, count: int, look: Look, mode: str = "crop", nam
 PHOTO_KINDS: dict[str, Callable[..., Figure]] = {
     draw.__name__: draw
     for draw in (draw_map, draw_cells, draw_panels, draw_classes_by_gradient, draw_methods, draw_both, draw_scores,
-                 draw_game, draw_maps, draw_overlays, draw_units, draw_attack, draw_sticker, draw_heat_maps,
-                 draw_scales, draw_frames, draw_framed_crops)
+                 draw_game, draw_maps, draw_overlays, draw_units, draw_layers, draw_attack, draw_sticker,
+                 draw_heat_maps, draw_scales, draw_frames, draw_framed_crops)
 }  # fmt: skip
 CROPPED = ("draw_attack", "draw_sticker")  # by their own fit
 

@@ -128,3 +128,20 @@ def test_layers_are_listed_in_the_order_they_answer_with_their_shapes():
     shapes = {layer.name: layer.shape for layer in found}
     assert shapes["features.0"] == (64, 55, 55)
     assert shapes["classifier.6"] == (1000,)
+
+
+def test_layers_know_the_kind_of_activation_function_they_end_in():
+    class Joined(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.left, self.right = nn.Sequential(nn.Conv2d(3, 2, 1), nn.ReLU(inplace=True)), nn.SiLU()
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.cat([self.left(x), self.right(x)], 1)
+
+    module = nn.Sequential(Joined(), nn.MaxPool2d(2), nn.ReLU6(), nn.Conv2d(5, 2, 1))
+    kinds = {layer.name: layer.activation for layer in layer_table(module, (8, 8))}
+    assert kinds == {
+        "0.left.0": "", "0.left.1": "unbounded", "0.left": "unbounded", "0.right": "unbounded", "0": "unbounded",
+        "1": "", "2": "bounded", "3": "",
+    }  # fmt: skip

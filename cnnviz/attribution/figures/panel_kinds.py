@@ -159,8 +159,6 @@ def explain(network: Network, inputs: Tensor, strongest: StrongestMap) -> Explai
     name = channel_label(network, strongest.layer, strongest.channel)
     try:
         ready = Deconvnet(network, inputs, strongest.layer)
-        method = "deconvnet" if ready.switches else "guided backpropagation"
-        ready = ready if ready.switches else Deconvnet(network, inputs, strongest.layer, "guided")
     except CnnvizError:
         size = (inputs.shape[-2], inputs.shape[-1])
         values = torch.nn.functional.interpolate(strongest.map[None, None].float(), size, mode="bilinear")[0, 0]
@@ -169,6 +167,7 @@ def explain(network: Network, inputs: Tensor, strongest: StrongestMap) -> Explai
         )
     found = ready.project(strongest.channel)
     y, x = found.position
+    method = "deconvnet" if ready.method == "deconvnet" else "guided backpropagation"
     words = f"{method}; unit y {y}, x {x}, activation {found.activation:.3g}; mean over the colours, grey: 0"
     return Explained(found.projection[0].mean(0).float().cpu().numpy(), f"Projection of {name}", words, True)
 

@@ -12,7 +12,6 @@ from cnnviz.app.options import (
     PhotoOptions,
     RawOptions,
     layer_option,
-    require_layer,
 )
 from cnnviz.app.param_types import expand_channels
 from cnnviz.app.photo_command import photo_command
@@ -25,15 +24,12 @@ from cnnviz.control import Control
 class Options(PhotoOptions, ChannelOptions, FigureOptions, RawOptions, OutputOptions):
     """Options of ``cnnviz activations``."""
 
-    layer: str | None = layer_option("Layer to show, by its name in 'cnnviz layers'. [required]")
+    layer: str | None = layer_option("Layer to show, by its name in 'cnnviz layers'. "
+                                     "[default: one with maps of about 50 x 50]")  # fmt: skip
     top: int = option("Number of channels to show, the strongest first, if --channel names none.", default=16,
                       type=IntRange(1), metavar="N")  # fmt: skip
     common_scale: bool = option("One scale for all maps; by default each has its own.", default=False, panel="Figure")
     overlay: bool = option("Draw each feature map over the photo.", default=False, panel="Figure")
-
-    def __post_init__(self) -> None:
-        """Refuse to run without a layer."""
-        require_layer(self.layer, self.model)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +54,7 @@ def activations(session: Session, photo: PhotoInput, options: Options, control: 
 
     \b
     Examples:
+      cnnviz activations cat.jpg
       cnnviz activations cat.jpg --layer blocks.2
       cnnviz activations cat.jpg --layer blocks.4 --top 4 --overlay -o cat.png
       cnnviz activations photos/ --layer conv_head --channel 7 --raw maps/ -o maps/
@@ -68,9 +65,10 @@ def activations(session: Session, photo: PhotoInput, options: Options, control: 
 
     from cnnviz.features import activations as method
     from cnnviz.features.figures.activations import MapGrid, draw_activations
+    from cnnviz.models.default_layers import middle_layer
 
     network = session.network
-    found = method.activations(network, inputs, layer=str(options.layer))
+    found = method.activations(network, inputs, layer=options.layer or middle_layer(network))
     shown = expand_channels(options.channel, len(found.maps), found.layer) or found.order[: options.top].tolist()
     names = [network.class_name(channel) for channel in shown]
     record = Record(

@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from cnnviz.app.resume import StopRequest, find_partial, keep_partial
 from cnnviz.app.runner import json_line
 from cnnviz.app.session import Session
 from cnnviz.errors import CnnvizError, MethodError, Status
-from cnnviz.features.commands.projection_options import FolderOptions, folder_name
+from cnnviz.features.commands.projection_options import FolderOptions, ProjectionMethod, folder_name
 from cnnviz.io.recipe import read_recipe
 from cnnviz.text import printable
 
@@ -70,17 +71,25 @@ def _size(job: Job) -> int:
 
 
 class FolderSearch:
-    """One search: ``images`` in folders, the folder of results ``root``, and the exit ``statuses`` so far."""
+    """One search: ``images`` in folders, the folder of results ``root``, and the exit ``statuses`` so far.
+
+    ``method`` of the projections: that of the options, until it is known which one the network has by default.
+    """
 
     def __init__(self, session: Session, options: FolderOptions) -> None:
         self.session, self.options = session, options
-        self.layer = str(options.layer)
+        self.method: ProjectionMethod = options.method or "deconvnet"
         self.root = options.result_folder()
         self.images = FolderImages(session, options.inputs, self.root)
         self.record = self.images.record()
         self.statuses: set[Status] = {Status.OK}
         self.failed = 0
         self._kept = time.monotonic()
+
+    @cached_property
+    def layer(self) -> str:
+        """The layer of --layer, or the network's default."""
+        return self.session.deep_layer(self.options.layer)
 
     def file(self, ending: str) -> Path:
         """Return the path of a result: the layer's name, and an ending."""

@@ -4,12 +4,12 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 import click
 from click import Choice, IntRange
 
-from cnnviz.app.declare import argument, option
+from cnnviz.app.declare import Declared, argument, option
 from cnnviz.app.jobs import FIGURES
 from cnnviz.app.options import (
     ChannelOptions,
@@ -20,7 +20,6 @@ from cnnviz.app.options import (
     ResumeOptions,
     layer_option,
     redeclare,
-    require_layer,
 )
 from cnnviz.errors import InvalidRequest
 from cnnviz.io.write import STDOUT
@@ -30,35 +29,41 @@ if TYPE_CHECKING:
     from cnnviz.features.projections import ProjectionSettings
 
 ProjectionMethod = Literal["deconvnet", "guided", "gradient"]
+ReceptiveField = Literal["exact", "effective"]
+
+
+def field_option(default: str) -> Declared:
+    """Declare ``--receptive-field``; ``default`` is what is taken without it."""
+    return option(
+        "The part of the input shown: the unit's receptive field (the effective one where that is most of the input), "
+        f"or the box that holds 95 % of its projection. [default: {default}]", default=None,
+        type=Choice(get_args(ReceptiveField)),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
 class ProjectionOptions(NetworkOptions):
     """How units of a layer are projected and shown."""
 
-    layer: str | None = layer_option("Layer of the units, by its name in 'cnnviz layers'. [required]")
-    method: ProjectionMethod = option("How the signal passes rectifiers on its way back.", default="deconvnet")
+    layer: str | None = layer_option("Layer of the units, by its name in 'cnnviz layers'. "
+                                     "[default: a deep one, the last but one of deconv's]")  # fmt: skip
+    method: ProjectionMethod | None = option(
+        "How the signal passes rectifiers on its way back. [default: deconvnet; guided if the network has no max "
+        "pools]", default=None, type=Choice(get_args(ProjectionMethod)),
+    )  # fmt: skip
     other_activations: Literal["gradient", "rectify"] | None = option(
         "How it passes other activation functions, such as SiLU: by their derivative, or as if they were rectifiers. "
         "[default: refuse]", default=None, type=Choice(["gradient", "rectify"]),
     )  # fmt: skip
-    receptive_field: Literal["exact", "effective"] = option(
-        "The part of the input shown: the unit's receptive field (the effective one where that is most of the input), "
-        "or the box that holds 95 % of its projection.", default="exact",
-    )  # fmt: skip
-
+    receptive_field: ReceptiveField | None = field_option("exact")
     colors: bool = option("Projections in their three colours, instead of their mean as grey.", default=False,
                           panel="Figure")  # fmt: skip
 
-    def __post_init__(self) -> None:
-        """Refuse to run without a layer."""
-        require_layer(self.layer, self.model)
-
-    def settings(self) -> "ProjectionSettings":
-        """Return the settings of the projections."""
+    def settings(self, layer: str) -> "ProjectionSettings":
+        """Return the settings of the projections from a layer."""
         from cnnviz.features.projections import ProjectionSettings
 
-        return ProjectionSettings(str(self.layer), self.method, self.other_activations, self.receptive_field)
+        return ProjectionSettings(layer, self.method, self.other_activations, self.receptive_field or "exact")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +77,7 @@ class FolderOptions(PhotoOptions, ProjectionOptions, ChannelOptions, FigureOptio
     top: int = option("Number of photos for each channel.", default=9, type=IntRange(1, 100), metavar="N")
     channel: tuple[str, ...] = redeclare(ChannelOptions.__dataclass_fields__["channel"], help=(
         "Channels to draw: a number, a range such as 3-7, or all; can be repeated. "
-        "[default: 0-15]"))  # fmt: skip
+        "[default: 0-11]"))  # fmt: skip
 
     def result_folder(self) -> Path:
         """Return the folder of the results. Raises InvalidRequest for a name that is not a folder's."""

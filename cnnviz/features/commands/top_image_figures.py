@@ -61,14 +61,14 @@ def record_of(search: FolderSearch, best: "TopActivations", channel: int, hits: 
         for number, position, value in best.hits(channel)
     ]  # fmt: skip
     return Record(network=network.name, layer=layer, channel=channel, class_name=network.channel_class(layer, channel),
-                  method=search.options.method, photos=best.done, hits=records)  # fmt: skip
+                  method=search.method, photos=best.done, hits=records)  # fmt: skip
 
 
 def _searched(search: FolderSearch, best: "TopActivations") -> "SearchedLayer":
     """Return what the figures say of the search."""
     from cnnviz.features.figures.top_images import SearchedLayer
 
-    return SearchedLayer(search.layer, len(best.values), best.done, search.options.method)
+    return SearchedLayer(search.layer, len(best.values), best.done, search.method)
 
 
 def write_figures(

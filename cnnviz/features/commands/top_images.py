@@ -19,7 +19,7 @@ from cnnviz.text import plural, printable
 if TYPE_CHECKING:
     from cnnviz.features.projections import Projector
 
-DEFAULT_CHANNELS = ("0-15",)
+DEFAULT_CHANNELS = ("0-11",)
 
 
 @plain_command(FolderOptions, Record)
@@ -31,7 +31,7 @@ def top_images(options: FolderOptions) -> int:
 
     \b
     Examples:
-      cnnviz top-images photos/ --layer blocks.3
+      cnnviz top-images photos/
       cnnviz top-images photos/ --layer blocks.3 --top 9 --channel all -o figure-2/
     """
     search = FolderSearch(open_session("top-images", options), options)
@@ -73,8 +73,9 @@ def _prepare(search: FolderSearch) -> "tuple[Projector, list[int]]":
     from cnnviz.features.projections import Projector
 
     options, network = search.options, search.session.network
-    projector = Projector(network, options.settings())
+    projector = Projector(network, options.settings(search.layer))
     recorded = projector.record(torch.full((1, 3, *network.size), 0.5))
+    search.method = recorded.method
     channels = expand_channels(options.channel or DEFAULT_CHANNELS, len(recorded.maps), search.layer)
     for remark in projector.remarks(recorded):
         search.session.console.note(remark)

@@ -24,6 +24,7 @@ SEAM = 0.03  # between patch and projection
 WIDE = 1.6  # an input wider than this, in heights, stands above the pairs
 NEAR = 0.4  # intersection over union from which on two boxes count as one
 NAMED = 4  # channels that are named at a box
+MERGED = "; of boxes that nearly coincide, that of the strongest"
 APART = 0.06  # between lines of two boxes in inches
 
 
@@ -32,12 +33,18 @@ class ProjectionView:
     """How projections were made and are drawn.
 
     ``method``; ``strongest``: of the layer's strongest channels, not of chosen ones; ``colours``: in red, green and
-    blue, not their mean.
+    blue, not their mean; ``for_want_of_pools``: the method was chosen because the network has no max pools.
     """
 
     method: str
     strongest: bool = True
     colours: bool = False
+    for_want_of_pools: bool = False
+
+    @property
+    def words(self) -> str:
+        """The method as subtitles name it."""
+        return f"{self.method} projection{' (the network has no max pools)' * self.for_want_of_pools}"
 
 
 @own_settings()
@@ -59,7 +66,8 @@ def draw_projections(
     for place, unit, group in zip(_places(len(units), side, (left, top), photo.bottom), units, groups, strict=True):
         _draw_pair(page, place, network, unit, colour_of(group), view)
         page.top = max(page.top, place.bottom)
-    page.note(_note(units, groups, view))
+    merged = "" if len(set(groups)) == len(groups) else MERGED
+    page.note(f"{note_of(units, view, merged)} Numbers above the pairs: activations; at boxes: channels.")
     return page.finish()
 
 
@@ -123,7 +131,12 @@ def _draw_pair(
     name = channel_label(network, found.layer, found.channel)
     page.panel_title(place.x, place.y, name, place.width, number(found.activation))
     side = place.height - HEAD
-    first, second = (Rect(x, place.y + HEAD, side, side).snapped() for x in (place.x, place.x + side + SEAM))
+    draw_patch(page, Rect(place.x, place.y + HEAD, side, side), unit, colour, view)
+
+
+def draw_patch(page: Page, box: Rect, unit: ProjectedUnit, colour: str, view: ProjectionView) -> None:
+    """Draw a unit's patch into a box, framed in its colour, and its projection of the same size to the right of it."""
+    first, second = (Rect(x, box.y, box.width, box.height).snapped() for x in (box.x, box.right + SEAM))
     patch = pixels(unit.patch)
     axes = page.picture(first, patch)
     frame(axes, (0, 0, *patch.shape[:2]), colour, 5.0)
@@ -208,11 +221,12 @@ def _subtitle(network: Network, logits: Tensor, units: Sequence[ProjectedUnit], 
     shown = "each channel’s strongest unit" if len(units) > 1 else "its strongest unit"
     return (
         f"{prediction_label(network, logits)}. {layer}. Left: the patch that {shown} sees; right: the unit’s "
-        f"{view.method} projection."
+        f"{view.words}."
     )
 
 
-def _note(units: Sequence[ProjectedUnit], groups: Sequence[int], view: ProjectionView) -> str:
+def note_of(units: Sequence[ProjectedUnit], view: ProjectionView, merged: str = "") -> str:
+    """Return how to read projections and boxes; ``merged``: what is said of boxes that nearly coincide."""
     values = "Projections:" if view.colours else "Projections: mean of the three colours;"
     effective = [unit.region.effective for unit in units]
     box = "95 % of a projection’s energy" if all(effective) else "receptive fields"
@@ -220,9 +234,7 @@ def _note(units: Sequence[ProjectedUnit], groups: Sequence[int], view: Projectio
         box += " (where that is most of the photo, 95 % of the projection’s energy)"
     beyond = any(_reaches_beyond(unit) for unit in units)
     padding = " Grey in a patch: beyond the photo." if beyond else ""
-    merged = "" if len(set(groups)) == len(groups) else "; of boxes that nearly coincide, that of the strongest"
-    numbers = "Numbers above the pairs: activations; at boxes: channels."
-    return f"{values} grey is 0, each on its own scale. Boxes: {box}{merged}. {numbers}{padding}"
+    return f"{values} grey is 0, each on its own scale. Boxes: {box}{merged}.{padding}"
 
 
 def _reaches_beyond(unit: ProjectedUnit) -> bool:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnviz.figures.scale import signed_tile
+from cnnviz.figures.style import NEUTRAL
 from cnnviz.io.color import Photo
 
 
@@ -23,6 +24,10 @@ def projection_image(values: NDArray[np.floating], scale: float | None = None, *
     return signed_tile(values if colours else values.mean(0, keepdims=True), scale)
 
 
-def draw_bare_projections(projections: Sequence[NDArray[np.floating]], *, colours: bool = False) -> Photo:
-    """Return projections (3, h, w) alone, side by side, each on its own scale."""
-    return np.concatenate([projection_image(values, colours=colours) for values in projections], axis=1)
+def draw_bare_projections(rows: Sequence[Sequence[NDArray[np.floating]]], *, colours: bool = False) -> Photo:
+    """Return rows of projections (3, h, w) alone, side by side, each on its own scale; shorter rows end in grey."""
+    lines = [np.concatenate([projection_image(one, colours=colours) for one in row], axis=1) for row in rows]
+    widest = max(line.shape[1] for line in lines)
+    return np.concatenate([
+        np.pad(line, ((0, 0), (0, widest - line.shape[1]), (0, 0)), constant_values=NEUTRAL) for line in lines
+    ])  # fmt: skip

@@ -64,7 +64,7 @@ def search_examples(
     from cnnviz.features.top_images import top_images
 
     jobs = find_inputs(paths, lambda path: read_recipe(path) is not None)
-    settings = ProjectionSettings(layer, other_activations="gradient", receptive_field="effective")
+    settings = ProjectionSettings(layer, "deconvnet", other_activations="gradient", receptive_field="effective")
     with session.console.progress("searching", "photos") as progress:
         found = top_images(
             session.network, [job.source for job in jobs], layer=layer, channels=channels, k=PATCHES, settings=settings,

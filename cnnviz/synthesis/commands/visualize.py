@@ -16,7 +16,6 @@ from cnnviz.app.options import (
     SeedOptions,
     layer_option,
     redeclare,
-    require_layer,
     step_size_option,
     steps_option,
     tv_weight_option,
@@ -34,7 +33,7 @@ from cnnviz.synthesis.commands.examples import PATCHES, PatchRecord, search_exam
 if TYPE_CHECKING:
     from cnnviz.app.records import Picture
     from cnnviz.synthesis.visualize import Position
-DEFAULT_CHANNELS = ("0-8",)
+DEFAULT_CHANNELS = ("0-7",)
 PLACE = re.compile(r"\d{1,6},\d{1,6}")
 
 
@@ -62,11 +61,12 @@ def parse_position(text: str | None) -> "Position | None":
 class Options(ChannelOptions, BareOptions, NetworkOptions, SeedOptions, OutputOptions):
     """Options of ``cnnviz visualize``."""
 
-    layer: str | None = layer_option("Layer to visualize, by its name in 'cnnviz layers'. [required]")
+    layer: str | None = layer_option("Layer to visualize, by its name in 'cnnviz layers'. "
+                                     "[default: a deep one, the last but one of deconv's]")  # fmt: skip
     channel: tuple[str, ...] = redeclare(
         ChannelOptions.__dataclass_fields__["channel"],
         help="Channels to visualize: a number, a range such as 3-7, or all; can be repeated. "
-             "[default: 0-8]")  # fmt: skip
+             "[default: 0-7]")  # fmt: skip
     neuron: str | None = option("One unit of each channel, not the mean of its feature map: that in the middle, or at "
                                 "row Y and column X, counted from 0.", default=None, type=UnitPosition(),
                          metavar="middle|Y,X")  # fmt: skip
@@ -85,7 +85,6 @@ class Options(ChannelOptions, BareOptions, NetworkOptions, SeedOptions, OutputOp
     tv_weight: float = tv_weight_option(0.0, "0")
 
     def __post_init__(self) -> None:
-        require_layer(self.layer, self.model)
         for name, _ in map(weighted, self.direction):
             if not name.isdecimal():
                 raise InvalidRequest(f"--direction {name}: is not a channel's number")
@@ -115,6 +114,7 @@ def visualize(session: Session, options: Options, control: Control) -> Result[Re
 
     \b
     Examples:
+      cnnviz visualize
       cnnviz visualize --layer blocks.4 --channel 20
       cnnviz visualize --layer blocks.4 --channel 0-15 -o sheet.png
       cnnviz visualize --layer blocks.4 --channel 20 --diversity 4
@@ -124,7 +124,8 @@ def visualize(session: Session, options: Options, control: Control) -> Result[Re
     from cnnviz.synthesis.visualize import VisualizeSettings, channel_count
     from cnnviz.synthesis.visualize import visualize as visualize_layer
 
-    network, layer = session.network, require_layer(options.layer, options.model)
+    network = session.network
+    layer = session.deep_layer(options.layer)
     count = channel_count(network, layer)
     channels = [] if options.direction else expand_channels(options.channel or DEFAULT_CHANNELS, count, layer)
     examples = search_examples(session, options.examples, layer, channels, control) if options.examples else None

@@ -103,7 +103,6 @@ def test_standard_input_and_output(run: Run, photo: Path):
 @pytest.mark.parametrize(
     ("words", "start"),
     [
-        (["cat.jpg"], "Missing option '--layer': one of those that cnnviz layers -m efficientnet_lite0 prints"),
         (["cat.jpg", "--layer", "blocks.22"], "efficientnet_lite0 has no layer 'blocks.22'; did you mean blocks.2"),
         (["cat.jpg", "--layer", "classifier"], "layer classifier gives no feature maps"),
         (["cat.jpg", "--layer", "bn1", "--channel", "32"], "--channel 32: bn1 has 32 channels, 0 to 31"),
@@ -126,3 +125,10 @@ def test_a_broken_photo_fails_alone(capsys):
     assert cli.invoke(["activations", "bad.jpg", "cat.jpg", "--layer", "bn1", "-o", "maps/"]) == 1
     assert sorted(os.listdir("maps")) == ["cat-activations.png"]
     assert capsys.readouterr().err.startswith("cnnviz: bad.jpg: ")
+
+
+def test_without_a_layer_one_of_the_middle_is_shown(run, photo):
+    done = run("activations", photo, "-o", "a.png", "--json")
+    assert done.status == 0, done.errors
+    [line] = checked_lines(done.stdout.decode(), command.activations)
+    assert (line["layer"], line["shape"]) == ("blocks.2.0.bn1", [144, 56, 56])

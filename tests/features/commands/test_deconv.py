@@ -20,7 +20,8 @@ LAYER = "blocks.2"
 
 
 def test_a_photo_gives_its_strongest_maps_with_exact_boxes(run, photo):
-    done = run("deconv", photo, "--layer", LAYER, "--top", "3", "-o", "a.png", "--raw", "a.npz", "--json")
+    done = run("deconv", photo, "--layer", LAYER, "--top", "3", "--method", "deconvnet", "-o", "a.png",
+               "--raw", "a.npz", "--json")  # fmt: skip
     assert done.status == 0, done.errors
     assert any("no max pools before blocks.2" in line for line in done.errors)
     [line] = checked_lines(done.stdout.decode(), command.deconv)
@@ -30,8 +31,9 @@ def test_a_photo_gives_its_strongest_maps_with_exact_boxes(run, photo):
     layer = next(one for one in layer_table(network.module, (224, 224)) if one.name == LAYER)
     activations = [unit["activation"] for unit in line["units"]]
     assert activations == sorted(activations, reverse=True)
+    assert (line["method"], arrays["layers"].tolist()) == ("deconvnet", [LAYER] * 3)
     for unit, projection in zip(line["units"], arrays["projections"], strict=True):
-        found = deconvnet(network, x, layer=LAYER, channel=unit["channel"])
+        found = deconvnet(network, x, layer=LAYER, channel=unit["channel"], method="deconvnet")
         assert (unit["position"], unit["class_name"]) == (list(found.position), None)
         assert unit["box"] == list(layer.box(found.position, (224, 224)))
         assert not unit["effective"]
@@ -65,6 +67,24 @@ def test_channels_of_the_classifier_are_classes_without_a_position(run, photo):
     assert [(unit["channel"], unit["class_name"]) for unit in line["units"]] == best
     assert [unit["position"] for unit in line["units"]] == [None, None]
     assert any("cnnviz attribute" in message for message in done.errors)
+
+
+def test_without_a_layer_five_from_the_first_to_the_last_are_shown(run, photo):
+    done = run("deconv", photo, "--top", "2", "-o", "a.png", "--raw", "a.npz", "--json")
+    assert done.status == 0, done.errors
+    [line] = checked_lines(done.stdout.decode(), command.deconv)
+    layers = [unit["layer"] for unit in line["units"]]
+    assert list(dict.fromkeys(layers)) == ["blocks.0", "blocks.1", "blocks.2", "blocks.4", "blocks.6"]
+    assert [layers.count(layer) for layer in layers] == [2] * 10
+    assert (line["layer"], line["method"]) == (None, "guided")
+    assert all(unit["effective"] for unit in line["units"])
+    assert not any("no max pools" in message for message in done.errors)
+    assert np.load(photo.with_name("a.npz"))["layers"].tolist() == layers
+    alone = run("deconv", photo, "--layer", "blocks.4", "--top", "2", "--receptive-field", "effective", "-o", "b.png",
+                "--json")  # fmt: skip
+    assert json.loads(alone.stdout)["units"] == line["units"][6:8]
+    assert run("show", "--rerun", "a.png", "-o", "c.png").status == 0
+    assert photo.with_name("a.png").read_bytes() == photo.with_name("c.png").read_bytes()
 
 
 def test_through_pipes_and_bare(run, photo):
@@ -104,7 +124,7 @@ def test_a_figure_is_1920_pixels_wide_and_its_colours_are_those_asked_for(run, p
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["cat.jpg"], "Missing option '--layer'"),
+        (["cat.jpg", "--channel", "4"], "--channel requires --layer"),
         (["cat.jpg", "--layer", "blocks.9"], "has no layer 'blocks.9'; did you mean blocks.6"),
         (["cat.jpg", "--layer", LAYER, "--channel", "40"], "--channel 40: blocks.2 has 40 channels"),
         (["cat.jpg", "--layer", LAYER, "--channel", "4", "--top", "3"], "exclude each other"),

@@ -65,3 +65,10 @@ def test_photos_are_read_in_the_order_of_their_paths_and_results_left_out(tmp_pa
     assert images(tmp_path / "photos").record().sha256 != record.sha256
     with pytest.raises(PhotoError):
         images(tmp_path / "photos").read(0)
+
+
+def test_the_layer_is_that_of_the_option_or_the_networks_default(tmp_path: Path) -> None:
+    write_photos(tmp_path, 1)
+    for given, layer in (("0", "0"), (None, "1")):  # 1 is the rectifier
+        options = folder_options(tmp_path, layer=given)
+        assert FolderSearch(folder_session(options), options).layer == layer

@@ -2,12 +2,11 @@
 
 from pathlib import Path
 
-import click
 import pytest
 
 from cnnviz.errors import InvalidRequest
 from cnnviz.features.commands.deconv import deconv
-from cnnviz.features.commands.projection_options import FolderOptions
+from cnnviz.features.commands.projection_options import FolderOptions, field_option
 from cnnviz.features.commands.top_images import top_images
 from tests.support.folders import folder_options
 
@@ -18,12 +17,15 @@ def test_both_commands_have_them(function) -> None:
     assert {"layer", "method", "other_activations", "receptive_field", "channel", "top"} <= names
 
 
-def test_settings_are_those_of_the_options_and_a_layer_is_required() -> None:
+def test_settings_are_those_of_the_options() -> None:
     defaults = {param.name: param.default for param in top_images.command.params} | {"inputs": ("photos",)}
-    settings = FolderOptions(**defaults | {"layer": "conv1", "method": "guided"}).settings()
+    settings = FolderOptions(**defaults | {"method": "guided"}).settings("conv1")
     assert (settings.layer, settings.method, settings.receptive_field) == ("conv1", "guided", "exact")
-    with pytest.raises(click.UsageError, match="Missing option '--layer'"):
-        FolderOptions(**defaults)
+    assert FolderOptions(**defaults).settings("conv1").method is None
+
+
+def test_the_help_names_the_default_of_a_receptive_field() -> None:
+    assert field_option("the larger one").metadata["option"].help.endswith("[default: the larger one]")
 
 
 def test_the_folder_of_the_results(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ def test_a_figure_with_its_recipe_and_a_record_for_each_map(tmp_path: Path) -> N
     search = FolderSearch(folder_session(options), options)
     search.root.mkdir()
     best = search.best(StopRequest(None))
-    projector = Projector(search.session.network, options.settings())
+    projector = Projector(search.session.network, options.settings(search.layer))
     records, tiles = write_figures(search, projector, best, [2, 0], StopRequest(None))
     assert {record.class_name for record in records} == {None}
     assert [record.channel for record in records] == [made.channel for made in tiles] == [2, 0]
@@ -45,7 +45,7 @@ def test_channels_of_the_last_layer_are_classes_without_positions(tmp_path: Path
     search = FolderSearch(folder_session(options), options)
     search.root.mkdir()
     best = search.best(StopRequest(None))
-    projector = Projector(search.session.network, options.settings())
+    projector = Projector(search.session.network, options.settings(search.layer))
     records, _ = write_figures(search, projector, best, [1, 0], StopRequest(None))
     assert [record.class_name for record in records] == ["class 1", "class 0"]
     assert {hit.position for record in (*records, record_of(search, best, 1)) for hit in record.hits} == {None}
@@ -59,6 +59,6 @@ def test_the_overview_keeps_no_more_tiles_than_it_shows(tmp_path: Path, monkeypa
     search.root.mkdir()
     best = search.best(StopRequest(None))
     records, tiles = write_figures(
-        search, Projector(search.session.network, options.settings()), best, [2, 0], StopRequest(None)
+        search, Projector(search.session.network, options.settings(search.layer)), best, [2, 0], StopRequest(None)
     )
     assert ([record.channel for record in records], [made.channel for made in tiles]) == ([2, 0], [2])

@@ -136,7 +136,6 @@ def test_what_cnnviz_did_not_write_stays(run, folder):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["photos"], "Missing option '--layer'"),
         (["photos", "photos/coffee1.png", "--layer", LAYER], "is a file"),
         (["photos", "--layer", LAYER, "-o", "a.png"], "there are several results"),
         (["photos", "--layer", LAYER, "-o", "a.pdf"], "there are several results"),

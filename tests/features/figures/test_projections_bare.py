@@ -32,16 +32,24 @@ def test_otherwise_the_mean_of_the_colours_is_grey():
 
 def test_bare_projections_stand_side_by_side_each_on_its_own_scale():
     parts = [flat(1, 1, 1, wide=4), 0.01 * flat(-1, -1, -1, wide=7), flat(0, 0, 0, wide=2)]
-    image = draw_bare_projections(parts)
+    image = draw_bare_projections([parts])
     assert image.shape == (5, 13, 3)
     assert image[0, :, 0].tolist() == [255] * 4 + [0] * 7 + [128] * 2
-    assert draw_bare_projections(parts, colours=True).shape == (5, 13, 3)
+    assert draw_bare_projections([parts], colours=True).shape == (5, 13, 3)
+
+
+def test_rows_stand_below_one_another_and_shorter_ones_end_in_grey():
+    image = draw_bare_projections([[flat(1, 1, 1), flat(1, 1, 1)], [flat(-1, -1, -1)]])
+    assert image.shape == (10, 10, 3)
+    assert (image[:5] == 255).all()
+    assert (image[5:, :5] == 0).all()
+    assert (image[5:, 5:] == 128).all()
 
 
 def test_a_stray_value_leaves_the_others_their_colour():
     values = flat(1, 1, 1, high=30, wide=30)
     values[:, 3, 4] = 1000
-    assert (draw_bare_projections([values]) == 255).all()
+    assert (draw_bare_projections([[values]]) == 255).all()
 
 
 def test_a_scale_takes_in_all_but_the_largest_two_of_a_thousand():

@@ -58,7 +58,6 @@ def test_a_direction_is_one_picture(capsys):
 @pytest.mark.parametrize(
     ("words", "start"),
     [
-        ([], "Missing option '--layer'"),
         (["--layer", "blocks.1", "--channel", "4-2"], "Invalid value for '--channel': '4-2' is neither a number"),
         (["--layer", "blocks.1", "--channel", "9999"], "--channel 9999: blocks.1 has 24 channels, 0 to 23"),
         (["--layer", "blocks.1", "--neuron", "x"], "Invalid value for '--neuron': 'x' is neither 'middle' nor"),
@@ -87,3 +86,10 @@ def test_wrong_usage_is_one_line(words, start, capsys):
 def test_all_channels_of_a_layer(capsys):
     line = told(capsys, "--channel", "all")
     assert line["channels"] == list(range(24))
+
+
+def test_without_a_layer_and_channels_the_first_of_a_deep_one_are_drawn(run):
+    done = run("visualize", "--steps", "1", "--size", "32", "--bare", "-o", "a.png", "--json")
+    assert done.status == 0, done.errors
+    line = json.loads(done.stdout)
+    assert (line["layer"], line["channels"]) == ("blocks.4", list(range(8)))
