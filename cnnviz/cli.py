@@ -15,6 +15,7 @@ from rich_click.rich_panel import RichCommandPanel
 from cnnviz import __version__
 from cnnviz.app.console import Console
 from cnnviz.app.discovery import SECTIONS, entries, section_entries, section_title
+from cnnviz.app.interrupts import LEAVING
 from cnnviz.app.jobs import ENDINGS
 from cnnviz.errors import CnnvizError, Status, Terminated, internal_error
 from cnnviz.text import did_you_mean, printable
@@ -116,11 +117,14 @@ def main() -> None:
         warnings.simplefilter("ignore")  # remarks of libraries to programmers
     try:
         status = invoke(sys.argv[1:])
+        LEAVING.set()
     except (KeyboardInterrupt, Terminated) as end:  # a second signal, on the way out
         status = _end(end)
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # all is done: a late Ctrl-C is no reason for a traceback
     _drop_what_cannot_be_written()
+    if status == Status.INTERRUPTED:
+        os._exit(status)  # all is cleaned up; libraries take up to a second to leave
     sys.exit(status)
 
 
@@ -206,5 +210,6 @@ def _end(end: BaseException) -> int:
         return Status.BROKEN_PIPE
     if isinstance(end, Terminated):
         return Status.TERMINATED
+    LEAVING.set()
     Console().error("interrupted")
     return Status.INTERRUPTED

@@ -25,6 +25,10 @@ def ignore_note(text: str) -> None:
     """Do nothing."""
 
 
+class Stopped(Exception):  # noqa: N818 - no failure
+    """A step that is given up, since the computation is to stop."""
+
+
 @dataclass(frozen=True)
 class Control:
     """Progress, early stopping and remarks of one computation; by default all three are ignored.

@@ -65,6 +65,29 @@ def test_help_version_mistakes_and_completion_load_nothing_heavy(tmp_path: Path)
     assert loaded == []
 
 
+def test_names_and_files_that_do_not_exist_are_refused_before_torch_is_loaded(photo: Path, tmp_path: Path) -> None:
+    (tmp_path / "old.png").write_bytes(b"old")
+    done = child(
+        """
+        import json, sys
+        from cnnviz import cli
+        statuses = [cli.invoke(words.split()) for words in (
+            "occlude cat.jpg --class lynxx", "heat cat.jpg --find lynxx", "adversarial cat.jpg --ground-truth lynxx",
+            "dream cat.jpg --class lynxx=2", "inceptionism --class lynxx", "robustness cat.jpg --ground-truth lynxx",
+            "style cat.jpg --style no.jpg", "dream cat.jpg --class lynx --guide no.jpg",
+            "heat no.mp4", "dream no.jpg", "rank no.jpg", "deconv no.jpg --layer blocks.4",
+            "inceptionism --class lynx -o old.png", "kernels -o old.png", "rank cat.jpg -o old.png",
+            "dream cat.jpg --weights no.pth", "kernels --weights no.pth", "rank cat.jpg --weights no.pth",
+        )]
+        print(json.dumps([statuses, "torch" in sys.modules]))
+        """,
+        tmp_path,
+    )
+    statuses, loaded = json.loads(done.stdout.splitlines()[-1])
+    assert statuses == [2] * 8 + [1] * 7 + [3] * 3
+    assert not loaded
+
+
 def test_help_version_and_module(run: Run) -> None:
     shown = run("--help")
     assert (shown.status, shown.stderr) == (0, b"")
@@ -278,6 +301,8 @@ def test_progress_shows_on_a_terminal_unless_no_color(photo: Path, tmp_path: Pat
     assert b"occluding" in lively
     assert b"positions" in lively
     assert b"fetching" not in lively  # the weights are here
+    assert lively.startswith(b"reading cat.jpg\r\x1b[K")
+    assert b"\x1b[Kloading efficientnet_lite0\r\x1b[K" in lively
     assert lively.endswith(b"cnnviz: cat.jpg -> a.png\r\n")
     status, plain = on_terminal(tmp_path, *words, NO_COLOR="1")
     assert (status, plain) == (0, b"cnnviz: cat.jpg -> a.png\r\n")

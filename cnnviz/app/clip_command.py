@@ -59,8 +59,13 @@ class ClipRunner(Runner):
         """Run one job."""
         if not job.clip:
             return super().process(session, job)
-        plan = self.plan(session, job, partial(self.read, session))
-        recipe = session.recipe(plan.source, moving=True)
+        from cnnviz.video.clip import read_start
+
+        with session.console.status(f"reading {job.name}"):
+            if Path(job.source).suffix.lower() in VIDEOS:
+                read_start(job.source)  # a missing file is refused before torch is loaded
+            plan = self.plan(session, job, partial(self.read, session))
+            recipe = session.recipe(plan.source, moving=True)
         finished = finished_fields(session, job, recipe, self.record)
         return finished or make_clip(session, job, plan, recipe, self.progress[0])
 

@@ -1,10 +1,11 @@
 """Messages on standard error: notes, errors, progress on a terminal."""
 
 import contextlib
-import os
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 
+from cnnviz.app.status_line import LINE, is_lively
 from cnnviz.control import Control
 from cnnviz.text import printable
 
@@ -39,38 +40,54 @@ class Console:
     @property
     def lively(self) -> bool:
         """Whether there is a terminal to draw progress on."""
-        there = sys.stderr is not None and sys.stderr.isatty()
-        return there and not self.quiet and os.environ.get("TERM") != "dumb" and not os.environ.get("NO_COLOR")
+        return not self.quiet and is_lively()
 
     @contextlib.contextmanager
-    def progress(self, label: str, unit: str = "") -> Iterator[Control]:
-        """Yield a control that notes, and reports (done, total) as a bar, which is shown from its first call on."""
+    def status(self, text: str) -> Iterator[None]:
+        """Show what is being done, until the block ends."""
+        with LINE.showing(printable(text)) if self.lively else contextlib.nullcontext():
+            yield
+
+    @contextlib.contextmanager
+    def progress(self, label: str, unit: str = "", *, begun: bool = True) -> Iterator[Control]:
+        """Yield a control that notes, and reports (done, total) as a bar; before its first call the label is shown.
+
+        Units of "bytes" are counted as such, "pixels" as a percentage. Unless the work has ``begun``, nothing is shown
+        before the first call.
+        """
         if not self.lively:
             yield Control(note=self.note)
             return
-        from rich.console import Console as Rich
-        from rich.markup import escape
-        from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn
-        from rich.progress import TimeRemainingColumn as Remaining
+        start = time.monotonic()
+        with self.status(label if begun else ""), contextlib.ExitStack() as stack:
+            show: Callable[[int, int, str], None] | None = None
 
-        count = (DownloadColumn(),) if unit == "bytes" else (MofNCompleteColumn(), TextColumn(unit))
-        columns = (TextColumn("{task.description}"), BarColumn(), *count, Remaining())
-        bar = Progress(*columns, console=Rich(stderr=True), transient=True)
+            def report(done: int, total: int, text: str = "") -> None:
+                nonlocal show
+                if show is None:
+                    show = stack.enter_context(_bar(unit, start))
+                show(done, total, printable(f"{label}, {text}" if text else label))
 
-        def report(done: int, total: int, text: str = "") -> None:
-            if not bar.tasks:
-                bar.start()
-                bar.add_task(escape(printable(label)), total=None)
-            description = escape(printable(f"{label}, {text}" if text else label))
-            bar.update(bar.tasks[0].id, completed=done, total=total or None, description=description)
-
-        try:
             yield Control(report, note=self.note)
-        finally:
-            bar.stop()
+
+
+@contextlib.contextmanager
+def _bar(unit: str, start: float) -> "Iterator[Callable[[int, int, str], None]]":
+    """Yield what shows (done, total, text) as a bar, which takes the place of the status line; see ``progress_bar``."""
+    from cnnviz.app.progress_bar import TimeLeft, progress_bar, show
+
+    left = TimeLeft(start)
+
+    def update(done: int, total: int, text: str) -> None:
+        left.report(done, total, time.monotonic())
+        show(bar, done, total, LINE.words(text))
+
+    with LINE.replaced_by(progress_bar(unit, left)) as bar:
+        yield update
 
 
 def _print(text: str) -> None:
     lines = "\n".join(map(printable, text.split("\n")))
+    LINE.erase()
     with contextlib.suppress(OSError, ValueError):  # standard error is closed or full: nobody to tell
         print(f"cnnviz: {lines}", file=sys.stderr, flush=True)

@@ -10,6 +10,7 @@ from cnnviz.app.options import FitOptions, NetworkOptions
 from cnnviz.control import Control
 from cnnviz.errors import InvalidRequest, WeightsError
 from cnnviz.models import catalog
+from cnnviz.models.class_names import class_index, published_classes
 from cnnviz.text import printable
 
 if TYPE_CHECKING:
@@ -20,7 +21,11 @@ Loader = Callable[[Any, Console], "Network"]  # of a command's network, by its o
 
 
 def model_network(options: NetworkOptions, console: Console) -> "Network":
-    """Return the network of ``--model``, with the weights, class names and preprocessing that the options name."""
+    """Return the network of ``--model``, with the weights, class names and preprocessing that the options name.
+
+    Classes that it lacks are refused before torch is loaded: see ``check_classes``.
+    """
+    check_classes(options)
     changes: PreprocessingChanges = {"mean": options.mean, "std": options.std}
     if isinstance(options, FitOptions):
         changes |= {"resize": options.resize, "interpolation": options.interpolation}
@@ -35,9 +40,9 @@ def load(
 ) -> "Network":  # fmt: skip
     """Return a network by its name, on the device of the options."""
     path = find_weights(name, weights, options, console)
-    from cnnviz.models.loader import load_network
+    with console.progress(f"loading {name}", "bytes") as control:  # before torch is imported
+        from cnnviz.models.loader import load_network
 
-    with console.progress(f"loading {name}", "bytes") as control:
         return load_network(
             name, weights_file=path, classes=classes, device=options.device, dtype=options.dtype,
             offline=options.offline, control=Control(lambda done, total, text="": control.report(done, total)),
@@ -58,9 +63,19 @@ def find_weights(name: str, file: str | None, options: NetworkOptions, console: 
     if entry.source == "timm":
         weights.check_hub(entry.name, offline=options.offline)
         return None
-    with console.progress(f"fetching {entry.file}", "bytes") as control:  # which names the file already
+    with console.progress(f"fetching {entry.file}", "bytes", begun=False) as control:  # which names the file already
         nameless = Control(lambda done, total, text="": control.report(done, total))
         return weights.find_weights(entry, offline=options.offline, control=nameless)
+
+
+def check_classes(options: NetworkOptions) -> None:
+    """Raise InvalidRequest for a class that the network lacks, where its names are known before it is loaded."""
+    entry = catalog.find_entry(options.model)
+    known: Sequence[str] | None = read_class_names(options.class_names)
+    if entry and entry.source != "timm" and not options.weights:
+        known = known or published_classes(entry, entry.classes)
+    for word in options.class_words if known else ():
+        class_index(word, known or (), options.model)
 
 
 def read_class_names(path: str | None) -> list[str] | None:

@@ -18,6 +18,7 @@ Fill = Literal["grey", "mean", "black", "white", "blur", "noise"]
 Score = Literal["probability", "logit"]
 Dtype = Literal["float32", "float64", "bfloat16", "float16"]
 Fit = Literal["crop", "squash", "pad", "whole"]
+CLASS_FIELDS = ("targets", "target", "goal", "ground_truth", "find")  # of options that name classes
 EXISTING = click.Path(exists=True, dir_okay=False)
 
 
@@ -65,6 +66,12 @@ class NetworkOptions(CommandOptions):
     std: tuple[float, ...] | None = option("Standard deviation of the input, RGB in 0 to 1. "
                                            "[default: the network's own]", default=None, type=Triple(),
                                            panel="Network")  # fmt: skip
+
+    @property
+    def class_words(self) -> list[str]:
+        """The classes that the options name, by name or index."""
+        given = (getattr(self, name, None) or () for name in CLASS_FIELDS)
+        return [word for words in given for word in ([words] if isinstance(words, str) else words)]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)

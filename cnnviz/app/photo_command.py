@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from cnnviz.app.declare import command
+from cnnviz.app.interrupts import watch
 from cnnviz.app.jobs import VIDEOS, Job, add_second_file, find_inputs, plan_jobs, plan_network_job
 from cnnviz.app.network_loading import Loader, model_network
 from cnnviz.app.options import FigureOptions
@@ -92,9 +93,10 @@ class Runner:
         limit, stop = getattr(session.options, "time_limit", None), None
         with contextlib.ExitStack() as stack:
             if self.stoppable:
-                stop = stack.enter_context(stop_on_interrupt(limit))
+                stop = stack.enter_context(stop_on_interrupt(limit, begun=False))
             control = stack.enter_context(session.console.progress(*self.progress))
-            control = replace(control, stopped=stop) if stop else control
+            if stop:
+                control = replace(control, stopped=stop, report=stop.noticing(control.report))
             result = self.function(session, *arguments, session.options, control)
         del photo, arguments  # a large photo is not held while its image is written
         return finish(session, job, recipe, result, stop is not None and stop.interrupted)
@@ -153,7 +155,9 @@ def open_session(name: str, options: Any, loader: Loader = model_network) -> Ses
 
     os.environ["MPLBACKEND"] = "agg"
     logging.getLogger("matplotlib").addHandler(logging.NullHandler())
-    return Session(name, options, click.get_current_context().meta.get(INPUT_NAME), loader)
+    session = Session(name, options, click.get_current_context().meta.get(INPUT_NAME), loader)
+    watch(session.console)
+    return session
 
 
 def plan_second_files(jobs: list[Job], options: Any, suffix: str) -> list[Job]:

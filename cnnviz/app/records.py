@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from cnnviz.app.status_line import LINE
 from cnnviz.io.recipe import JsonObject, Recipe
 from cnnviz.models.catalog import ClassProbability
 
@@ -120,6 +121,7 @@ def is_unfinished(record: type[Record], numbers: Recipe) -> bool:
 
 def print_line(line: Recipe) -> None:
     """Print one JSON object as a line of standard output, and flush."""
+    LINE.erase()  # standard output may be the same terminal
     sys.stdout.write(json.dumps(line, allow_nan=False) + "\n")
     sys.stdout.flush()
 

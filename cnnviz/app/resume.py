@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnnviz.app.console import Console
 from cnnviz.app.records import Record, is_unfinished
+from cnnviz.control import Report
 from cnnviz.errors import MethodError
 from cnnviz.io import write
 from cnnviz.io.recipe import JsonObject, Recipe, read_recipe
@@ -25,31 +26,51 @@ ENDING = ".partial.npz"
 
 
 class StopRequest:
-    """Whether work is to stop: a person pressed Ctrl-C, or the seconds of ``limit`` are over."""
+    """Whether work is to stop: a person pressed Ctrl-C, or the seconds of ``limit`` are over.
 
-    def __init__(self, limit: float | None) -> None:
+    Before the work has ``begun`` there is nothing to keep, and Ctrl-C ends it at once; so does a second one.
+    """
+
+    def __init__(self, limit: float | None, begun: bool = True) -> None:
         self.interrupted = False
+        self.begun = begun
         self._end = None if limit is None else time.monotonic() + limit
 
     def __call__(self) -> bool:
         """Return whether to stop now."""
         return self.interrupted or (self._end is not None and time.monotonic() >= self._end)
 
+    def ask(self, _number: int, _frame: FrameType | None) -> None:
+        """Handle SIGINT."""
+        if self.interrupted or not self.begun:
+            raise KeyboardInterrupt
+        self.interrupted = True
+
+    def noticing(self, report: Report) -> Report:
+        """Return a report that notices when the first unit of the work is done."""
+
+        def noticed(done: int, total: int, text: str = "") -> None:
+            self.begun = self.begun or done > 0
+            report(done, total, text)
+
+        return noticed
+
 
 @contextlib.contextmanager
-def stop_on_interrupt(limit: float | None = None) -> Iterator[StopRequest]:
-    """Let Ctrl-C ask for an end, not force it; a second one forces it."""
-    stop = StopRequest(limit)
-
-    def ask(_number: int, _frame: FrameType | None) -> None:
-        stop.interrupted = True
-        signal.signal(signal.SIGINT, before)
-
-    before = signal.signal(signal.SIGINT, ask)
+def stop_on_interrupt(limit: float | None = None, *, begun: bool = True) -> Iterator[StopRequest]:
+    """Let Ctrl-C ask for an end, not force it, once the work has ``begun``; a second one forces it."""
+    stop = StopRequest(limit, begun)
+    before = signal.signal(signal.SIGINT, stop.ask)
     try:
         yield stop
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def keeps_work(handler: object) -> bool:
+    """Return whether the handler of SIGINT lets the work end by itself."""
+    stop = getattr(handler, "__self__", None)
+    return isinstance(stop, StopRequest) and stop.begun
 
 
 def partial_path(job_output: str | None) -> Path | None:

@@ -13,6 +13,7 @@ from cnnviz.app.recorder import collective_name, record_value
 from cnnviz.app.records import SCHEMA, Result, print_line, to_json
 from cnnviz.app.resume import keep_partial, partial_path, remove_partial
 from cnnviz.app.session import Session
+from cnnviz.app.status_line import LINE
 from cnnviz.errors import CnnvizError, InvalidRequest, MethodError, Status, WeightsError, final_status, internal_error
 from cnnviz.io import write
 from cnnviz.io.recipe import JsonObject, Recipe
@@ -97,6 +98,7 @@ def json_line(
 
 def _report(session: Session, job: Job, outcome: Outcome) -> None:
     if outcome.text and not session.options.json and job.output != "-":
+        LINE.erase()  # standard output may be the same terminal
         print(outcome.text, flush=True)
     for note in outcome.notes if not session.options.json else ():
         session.console.note(note)
@@ -144,6 +146,15 @@ def prepare_output(session: Session, job: Job, path: str) -> None:
     if job.tree:
         write.make_folder(Path(path).parent)
     write.check_output(path, overwrite=getattr(session.options, "overwrite", False))
+
+
+def is_refused(session: Session, job: Job) -> bool:
+    """Return whether the file of a job must not be written."""
+    try:
+        prepare_output(session, job, str(job.output))
+    except CnnvizError:
+        return True
+    return False
 
 
 def finish(session: Session, job: Job, recipe: JsonObject, result: Result[Any], interrupted: bool = False) -> Outcome:

@@ -3,6 +3,7 @@
 import copy
 import hashlib
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -66,15 +67,23 @@ class Session:
 
     def read(self, job: Job) -> PhotoInput:
         """Read a job's photo, upright, sRGB, without alpha; remarks about the file go to standard error."""
-        return Input(*read_photo_input(job, cast(ReadingOptions, self.options), self.console, self._input_name), job)
+        with self._reading(job):
+            found = read_photo_input(job, cast(ReadingOptions, self.options), self.console, self._input_name)
+        return Input(*found, job)
 
     def read_stored(self, job: Job) -> StoredInput:
         """Read a job's photo as its file stores it; remarks about the file go to standard error."""
-        return Input(*read_stored_input(job, cast(ReadingOptions, self.options), self.console, self._input_name), job)
+        with self._reading(job):
+            found = read_stored_input(job, cast(ReadingOptions, self.options), self.console, self._input_name)
+        return Input(*found, job)
 
     def read_clip(self, job: Job) -> Input[Any]:
         """Return a job's ``video.frame.Clip``, whose frames are read when they are needed."""
-        return Input(read_clip_input(job, cast(ReadingOptions, self.options)), self.record_file(job), job)
+        with self._reading(job):
+            return Input(read_clip_input(job, cast(ReadingOptions, self.options)), self.record_file(job), job)
+
+    def _reading(self, job: Job) -> AbstractContextManager[None]:
+        return self.console.status(f"reading {'standard input' if job.name == '-' else job.name}")
 
     def record_file(self, job: Job) -> InputRecord:
         """Return how the recipe records a job's file, which is not read into memory."""

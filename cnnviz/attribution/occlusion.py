@@ -186,8 +186,9 @@ def occlusion(
         require_finite(network.name, clean)
         chosen = resolve_targets(network, clean, targets)
         cover = fill.to(x) if isinstance(fill, Tensor) else occluder(x, fill, network, options.seed)
-        engine = choose_engine(options.engine, network.folded, x, cover, grid, options.layer)
         positions = len(grid.positions)
+        control.report(0, positions, "planning")
+        engine = choose_engine(options.engine, network.folded, x, cover, grid, options.layer)
         answers = options.resume_from or OccludedLogits.none(positions, len(clean))
         if (answers.logits.shape, answers.totals.shape) != ((positions, len(clean)), (positions,)):
             raise MethodError("the result to resume from belongs to another grid or network")

@@ -257,5 +257,5 @@ def _submitting(engine: Engine, grid: WindowGrid) -> Iterator[Callable[[list[int
     try:
         yield lambda batch: pool.submit(compute, batch).result
     finally:
-        pool.shutdown(cancel_futures=True)
+        pool.shutdown(wait=False, cancel_futures=True)  # once stopped, nobody needs the batches that still run
         torch.set_num_threads(threads)  # a thread's number becomes that of all new ones

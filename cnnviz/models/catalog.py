@@ -28,6 +28,8 @@ VOC_CLASSES = (
     "train",
     "tvmonitor",
 )  # fmt: skip - of PASCAL VOC 2012
+SELFIE_CLASSES = ("background", "person")
+IMAGENET = 1000  # classes of ILSVRC 2012
 TORCHVISION_WEIGHTS = "https://download.pytorch.org/models/"
 
 
@@ -53,7 +55,7 @@ class NetworkEntry:
     package: str = ""
     extra: str = ""
     task: Task = "classification"
-    classes: int = 1000
+    classes: int = IMAGENET
 
     @property
     def url(self) -> str:

@@ -12,12 +12,12 @@ from torch import Tensor, nn
 
 from cnnviz.control import Control
 from cnnviz.errors import InvalidRequest, WeightsError
-from cnnviz.models import checkpoint, efficientnet_lite, segmenter, selfie, timm_hub, weights, zfnet
-from cnnviz.models.catalog import DEFAULT, VOC_CLASSES, NetworkEntry, entries, find_entry, imagenet_classes, segmenters
+from cnnviz.models import checkpoint, efficientnet_lite, segmenter, timm_hub, weights, zfnet
+from cnnviz.models.catalog import DEFAULT, NetworkEntry, entries, find_entry, segmenters
+from cnnviz.models.class_names import published_classes
 from cnnviz.models.network import Network, Preprocessing
 from cnnviz.text import did_you_mean, error_reason, printable
 
-IMAGENET = 1000
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 # The shorter side before the centre crop: 0.875 for all three, as their authors train and test them.
 LITE_RESIZE = {"efficientnet_lite0": 256, "efficientnet_lite1": 272, "efficientnet_lite2": 292}
@@ -110,7 +110,7 @@ def load_network(
     changed = _override(own, preprocessing)
     if classes and len(classes) != count:
         raise InvalidRequest(f"{len(classes)} class names, but {name} with these weights has {count} classes")
-    names, record = tuple(classes or _class_names(entry, count)), {"file": path.name, "sha256": digest}
+    names, record = tuple(classes or published_classes(entry, count)), {"file": path.name, "sha256": digest}
     module.eval().requires_grad_(False)
     if entry.task == "segmentation":
         network: Network = segmenter.Segmenter(module, changed, names, name, record, squash=name == "selfie")
@@ -120,13 +120,6 @@ def load_network(
     if preprocessing.get("size") is not None:
         _try_size(network)
     return network
-
-
-def _class_names(entry: NetworkEntry, count: int) -> Sequence[str]:
-    """Return the names of an entry's own classes; none for weights of another number of classes."""
-    if entry.task == "segmentation":
-        return selfie.CLASSES if entry.name == "selfie" else VOC_CLASSES if count == len(VOC_CLASSES) else ()
-    return imagenet_classes() if count == IMAGENET else ()
 
 
 def _entry(name: str) -> NetworkEntry:

@@ -10,11 +10,11 @@ from torch import Tensor, nn
 from cnnviz.errors import InvalidRequest, MethodError
 from cnnviz.graph.fold_batchnorm import fold_batchnorm
 from cnnviz.graph.receptive_field import LayerInfo, layer_table
-from cnnviz.models.catalog import ClassProbability, imagenet_classes
+from cnnviz.models.catalog import ClassProbability
+from cnnviz.models.class_names import class_index
 from cnnviz.models.memory import memory_errors
 from cnnviz.text import did_you_mean, error_reason
 
-LISTED_NAMES = 6  # class names that a message lists
 CPU = torch.device("cpu")
 
 
@@ -121,23 +121,7 @@ class Network:
 
     def class_index(self, word: str) -> int:
         """Return the index of a class given by name or index. Raises InvalidRequest unless there is exactly one."""
-        if word.isascii() and word.isdigit():
-            if self.classes and int(word) >= len(self.classes):
-                raise InvalidRequest(f"no class {word}: {self.name} has {len(self.classes)}, counted from 0")
-            return int(word)
-        wanted = word.strip().lower()
-        hits = [index for index, name in enumerate(self.classes) if name.lower() == wanted]
-        if len(hits) > 1:
-            raise InvalidRequest(f"{word!r} names {len(hits)} classes: {', '.join(map(str, hits))}; give the index")
-        if not hits:
-            within = [name for name in self.classes if wanted in name.lower()]
-            more = f" and {len(within) - LISTED_NAMES} more" if len(within) > LISTED_NAMES else ""
-            other = "; see cnnviz classes WORD" if self.classes == imagenet_classes() else ""
-            other = other if self.classes else f"; {self.name} has no class names: give an index"
-            near = did_you_mean(word, [name.lower() for name in self.classes], other)
-            hint = f"; names with it: {', '.join(within[:LISTED_NAMES])}{more}" if within else near
-            raise InvalidRequest(f"no class is named {word!r}{hint}")
-        return hits[0]
+        return class_index(word, self.classes, self.name)
 
     def top(self, logits: Tensor, count: int = 5) -> list[ClassProbability]:
         """Return the ``count`` most probable classes of logits (classes,), most probable first."""

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-CLASSES = ("background", "person")
 # Inverted residuals after the stem: expanded and resulting channels, kernel, stride, reduced channels of the gate.
 BLOCKS = (
     (16, 16, 3, 2, 8), (72, 24, 3, 2, 0), (88, 24, 3, 1, 0), (96, 32, 5, 2, 24),

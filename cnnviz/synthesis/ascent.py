@@ -5,15 +5,17 @@ of their own. Images are RGB (N, 3, h, w), float32 in [0, 1].
 """
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from cnnviz.control import Control
+from cnnviz.control import Control, Stopped
 from cnnviz.errors import MethodError
+from cnnviz.models.stopping import stop_between_layers
 from cnnviz.synthesis.objectives import Objective
 
 # Images (N, 3, h, w) -> the activation of each layer by name, differentiable: a FeatureExtractor.
@@ -64,21 +66,44 @@ OnStep = Callable[[AscentStep], None]
 class StepObserver:
     """Reports each step of one ascent to ``control`` and ``on_step``, numbered within a longer computation.
 
-    ``before``: steps of earlier ascents; ``of``: steps of all, by default this ascent's; ``quantity``: name of the
-    objective in the progress text; ``render`` makes the tensor that ``AscentStep.tensor`` returns.
+    ``before``: steps of earlier ascents; ``of``: steps of all, by default this ascent's. Where sizes differ, and so the
+    cost of a step, the control gets pixels in place of steps: ``pixels_before`` and ``pixels_of``, both summed over
+    steps. ``quantity``: name of the objective in the progress text; ``render`` makes the tensor that
+    ``AscentStep.tensor`` returns.
     """
 
     control: Control = Control()
     on_step: OnStep | None = None
     before: int = 0
     of: int | None = None
+    pixels_before: int = 0
+    pixels_of: int | None = None
     quantity: str = "objective"
     render: Callable[[Tensor], Tensor] | None = None
+
+    def at_size(self, sizes: Sequence[tuple[int, int]], steps: Sequence[int], index: int) -> "StepObserver":
+        """Return the observer of the ascent number ``index`` of several, one for each size (h, w), one after another.
+
+        ``steps`` of each.
+        """
+        pixels = [height * width * count for (height, width), count in zip(sizes, steps, strict=True)]
+        return replace(
+            self, before=sum(steps[:index]), of=sum(steps), pixels_before=sum(pixels[:index]), pixels_of=sum(pixels)
+        )
+
+    def stopping(self) -> AbstractContextManager[None]:
+        """Return a context in which passes are given up, by Stopped, once the control asks to stop."""
+        return stop_between_layers(self.control)
 
     def __call__(self, step: int, steps: int, values: Tensor, image: Tensor) -> None:
         """Report ``step`` of the ascent's ``steps``, the values (N,) before it and the image after it."""
         done, total, value = self.before + step, self.of or steps, float(values.mean())
-        self.control.report(done, total, f"{self.quantity} {value:.4g}")
+        text = f"{self.quantity} {value:.4g}"
+        if self.pixels_of is None:
+            self.control.report(done, total, text)
+        else:
+            pixels = self.pixels_before + step * image.shape[-2] * image.shape[-1]
+            self.control.report(pixels, self.pixels_of, f"step {done} of {total}, {text}")
         if self.on_step:
             self.on_step(AscentStep(done, total, value, lambda: self.render(image) if self.render else image))
 
@@ -97,8 +122,9 @@ def ascend(
     """Do ``steps`` steps of gradient ascent; values outside [0, 1] are clamped.
 
     The gradient is taken at the ``view`` of the image and propagated back through it. ``observer`` is called after
-    each step; ``observer.control.stopped`` is asked before each. The same generator (on the CPU) gives the same
-    result. With ``inplace`` the image itself is changed. Raises MethodError if the objective is not finite.
+    each step; ``observer.control.stopped`` is asked before each, and between its layers: a step that has begun is given
+    up. The same generator (on the CPU) gives the same result. With ``inplace`` the image itself is changed. Raises
+    MethodError if the objective is not finite.
     """
     values = None
     for done in range(steps):
@@ -108,7 +134,12 @@ def ascend(
         with torch.enable_grad():
             x = image.detach().requires_grad_(view is not None)
             shown = view(x, share, generator) if view else x
-        values, grad = gradient(shown.detach())
+        try:
+            with observer.stopping():
+                at_step, grad = gradient(shown.detach())
+        except Stopped:
+            return AscentResult(image, done, values)
+        values = at_step
         if view:
             (grad,) = torch.autograd.grad(shown, x, grad)
         if not torch.isfinite(values).all():

@@ -5,11 +5,12 @@ are RGB (1, 3, h, w) in [0, 1].
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from cnnviz.control import Stopped
 from cnnviz.synthesis.ascent import StepObserver
 from cnnviz.synthesis.descent import EPSILON, RATE, ImageLoss, Optimizer, Roll, optimize
 from cnnviz.synthesis.transforms import resize, scale_size
@@ -92,21 +93,24 @@ def coarse_to_fine(
     """
     sizes = schedule.sizes((content.shape[-2], content.shape[-1]))
     steps, change, done = schedule.steps_at(len(sizes)), content, list[SizeResult]()
-    for size, count in zip(sizes, steps, strict=True):
-        if done and observer.control.stopped():
-            break
+    for index, (size, count) in enumerate(zip(sizes, steps, strict=True)):
         small, scaled = scale_image(content, size), scale_styles(styles, size, schedule.style_scale)
         base = make_start(small, scaled).clamp_(0, 1)
+        try:
+            with (observer if done else StepObserver()).stopping():
+                loss = make_loss(small, scaled, schedule.draw_rolls(size, generator))
+        except Stopped:
+            break
         result = optimize(
             resize(change, size).add(base).clamp_(0, 1) if done else base,
-            make_loss(small, scaled, schedule.draw_rolls(size, generator)),
+            loss,
             count,
             generator=generator,
             rate=schedule.rate,
             epsilon=schedule.epsilon,
             smoothing=schedule.smoothing,
             optimizer=schedule.optimizer,
-            observer=replace(observer, before=sum(len(at.losses) for at in done), of=sum(steps)),
+            observer=observer.at_size(sizes, steps, index),
         )
         image, change = result.tensor, base.neg_().add_(result.tensor)
         done.append(SizeResult(size, result.values))

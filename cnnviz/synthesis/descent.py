@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 import torch
 from torch import Tensor
 
+from cnnviz.control import Stopped
 from cnnviz.errors import MethodError
 from cnnviz.synthesis.ascent import StepObserver
 from cnnviz.synthesis.transforms import gaussian_blur
@@ -62,8 +63,9 @@ def optimize(
     ``rate`` and ``epsilon`` are Adam's; its gradient is multiplied by the image's number of values, so that it does not
     depend on the size, and is blurred by a Gaussian of ``smoothing`` pixels: neighbours change together, which leaves
     less grain. It returns the moving average of its iterates, which are clamped to [0, 1]. L-BFGS sees roll number 0
-    only. ``observer`` is called after each step; ``observer.control.stopped`` is asked before each. The same generator
-    (on the CPU) gives the same result. Raises MethodError if the loss is not finite.
+    only. ``observer`` is called after each step; ``observer.control.stopped`` is asked before each, and between its
+    layers: a step that has begun is given up. The same generator (on the CPU) gives the same result. Raises MethodError
+    if the loss is not finite.
     """
     state: _Adam | _Lbfgs = _Adam(image, rate, epsilon, smoothing) if optimizer == "adam" else _Lbfgs(image)
     render = observer.render or (lambda tensor: tensor)
@@ -74,7 +76,11 @@ def optimize(
         if observer.control.stopped():
             break
         roll = int(torch.randint(len(loss.rolls), (), generator=generator)) if optimizer == "adam" else 0
-        value = state.step(lambda x, roll=roll: loss(x, roll), step / steps)  # type: ignore[misc]
+        try:
+            with observer.stopping():
+                value = state.step(lambda x, roll=roll: loss(x, roll), step / steps)  # type: ignore[misc]
+        except Stopped:
+            break
         if not torch.isfinite(value):
             raise MethodError("the loss is not a finite number: are these the network's weights?")
         values.append(float(value))

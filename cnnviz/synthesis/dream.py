@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cnnviz.control import Control
+from cnnviz.control import Control, Stopped
 from cnnviz.errors import MethodError
 from cnnviz.io.convert import to_image, to_tensor
 from cnnviz.models.features import FeatureExtractor
@@ -182,10 +182,13 @@ def dream_octaves(
         change = image - _scaled_base(base, (image.shape[-2], image.shape[-1]))
         return composite(photo, change, settings, mask)
 
-    for size in sizes:
-        if observer.control.stopped():
+    for index, size in enumerate(sizes):
+        try:
+            with observer.stopping():
+                objective = objective_at(_scaled_base(base, size))
+        except Stopped:
             break
-        gradient = choose_gradient(extractor, objective_at(_scaled_base(base, size)), settings.approximate_tiles)
+        gradient = choose_gradient(extractor, objective, settings.approximate_tiles)
         allowed = None if mask is None else (resize(mask.to(base.device), size) > 0).float()
         result = ascend(
             resize(detail, size).add_(_scaled_base(base, size)).clamp_(0, 1),
@@ -193,7 +196,7 @@ def dream_octaves(
             _step_rule(settings, allowed),
             steps=settings.steps,
             generator=generator,
-            observer=replace(observer, before=done, of=settings.steps * len(sizes), render=render),
+            observer=replace(observer, render=render).at_size(sizes, [settings.steps] * len(sizes), index),
             inplace=True,
         )
         detail, done = result.tensor - _scaled_base(base, size), done + result.done
@@ -218,8 +221,10 @@ def jitter_gradient(gradient: Gradient, limit: int, generator: torch.Generator) 
         if image[0].numel() <= priors.MAX_COPIED:
             values, grad = gradient(image.roll((dy, dx), (2, 3)))
             return values, grad.roll((-dy, -dx), (2, 3))
-        values, grad = gradient(_roll_(image, dy, dx))
-        _roll_(image, -dy, -dx)
+        try:
+            values, grad = gradient(_roll_(image, dy, dx))
+        finally:  # a step may be given up
+            _roll_(image, -dy, -dx)
         return values, _roll_(grad, -dy, -dx)
 
     return at_rolled
@@ -238,11 +243,8 @@ def _scaled_base(base: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def _step_rule(settings: DreamSettings, allowed: Tensor | None) -> StepRule:
-    correlate = (
-        partial(priors.correlate_chroma, power=NOISE_CORRELATION, cell=COLOR_CELL)
-        if settings.smooth_colors
-        else priors.correlate_colors
-    )
+    smooth = partial(priors.correlate_chroma, power=NOISE_CORRELATION, cell=COLOR_CELL)
+    correlate = smooth if settings.smooth_colors else priors.correlate_colors
 
     def rule(image: Tensor, gradient: Tensor, _share: float) -> Tensor:
         if not gradient.any():

@@ -28,7 +28,7 @@ def read_clip(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> Clip:
 
     Raises PhotoError, without the file's name, for anything else and for frames of more than ``max_pixels``.
     """
-    start = _read_start(path)
+    start = read_start(path)
     if not start:
         raise PhotoError("is empty")
     if may_be_picture(start):
@@ -43,7 +43,7 @@ def read_clip(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> Clip:
 def is_clip(path: str | Path) -> bool:
     """Return whether a file is a clip of several frames, by its header; False if it cannot be read."""
     try:
-        if may_be_picture(_read_start(path)):
+        if may_be_picture(read_start(path)):
             from cnnviz.video.animation import has_frames
 
             return has_frames(path)
@@ -53,7 +53,8 @@ def is_clip(path: str | Path) -> bool:
     return clip.count is None or clip.count > 1
 
 
-def _read_start(path: str | Path) -> bytes:
+def read_start(path: str | Path) -> bytes:
+    """Return the first bytes of a file. Raises PhotoError, without its name, where it cannot be read."""
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):
             raise PhotoError("is not a regular file; clips are read from files only")

@@ -14,6 +14,7 @@ from cnnviz.app.resume import (
     find_partial,
     finished_numbers,
     keep_partial,
+    keeps_work,
     partial_path,
     remove_partial,
     stop_on_interrupt,
@@ -39,6 +40,22 @@ def test_the_first_interrupt_asks_and_the_second_ends():
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_before_there_is_anything_to_keep_the_first_interrupt_ends():
+    reports = []
+    with stop_on_interrupt(begun=False) as stop:
+        report = stop.noticing(lambda *words: reports.append(words))
+        report(0, 2, "planning")
+        assert not keeps_work(signal.getsignal(signal.SIGINT))
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+        report(1, 2)
+        assert keeps_work(signal.getsignal(signal.SIGINT))
+        os.kill(os.getpid(), signal.SIGINT)
+        assert stop.interrupted
+    assert reports == [(0, 2, "planning"), (1, 2, "")]
+    assert not keeps_work(signal.getsignal(signal.SIGINT))
 
 
 def test_a_time_limit_stops_without_an_interrupt():

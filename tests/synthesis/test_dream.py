@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from cnnviz.control import Control
+from cnnviz.control import Control, Stopped
 from cnnviz.errors import InvalidRequest, MethodError
 from cnnviz.io.convert import to_image, to_tensor
 from cnnviz.models.features import FeatureExtractor
@@ -34,7 +34,9 @@ def test_octaves_grow_to_the_photo_and_steps_are_reported(network, photo):
     result = dream(network, photo, ["0"], settings=settings, control=control, on_step=steps.append)
     assert result.sizes == ((67, 89), (80, 107), (96, 128))
     assert result.tensor.shape == photo.shape
-    assert [(at.step, at.of) for at in steps] == reports == [(n + 1, 6) for n in range(6)]
+    assert [(at.step, at.of) for at in steps] == [(n + 1, 6) for n in range(6)]
+    pixels = [height * width for height, width in result.sizes for _ in range(2)]
+    assert reports == [(sum(pixels[: n + 1]), sum(pixels)) for n in range(6)]
     assert torch.equal(steps[-1].tensor(), result.tensor)
     assert [at.value for at in steps[1::2]] == list(result.values)
     assert (result.done, result.of) == (6, 6)
@@ -163,6 +165,10 @@ def jitter(most: int) -> ascent.View:
     return view
 
 
+def given_up(_image):
+    raise Stopped
+
+
 @pytest.mark.parametrize("copied", [0, 1 << 20])
 def test_jitter_in_place_or_not_is_the_view_and_leaves_the_image(copied, monkeypatch):
     monkeypatch.setattr(priors, "MAX_COPIED", copied)
@@ -178,6 +184,9 @@ def test_jitter_in_place_or_not_is_the_view_and_leaves_the_image(copied, monkeyp
     assert torch.equal(picture, before)
     rolled = jitter_gradient(gradient, 4, generator)
     rolled(picture)
+    assert torch.equal(picture, before)
+    with pytest.raises(Stopped):
+        jitter_gradient(given_up, 4, generator)(picture)
     assert torch.equal(picture, before)
     generator.manual_seed(2)
     end = ascent.ascend(picture, rolled, lambda _p, s, _d: 0.01 * s, steps=3, generator=generator, inplace=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import click
 
+from cnnviz.app.console import Console
 from cnnviz.app.declare import option
 from cnnviz.app.photo_command import plain_command
 from cnnviz.models import catalog, weights
@@ -33,7 +34,9 @@ def doctor(options: Options) -> None:
     """
     here = [name for name, entry in catalog.entries().items() if (p := weights.weights_path(entry)) and p.is_file()]
     python, system, checkpoints = platform.python_version(), platform.platform(), str(weights.checkpoints())
-    packages, devices = {name: _version(name) for name in PACKAGES}, _devices()
+    with Console().status("looking for devices"):
+        devices = _devices()
+    packages = {name: _version(name) for name in PACKAGES}
     if options.json:
         click.echo(json.dumps({"python": python, "platform": system, "packages": packages, "devices": devices,
                                "weights": here, "checkpoints": checkpoints}))  # fmt: skip

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import click
 
+from cnnviz.app.console import Console
 from cnnviz.app.declare import option
 from cnnviz.app.options import FitOptions, redeclare
 from cnnviz.app.photo_command import plain_command
@@ -33,10 +34,11 @@ def layers(options: Options) -> None:
       cnnviz layers
       cnnviz layers -m vgg16 --json | jq -r .name
     """
-    from cnnviz.graph.receptive_field import layer_table
-    from cnnviz.models.loader import build_blank, input_size
+    with Console().status(f"loading {options.model}"):
+        from cnnviz.graph.receptive_field import layer_table
+        from cnnviz.models.loader import build_blank, input_size
 
-    module = build_blank(options.model)
+        module = build_blank(options.model)
     side = options.input_size or input_size(options.model, module)
     try:
         table = layer_table(module, (side, side))

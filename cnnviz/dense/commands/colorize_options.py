@@ -37,7 +37,7 @@ def load_network(options: Options, console: Console) -> "Colorizer":
         raise WeightsError(f"colorize has no weights of its own: name a file with --weights FILE\n{WHERE}")
     if not Path(options.weights).is_file():
         raise WeightsError(f"--weights {printable(options.weights)}: no such file\n{WHERE}")
-    from cnnviz.models.colorizer import load_colorizer
+    with console.status("loading eccv16"):
+        from cnnviz.models.colorizer import load_colorizer
 
-    with console.progress("loading eccv16", "bytes"):
         return load_colorizer(options.weights, device=options.device, dtype=options.dtype)

@@ -61,8 +61,8 @@ class Options(ReadingOptions, FigureOptions, RawOptions, OutputOptions):
 def load_network(options: Options, console: Console) -> "DepthEstimator":
     """Return the network of ``--model``; what is missing is reported before torch is loaded."""
     folder = find_depth_network(options.model, offline=options.offline)
-    from cnnviz.models.depth_loader import load_depth_estimator
+    with console.status(f"loading {folder.name}"):
+        from cnnviz.models.depth_loader import load_depth_estimator
 
-    with console.progress(f"loading {folder.name}", "bytes"):
         return load_depth_estimator(options.model, kind=options.kind, input_size=options.input_size,
                                     device=options.device, dtype=options.dtype, offline=options.offline)  # fmt: skip

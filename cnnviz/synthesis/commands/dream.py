@@ -51,7 +51,7 @@ def compute_size_note(shape: tuple[int, ...], options: Options) -> tuple[str, ..
     return (f"computed at {options.compute_size} px; --compute-size full computes at the photo's own {own} px",)
 
 
-@clip_command(Options, Record, suffix="-dream.png", progress=("dreaming", "steps"), stoppable=True,
+@clip_command(Options, Record, suffix="-dream.png", progress=("dreaming", "pixels"), stoppable=True,
               moving=moving_inputs, plan=plan_clip, word=NOISE, blank=noise_image)  # fmt: skip
 def dream(session: Session, photo: PhotoInput, options: Options, control: Control) -> Result[Record]:
     """Increase a layer's activation in a photo, noise or a clip: deep dream.

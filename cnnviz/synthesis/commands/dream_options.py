@@ -121,6 +121,11 @@ class Options(
         if (self.guide or self.caricature) and not spec.layers:
             raise InvalidRequest("--guide and --caricature go with a --layer that is not reduced to a --channel")
 
+    @property
+    def class_words(self) -> list[str]:
+        """The classes of --class, without their weights."""
+        return [weighted(text)[0] for text in self.targets]
+
     @cached_property
     def objective(self) -> ObjectiveSpec:
         """What is maximised, as far as it is known without the network and without the guides' files."""

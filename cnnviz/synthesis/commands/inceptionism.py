@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ import click
 from cnnviz.app.jobs import FIGURES, Job, is_folder, plan_network_job
 from cnnviz.app.photo_command import Runner, attach, open_session
 from cnnviz.app.records import Result
-from cnnviz.app.runner import Outcome, run_jobs
+from cnnviz.app.runner import Outcome, is_refused, run_jobs
 from cnnviz.app.session import Session
 from cnnviz.control import Control
 from cnnviz.synthesis.commands.ascent_options import settings_of, snapshots, stopped_note
@@ -72,6 +73,9 @@ class ClassRunner(Runner):
     def __call__(self, options: Options) -> None:
         """Run, and leave with the exit status."""
         session = open_session("inceptionism", options)
+        (job,) = plan_network_job(options.model, options.output, "-inceptionism.png", FIGURES)
+        if not is_folder(options.output) and is_refused(session, job):  # reported before the network is loaded
+            click.get_current_context().exit(int(run_jobs(session, [job], partial(self.process, session))))
         for name in options.check_with:
             check_same_classes(session.load_network(name), session.network)
         work = dict(plan_classes(session.network, options, options.choose_classes(session.network)))

@@ -112,6 +112,11 @@ class Options(NetworkOptions, FigureOptions, SaveEveryOptions, ResumeOptions, Se
             flag = "--theme" if self.theme != Look().theme else "--scale"
             raise click.UsageError(f"{flag} requires --figure, several classes in one file, or a .pdf or .svg file")
 
+    @property
+    def class_words(self) -> list[str]:
+        """The classes of --class, without the word for all."""
+        return [word for word in self.targets if word != ALL]
+
     def choose_classes(self, network: "Network") -> list[int]:
         """Return the classes of --class or --random, each once; those drawn in the order of the draw."""
         import torch

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from cnnviz.synthesis.style_transfer import StyleResult
 
 
-@clip_command(Options, Record, suffix="-style.png", progress=("transferring", "steps"), stoppable=True,
+@clip_command(Options, Record, suffix="-style.png", progress=("transferring", "pixels"), stoppable=True,
               moving=moving_inputs, plan=plan_clip, formats=tuple(FORMATS))  # fmt: skip
 def style(session: Session, photo: PhotoInput, options: Options, control: Control) -> Result[Record]:
     """Draw a photo or a clip in the style of another image: style transfer.

@@ -12,6 +12,7 @@ from torch import nn
 
 import cnnviz
 from cnnviz import Network, cli
+from cnnviz.control import Report
 from cnnviz.io.recipe import read_recipe
 from cnnviz.synthesis.commands.inceptionism import plan_classes
 from tests.support.figure_files import check_figure_files
@@ -168,14 +169,13 @@ def test_wrong_usage_is_one_line(words, start, capsys):
 def test_a_stopped_picture_is_kept_and_marked(capsys, monkeypatch):
     from cnnviz.app import resume
 
-    calls = []
+    def interrupted(stop: resume.StopRequest, _report: Report) -> Report:
+        def after_two_steps(done: int, _total: int, _text: str = "") -> None:
+            stop.interrupted = done >= 2
 
-    def interrupted(stop: resume.StopRequest) -> bool:
-        calls.append(1)
-        stop.interrupted = len(calls) > 2
-        return stop.interrupted
+        return after_two_steps
 
-    monkeypatch.setattr(resume.StopRequest, "__call__", interrupted)
+    monkeypatch.setattr(resume.StopRequest, "noticing", interrupted)
     assert cli.invoke(["inceptionism", "--size", "48", "--class", "1", "--class", "2", "-o", "p.png"]) == 130
     assert "stopped after 2 of 1024 steps" in capsys.readouterr().err
     recipe = read_recipe(Path("p.png"))
