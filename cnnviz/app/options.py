@@ -200,6 +200,13 @@ class SaveEveryOptions:
                                     type=IntRange(1), metavar="N", panel="Output", recorded=False)  # fmt: skip
 
 
+def features_model_option() -> Declared:
+    """Declare ``--model`` of a command that takes networks without classes too."""
+    declared = NetworkOptions.__dataclass_fields__["model"]
+    attrs = declared.metadata["option"].attrs
+    return redeclare(declared, attrs=attrs | {"type": ModelName("classification", "features")})
+
+
 def layer_option(help: str, default: str | None = None) -> Declared:
     """Declare ``--layer``, one layer by its name; ``help`` ends with what is taken without it."""
     return option(help, default=default, shell_complete=complete_layer, metavar="NAME")

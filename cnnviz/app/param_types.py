@@ -17,6 +17,8 @@ from cnnviz.io import write
 from cnnviz.models.catalog import DEFAULT, Task, find_entry, imagenet_classes, names
 from cnnviz.text import did_you_mean
 
+TAKE_FEATURES = "activations, deconv, dream, kernels, layers, style, top-images and visualize"
+
 
 class ModelName(click.ParamType):  # type: ignore[type-arg,unused-ignore]
     """A network's name, refused before anything heavy is loaded; ``tasks``: what it may be for, the first proposed."""
@@ -30,8 +32,10 @@ class ModelName(click.ParamType):  # type: ignore[type-arg,unused-ignore]
         """Return the name if the catalogue knows it as one for the task."""
         entry = find_entry(value)
         if entry is None:
-            near = did_you_mean(value, names(self.tasks[0]), "; see cnnviz models")
+            near = did_you_mean(value, [name for task in self.tasks for name in names(task)], "; see cnnviz models")
             self.fail(f"no network is named {value!r}{near}", param, ctx)
+        if entry.task == "features" and entry.task not in self.tasks:
+            self.fail(f"{value} has no classes; {TAKE_FEATURES} take it", param, ctx)
         if entry.task not in self.tasks:
             self.fail(f"{value} is for {entry.task}, this command needs one for {self.tasks[0]}", param, ctx)
         return value

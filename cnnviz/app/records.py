@@ -55,6 +55,14 @@ class PhotoRecord(Record):
 
 
 @dataclass(frozen=True, kw_only=True)
+class FeatureRecord(PhotoRecord):
+    """What a command reports of one photo that takes networks without classes too."""
+
+    top: list[ClassProbability] = field("The most probable classes, most probable first; none of a network without "
+                                        "classes.")  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
 class RawRecord(Record):
     """Of a command with ``--raw``."""
 

@@ -17,7 +17,7 @@ class Activations(InputResult):
 
     ``maps`` (channels, h, w), float32; ``strengths`` (channels,), float64, the sum of the positive values of each;
     ``order`` (channels,), the channels from the strongest to the weakest, equal ones by number; ``logits`` (classes,)
-    of the same pass.
+    of the same pass, none of a network without classes.
     """
 
     layer: str
@@ -72,11 +72,11 @@ def activations(network: Network, inputs: Tensor, *, layer: str) -> Activations:
     if len(inputs) != 1:
         raise InvalidRequest(f"activations takes one input at a time, not {len(inputs)}")
     with torch.inference_mode(), capture(network, layer) as captured:
-        logits = network(inputs)
+        outputs = network.outputs(inputs)
     maps = feature_maps(captured.tensors.get(layer, []), layer)
     refuse_channels_last(maps, inputs, layer)
     maps = maps.float().cpu().clone(memory_format=torch.contiguous_format)
     require_finite(network.name, maps, what=f"activations of {layer}")
     strengths = maps.double().clamp(min=0).sum((1, 2))
     order = strengths.argsort(descending=True, stable=True)
-    return Activations(layer, maps, strengths, order, logits[0].cpu(), network=network, inputs=inputs)
+    return Activations(layer, maps, strengths, order, network.class_logits(outputs), network=network, inputs=inputs)

@@ -41,7 +41,8 @@ class Deconvnet:
     ``maps`` (channels, h, w) are the layer's; units of a layer without positions have maps of 1 x 1. ``gates`` and
     ``skipped`` name the modules that were held constant and skipped; ``switches`` counts the max pools up to the
     layer: without any, a deconvnet depends on the input by the unit's activation alone. ``method`` is by default
-    "deconvnet" in a network with max pools, "guided" in others. ``logits`` (classes,) are of the same pass.
+    "deconvnet" in a network with max pools, "guided" in others. ``logits`` (classes,) are of the same pass;
+    there are none without classes.
     """
 
     def __init__(
@@ -53,7 +54,7 @@ class Deconvnet:
         network.layer(layer)  # an unknown layer is refused before any work
         self.layer, self._origin = layer, (network, inputs)
         try:
-            tape = record(network, inputs.to(network.device, network.dtype), network.module, whole=True)
+            tape = record(network.outputs, inputs.to(network.device, network.dtype), network.module, whole=True)
             if layer not in tape.modules:
                 raise InvalidRequest(f"layer {layer} does not contribute to the logits, or gives no tensor")
             pooled = any("max_pool" in step.name for step in tape.steps)
@@ -72,7 +73,7 @@ class Deconvnet:
         if out.dim() == 4:
             refuse_channels_last(out[0], inputs, layer)
         require_finite(network.name, out, what="activations")
-        self.logits = tape.clean[tape.output.index][0].float().cpu()
+        self.logits = network.class_logits(tape.clean[tape.output.index])
         self.maps = out[0].reshape(*out.shape[1:], *(1,) * (4 - out.dim()))
         self.gates, self.skipped, self.switches = self._replay.gates, self._replay.skipped, self._replay.switches
 

@@ -122,7 +122,7 @@ def _colours(network: Network, layer: str) -> Tensor | None:
     shades = torch.cat([torch.zeros(1, 3), torch.eye(3), torch.full((1, 3), 0.5), torch.ones(1, 3)])
     with torch.inference_mode(), capture(network, layer, inputs=True, stop_early=True) as captured:
         captured.runs = {layer: 1}
-        captured.run(network, shades[:, :, None, None].expand(-1, -1, *network.size))
+        captured.run(network.outputs, shades[:, :, None, None].expand(-1, -1, *network.size))
     if not captured.tensors.get(layer):
         return None
     inputs = captured.tensors[layer][0]

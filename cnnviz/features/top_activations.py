@@ -129,7 +129,7 @@ def _batches(images: Iterable[tuple[int, Tensor]]) -> Iterator[tuple[list[int], 
 
 def _layer_maps(captured: Capture, network: Network, layer: str, inputs: Tensor) -> Tensor:
     """Run a network up to a layer's last use and return its output, (N, channels, h, w)."""
-    captured.run(network, inputs)
+    captured.run(network.outputs, inputs)
     outputs = captured.tensors.get(layer)
     if outputs is None:
         raise InvalidRequest(f"layer {layer} does not contribute to the logits")

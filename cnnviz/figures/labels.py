@@ -32,6 +32,7 @@ PRINTED = (
     (r"eccv16", "Network of Zhang, Isola & Efros 2016"),
     (r"alexnet", "AlexNet"),
     (r"zfnet", "ZFNet"),
+    (r"hed_vgg16", "VGG-16 of HED"),
     (r"inception_v3", "Inception-v3"),
     (r"mobilenet_v2", "MobileNetV2"),
     (r"mobilenet_v3_large", "MobileNetV3-Large"),
@@ -93,7 +94,12 @@ def layer_place(network: Network, layer: str) -> list[str]:
 
 
 def prediction_label(network: Network, logits: Tensor) -> str:
-    """Return a network's name and its most probable class, from logits (classes,): AlexNet: tiger cat 95.7 %."""
+    """Return a network's name and its most probable class, from logits (classes,): AlexNet: tiger cat 95.7 %.
+
+    The name alone where there are no classes.
+    """
+    if not len(logits):
+        return network_label(network.name)
     shares = logits.double().softmax(0)
     best = int(shares.argmax())
     return f"{network_label(network.name)}: {class_label(network, best)} {percent(float(shares[best]), 1)}"
@@ -110,8 +116,9 @@ def with_minus(text: str) -> str:
 
 
 def number(value: float) -> str:
-    """Return a number of three or so digits: 33.6, 5.0, 0.12, with a true minus."""
-    return with_minus(f"{value:.1f}" if 1 <= abs(value) < 1000 else f"{value:.2g}")
+    """Return a number of three or so digits: 1203, 33.6, 5.0, 0.12, with a true minus."""
+    size = abs(value)
+    return with_minus(f"{value:.1f}" if 1 <= size < 1000 else f"{value:.0f}" if 1000 <= size < 1e5 else f"{value:.2g}")
 
 
 def percent(share: float, digits: int = 0) -> str:

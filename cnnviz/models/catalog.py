@@ -33,7 +33,7 @@ IMAGENET = 1000  # classes of ILSVRC 2012
 TORCHVISION_WEIGHTS = "https://download.pytorch.org/models/"
 
 
-Task = Literal["classification", "segmentation"]
+Task = Literal["classification", "segmentation", "features"]  # features: no classes
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class NetworkEntry:
     ``file`` is the name of its weights file ("" if it has none of its own), ``sha256`` the digest or its known
     beginning, ``size`` the side of the network's input in pixels, ``parameters`` in millions; ``package`` is the Python
     package that contains the file, ``extra`` the extra of cnnviz that installs it; ``task`` what the network gives,
-    for ``classes`` classes.
+    for ``classes`` classes, 0 of one for features.
     """
 
     name: str
@@ -127,16 +127,23 @@ def segmenters() -> dict[str, NetworkEntry]:
     return {entry.name: entry for entry in (SELFIE, *own, *(_segmenter(*row) for row in rows))}
 
 
+@cache
+def feature_networks() -> dict[str, NetworkEntry]:
+    """Return the networks without classes by name."""
+    return {"hed_vgg16": NetworkEntry("hed_vgg16", "cnnviz", "", "", 224, 14.7, task="features", classes=0)}
+
+
 def names(task: Task) -> list[str]:
     """Return the names of the networks for a task."""
-    return list(entries() if task == "classification" else segmenters())
+    tables = {"classification": entries, "segmentation": segmenters, "features": feature_networks}
+    return list(tables[task]())
 
 
 def find_entry(name: str) -> NetworkEntry | None:
     """Return the entry of a network for any task, for ``timm:NAME`` a new one; None for an unknown name."""
     if name.startswith("timm:") and len(name) > len("timm:"):
         return NetworkEntry(name, "timm", "", "", 0, 0.0, package="timm", extra="timm")
-    return entries().get(name) or segmenters().get(name)
+    return entries().get(name) or segmenters().get(name) or feature_networks().get(name)
 
 
 @cache

@@ -16,8 +16,9 @@ from cnnviz.errors import InvalidRequest, WeightsError
 from cnnviz.io.recipe import JsonObject
 from cnnviz.models.depth_estimator import DepthEstimator, DepthKind, depth_kind
 from cnnviz.models.depth_files import PREPROCESSOR, DepthFolder, find_depth_network
-from cnnviz.models.loader import IMAGENET_MEAN, IMAGENET_STD, pick_device, pick_dtype
+from cnnviz.models.loader import pick_device, pick_dtype
 from cnnviz.models.network import Preprocessing
+from cnnviz.models.own_networks import IMAGENET_MEAN, IMAGENET_STD
 from cnnviz.models.weights import sha256
 from cnnviz.text import error_reason, printable
 

@@ -12,17 +12,14 @@ from torch import Tensor, nn
 
 from cnnviz.control import Control
 from cnnviz.errors import InvalidRequest, WeightsError
-from cnnviz.models import checkpoint, efficientnet_lite, segmenter, timm_hub, weights, zfnet
+from cnnviz.models import checkpoint, own_networks, segmenter, timm_hub, weights
 from cnnviz.models.catalog import DEFAULT, NetworkEntry, entries, find_entry, segmenters
 from cnnviz.models.class_names import published_classes
+from cnnviz.models.feature_network import FeatureNetwork
 from cnnviz.models.network import Network, Preprocessing
+from cnnviz.models.own_networks import IMAGENET_MEAN, IMAGENET_STD, PREPROCESSING, ZFNET_ONNX
 from cnnviz.text import did_you_mean, error_reason, printable
 
-IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-# The shorter side before the centre crop: 0.875 for all three, as their authors train and test them.
-LITE_RESIZE = {"efficientnet_lite0": 256, "efficientnet_lite1": 272, "efficientnet_lite2": 292}
-# The public zfnet512 was measured on whole photos squashed to 224 x 224 (--fit squash), values 0 to 255 minus the mean.
-ZFNET_ONNX = Preprocessing((224, 224), 224, "bicubic", (123.68 / 255, 116.779 / 255, 103.939 / 255), (1 / 255,) * 3)
 # Families whose public files have older module names than torchvision: pattern and replacement.
 OLD_NAMES = (
     ("densenet", r"\.(norm|conv)\.([12])\.", r".\1\2."),
@@ -82,7 +79,8 @@ def load_network(
     Returns
     -------
     Network
-        The network in evaluation mode: RGB (N, 3, h, w) in [0, 1] in, logits (N, classes) out.
+        The network in evaluation mode: RGB (N, 3, h, w) in [0, 1] in, logits (N, classes) out; a FeatureNetwork for
+        one without classes.
 
     Raises
     ------
@@ -115,7 +113,8 @@ def load_network(
     if entry.task == "segmentation":
         network: Network = segmenter.Segmenter(module, changed, names, name, record, squash=name == "selfie")
     else:
-        network = Network(module, changed, names, name, record)
+        kind = FeatureNetwork if entry.task == "features" else Network
+        network = kind(module, changed, names, name, record)
     network = network.to(target_device, target_dtype)
     if preprocessing.get("size") is not None:
         _try_size(network)
@@ -144,17 +143,14 @@ def _load_weights(entry: NetworkEntry, path: Path) -> tuple[nn.Module, int, str]
     count = None if own else checkpoint.count_classes(lambda count: _without_init(entry, state, count), state)
     count = count or entry.classes
     module = _without_init(entry, state, count)
-    if entry.name in efficientnet_lite.SCALES:
-        state = efficientnet_lite.translate(state, module)
+    state = own_networks.translate(entry.name, state, module)
     checkpoint.load_state(module, state, printable(str(path)))
     return module, count, digest
 
 
 def _state(entry: NetworkEntry, path: Path) -> dict[str, Tensor]:
-    if path.suffix == ".onnx":
-        if entry.name != "zfnet":
-            raise WeightsError(f"{printable(str(path))}: ONNX weights are read for zfnet only")
-        return zfnet.read_zfnet(path)
+    if (foreign := own_networks.read_foreign(entry.name, path)) is not None:
+        return foreign
     state = checkpoint.read_checkpoint(path)
     for family, old, new in OLD_NAMES:
         if entry.name.startswith(family):
@@ -184,7 +180,7 @@ def _try_size(network: Network) -> None:
     height, width = network.size
     try:
         with torch.inference_mode():
-            network(torch.zeros(1, 3, height, width))
+            network.outputs(torch.zeros(1, 3, height, width))
     except (RuntimeError, ValueError, AssertionError) as error:
         reason = error_reason(error)
         raise InvalidRequest(f"{network.name} cannot take an input of {width}x{height} pixels: {reason}") from error
@@ -212,10 +208,8 @@ def input_size(name: str, module: nn.Module) -> int:
 def _build(entry: NetworkEntry, state: Mapping[str, Tensor] | None, count: int) -> nn.Module:
     if entry.source == "timm":
         return timm_hub.build(entry, count)
-    if entry.name in efficientnet_lite.SCALES:
-        return efficientnet_lite.EfficientNetLite(entry.name, count)
-    if entry.name == "zfnet":
-        return zfnet.build(state, count)
+    if (own := own_networks.build(entry.name, count, state)) is not None:
+        return own
     if entry.task == "segmentation":
         return segmenter.build(entry.name, count, state)
     from torchvision import models
@@ -230,10 +224,8 @@ def _build(entry: NetworkEntry, state: Mapping[str, Tensor] | None, count: int) 
 def preprocessing_of(entry: NetworkEntry, zoo: bool = False) -> Preprocessing:
     """Return the published preprocessing of a network; ``zoo``: of the model zoo's ONNX file of zfnet."""
     side = (entry.size, entry.size)
-    if entry.name in LITE_RESIZE:
-        return Preprocessing(side, LITE_RESIZE[entry.name], "bicubic", (0.5,) * 3, (0.5,) * 3)
-    if entry.name == "zfnet":
-        return ZFNET_ONNX if zoo else Preprocessing(side, 256, "bilinear", IMAGENET_MEAN, IMAGENET_STD)
+    if entry.name in PREPROCESSING:
+        return ZFNET_ONNX if zoo else PREPROCESSING[entry.name]
     if entry.task == "segmentation":
         mean, std = segmenter.NORMALIZATIONS.get(entry.name, (IMAGENET_MEAN, IMAGENET_STD))
         return Preprocessing(side, entry.size, "bilinear", mean, std)

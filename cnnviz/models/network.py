@@ -87,6 +87,14 @@ class Network:
             raise MethodError(f"{self.name} is no classifier: its output is {kind}, not logits (N, classes)")
         return logits if logits.dtype == torch.float64 else logits.float()
 
+    def outputs(self, inputs: Tensor) -> Tensor:
+        """Return the last layer's output, logits (N, classes) where there are classes. Raises MethodError."""
+        return self(inputs)
+
+    def class_logits(self, outputs: Tensor) -> Tensor:
+        """Return the logits (classes,) of the first input's ``outputs``; (0,) of a network without classes."""
+        return outputs[0].float().cpu()
+
     def run(self, inputs: Tensor) -> object:
         """Return what the module gives for RGB (N, 3, h, w) in [0, 1]. Raises MethodError for a size it cannot take."""
         try:

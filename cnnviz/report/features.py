@@ -46,7 +46,7 @@ def projections_figure(results: Sequence[Projection], request: Request) -> Figur
     projector = Projector(network, ProjectionSettings(first.layer, first.method))
     units = [projector.cut(one, inputs) for one in results]
     with torch.inference_mode():
-        logits = network(inputs)[0].float().cpu()
+        logits = network.class_logits(network.outputs(inputs))
     image = inputs[0].float().cpu().numpy()
     return draw_projections(image, network, logits, units, ProjectionView(first.method, strongest=False), request.look)
 

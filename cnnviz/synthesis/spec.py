@@ -29,6 +29,7 @@ DREAM_LAYERS = {
     "vgg19": "features.24",
     "alexnet": "features.9",
     "zfnet": "conv4",
+    "hed_vgg16": "relu4_2",
     "resnet": "layer3",
     "resnext": "layer3",
     "wide_resnet": "layer3",

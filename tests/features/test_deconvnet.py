@@ -1,6 +1,7 @@
 """The deconvnet against transposed filters by hand, against captum where captum is right, and what it refuses."""
 
 import warnings
+from pathlib import Path
 
 import captum.attr
 import pytest
@@ -9,11 +10,12 @@ import torch.nn.functional as F
 import torchvision
 from torch import Tensor, nn
 
-from cnnviz import Network, fit, read_photo
+from cnnviz import Network, fit, load_network, read_photo
 from cnnviz.errors import InvalidRequest
 from cnnviz.features.deconvnet import Deconvnet, deconvnet
 from cnnviz.graph.receptive_field import layer_table
 from tests.conftest import PHOTOS
+from tests.support.hed_files import write_hed
 from tests.support.networks import lite0
 
 
@@ -176,3 +178,43 @@ def test_the_default_is_the_deconvnet_in_a_network_with_max_pools_and_guided_in_
     assert found.method == method
     assert torch.equal(found.projection, deconvnet(network, x, layer="1", channel=0, method=method).projection)
     assert deconvnet(network, x, layer="1", channel=0, method="gradient").method == "gradient"
+
+
+def by_hand(network: Network, x: Tensor, layer: str, channel: int) -> tuple[Tensor, tuple[int, int]]:
+    """Section 2.1, written out: unpooling by switches, rectification, transposed filters, from the strongest unit."""
+    signal, back, lines = (x - network.mean) / network.std, [], dict(network.module.named_children())
+    for name, module in lines.items():
+        if isinstance(module, nn.Conv2d):
+            signal = module(signal)
+            back.append(lambda r, w=module.weight: F.conv_transpose2d(r, w, padding=1))
+        elif isinstance(module, nn.ReLU):
+            signal = signal.relu()
+            back.append(lambda r: r.relu())
+        else:
+            size = signal.shape[2:]
+            signal, switches = F.max_pool2d(signal, 2, ceil_mode=True, return_indices=True)
+            back.append(lambda r, s=switches, n=size: F.max_unpool2d(r, s, 2, output_size=n))
+        if name == layer:
+            break
+    place = int(signal[0, channel].argmax())
+    r = torch.zeros_like(signal)
+    r[0, channel].view(-1)[place] = signal[0, channel].max().clamp(min=0)
+    for step in back[::-1]:
+        r = step(r)
+    return r / network.std, divmod(place, signal.shape[3])
+
+
+@pytest.mark.parametrize("layer", ["pool1", "relu3_2", "conv4_1", "pool4", "relu5_3"])
+@pytest.mark.parametrize("size", [(64, 64), (45, 70)])
+def test_max_pools_are_undone_by_their_switches(layer: str, size: tuple[int, int], tmp_path: Path) -> None:
+    file = write_hed(tmp_path)
+    network = load_network("hed_vgg16", weights_file=file, device="cpu", dtype="float64")
+    x = torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    seen = Deconvnet(network, x, layer)
+    assert seen.switches == int(layer[-3] if layer[-2] == "_" else layer[-1]) - (layer[-2] == "_")
+    for channel in seen.strongest(3):
+        wanted, position = by_hand(network, x, layer, channel)
+        found = seen.project(channel)
+        assert found.position == position
+        assert wanted.abs().max() > 0
+        assert torch.allclose(found.projection, wanted, rtol=1e-9, atol=1e-12 * float(wanted.abs().max()))

@@ -16,7 +16,8 @@ from tests.support.networks import lite0, two_layers
 
 PRINTED = {
     "efficientnet_lite0": "EfficientNet-Lite0", "efficientnet_b7": "EfficientNet-B7",
-    "efficientnet_v2_l": "EfficientNetV2-L", "zfnet": "ZFNet", "alexnet": "AlexNet", "googlenet": "GoogLeNet",
+    "efficientnet_v2_l": "EfficientNetV2-L", "zfnet": "ZFNet", "hed_vgg16": "VGG-16 of HED",
+    "alexnet": "AlexNet", "googlenet": "GoogLeNet",
     "convnext_tiny": "ConvNeXt-T", "convnext_base": "ConvNeXt-B", "densenet121": "DenseNet-121",
     "inception_v3": "Inception-v3", "maxvit_t": "MaxViT-T", "mnasnet0_75": "MnasNet 0.75×",
     "mobilenet_v2": "MobileNetV2", "mobilenet_v3_large": "MobileNetV3-Large", "regnet_x_16gf": "RegNetX-16GF",

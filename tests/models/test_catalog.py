@@ -6,7 +6,7 @@ import sys
 import pytest
 from torchvision import models
 
-from cnnviz.models.catalog import DEFAULT, LITE, ZFNET, entries, find_entry, imagenet_classes
+from cnnviz.models.catalog import DEFAULT, LITE, ZFNET, entries, feature_networks, find_entry, imagenet_classes, names
 from cnnviz.text import did_you_mean
 
 TORCHVISION = models.list_models(module=models)
@@ -47,9 +47,16 @@ def test_the_bundled_digests_are_whole_and_agree_with_the_files_names():
 def test_parameters_of_the_bundled_networks():
     from cnnviz.models.loader import build_blank
 
-    for entry in (*LITE, ZFNET):
+    for entry in (*LITE, ZFNET, *feature_networks().values()):
         count = sum(tensor.numel() for tensor in build_blank(entry.name).parameters())
         assert entry.parameters == pytest.approx(count / 1e6, abs=0.051), entry.name
+
+
+def test_networks_without_classes_are_no_classifiers():
+    assert names("features") == ["hed_vgg16"]
+    assert not {"hed_vgg16"} & {*names("classification"), *names("segmentation")}
+    assert {entry.classes for entry in feature_networks().values()} == {0}
+    assert find_entry("hed_vgg16") is feature_networks()["hed_vgg16"]
 
 
 def test_find():

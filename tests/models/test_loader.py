@@ -14,8 +14,9 @@ from torchvision import models
 from cnnviz import load_network
 from cnnviz.errors import InvalidRequest, WeightsError
 from cnnviz.models import catalog, checkpoint, weights
-from cnnviz.models.loader import AUXILIARY, IMAGENET_MEAN, IMAGENET_STD, build_blank, preprocessing_of
+from cnnviz.models.loader import AUXILIARY, build_blank, preprocessing_of
 from cnnviz.models.network import Network, Preprocessing
+from cnnviz.models.own_networks import IMAGENET_MEAN, IMAGENET_STD
 
 TORCHVISION = models.list_models(module=models)
 # 2.5 GB of weights each: shapes alone, without memory for the weights.
@@ -216,6 +217,10 @@ def test_a_file_of_weights_that_is_not_there(tmp_path: Path):
     (tmp_path / "a.onnx").write_bytes(b"")
     with pytest.raises(WeightsError, match="ONNX weights are read for zfnet only"):
         load_network("resnet18", weights_file=tmp_path / "a.onnx")
+    (tmp_path / "a.weights.h5").write_bytes(b"")
+    for name in ("vgg16", "zfnet"):
+        with pytest.raises(WeightsError, match="HDF5 weights are read for hed_vgg16 only"):
+            load_network(name, weights_file=tmp_path / "a.weights.h5")
 
 
 def test_a_damaged_file_in_torch_hubs_folder_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):

@@ -13,7 +13,7 @@ from cnnviz.app.photo_command import plain_command
 from cnnviz.models import catalog, weights
 
 PACKAGES = ("cnnviz", "torch", "torchvision", "captum", "opencv-python", "Pillow", "numpy", "click", "rich",
-            "rich-click", "safetensors", "timm", "onnx", "transformers")  # fmt: skip
+            "rich-click", "safetensors", "timm", "onnx", "h5py", "transformers")  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ import click
 
 from cnnviz.app.console import Console
 from cnnviz.app.declare import option
-from cnnviz.app.options import FitOptions, redeclare
+from cnnviz.app.options import FitOptions, features_model_option, redeclare
 from cnnviz.app.photo_command import plain_command
 from cnnviz.errors import InvalidRequest
 from cnnviz.text import error_reason
@@ -17,7 +17,7 @@ from cnnviz.text import error_reason
 class Options:
     """Options of ``cnnviz layers``."""
 
-    model: str = redeclare(FitOptions.__dataclass_fields__["model"])
+    model: str = features_model_option()
     input_size: int | None = redeclare(FitOptions.__dataclass_fields__["input_size"])
     json: bool = option("Print one JSON object per layer, one per line.", default=False, panel="Output")
 

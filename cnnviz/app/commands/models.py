@@ -8,7 +8,7 @@ import click
 from cnnviz.app.declare import argument, option
 from cnnviz.app.photo_command import plain_command
 from cnnviz.models import weights
-from cnnviz.models.catalog import NetworkEntry, entries, segmenters
+from cnnviz.models.catalog import NetworkEntry, entries, feature_networks, segmenters
 from cnnviz.text import did_you_mean
 
 
@@ -32,7 +32,7 @@ def models(options: Options) -> None:
       cnnviz models
       cnnviz models resnet --json
     """
-    known = [*entries().values(), *segmenters().values()]
+    known = [*entries().values(), *segmenters().values(), *feature_networks().values()]
     found = [entry for entry in known if options.word.lower() in entry.name]
     for entry in found:
         line = {

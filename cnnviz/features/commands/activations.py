@@ -11,11 +11,12 @@ from cnnviz.app.options import (
     OutputOptions,
     PhotoOptions,
     RawOptions,
+    features_model_option,
     layer_option,
 )
 from cnnviz.app.param_types import expand_channels
 from cnnviz.app.photo_command import photo_command
-from cnnviz.app.records import PhotoRecord, RawRecord, Result, field
+from cnnviz.app.records import FeatureRecord, RawRecord, Result, field
 from cnnviz.app.session import PhotoInput, Session
 from cnnviz.control import Control
 
@@ -24,6 +25,7 @@ from cnnviz.control import Control
 class Options(PhotoOptions, ChannelOptions, FigureOptions, RawOptions, OutputOptions):
     """Options of ``cnnviz activations``."""
 
+    model: str = features_model_option()
     layer: str | None = layer_option("Layer to show, by its name in 'cnnviz layers'. "
                                      "[default: one with maps of about 50 x 50]")  # fmt: skip
     top: int = option("Number of channels to show, the strongest first, if --channel names none.", default=16,
@@ -33,7 +35,7 @@ class Options(PhotoOptions, ChannelOptions, FigureOptions, RawOptions, OutputOpt
 
 
 @dataclass(frozen=True, kw_only=True)
-class Record(PhotoRecord, RawRecord):
+class Record(FeatureRecord, RawRecord):
     """JSON fields of ``cnnviz activations``."""
 
     layer: str = field("Name of the layer.")

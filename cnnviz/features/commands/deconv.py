@@ -7,10 +7,18 @@ from typing import TYPE_CHECKING, Any
 from click import IntRange
 
 from cnnviz.app.declare import option
-from cnnviz.app.options import BareOptions, ChannelOptions, OutputOptions, PhotoOptions, RawOptions, redeclare
+from cnnviz.app.options import (
+    BareOptions,
+    ChannelOptions,
+    OutputOptions,
+    PhotoOptions,
+    RawOptions,
+    features_model_option,
+    redeclare,
+)
 from cnnviz.app.param_types import expand_channels
 from cnnviz.app.photo_command import photo_command
-from cnnviz.app.records import PhotoRecord, RawRecord, Result, field
+from cnnviz.app.records import FeatureRecord, RawRecord, Result, field
 from cnnviz.app.session import PhotoInput, Session
 from cnnviz.control import Control
 from cnnviz.features.commands.projection_options import (
@@ -34,6 +42,7 @@ TOP, TOP_OF_EACH = 6, 4  # channels without --top and --channel: of one layer, o
 class Options(PhotoOptions, ProjectionOptions, ChannelOptions, BareOptions, RawOptions, OutputOptions):
     """Options of ``cnnviz deconv``."""
 
+    model: str = features_model_option()
     layer: str | None = redeclare(ProjectionOptions.__dataclass_fields__["layer"], help=(
         "Layer of the units, by its name in 'cnnviz layers'. [default: five from the first to the last]"))  # fmt: skip
     receptive_field: ReceptiveField | None = field_option("exact; effective without --layer")
@@ -57,7 +66,7 @@ class UnitRecord:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Record(PhotoRecord, RawRecord):
+class Record(FeatureRecord, RawRecord):
     """JSON fields of ``cnnviz deconv``."""
 
     layer: str | None = field("Name of the layer; null for several.")

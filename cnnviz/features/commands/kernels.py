@@ -2,7 +2,14 @@
 
 from dataclasses import dataclass
 
-from cnnviz.app.options import ChannelOptions, FigureOptions, NetworkOptions, OutputOptions, layer_option
+from cnnviz.app.options import (
+    ChannelOptions,
+    FigureOptions,
+    NetworkOptions,
+    OutputOptions,
+    features_model_option,
+    layer_option,
+)
 from cnnviz.app.param_types import expand_channels
 from cnnviz.app.photo_command import network_command
 from cnnviz.app.records import Record as NetworkRecord
@@ -15,6 +22,7 @@ from cnnviz.control import Control
 class Options(NetworkOptions, ChannelOptions, FigureOptions, OutputOptions):
     """Options of ``cnnviz kernels``."""
 
+    model: str = features_model_option()
     layer: str | None = layer_option("Convolution to show, by its name in 'cnnviz layers'. "
                                      "[default: the first convolution]")  # fmt: skip
 

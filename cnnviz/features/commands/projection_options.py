@@ -18,6 +18,7 @@ from cnnviz.app.options import (
     OutputOptions,
     PhotoOptions,
     ResumeOptions,
+    features_model_option,
     layer_option,
     redeclare,
 )
@@ -70,6 +71,7 @@ class ProjectionOptions(NetworkOptions):
 class FolderOptions(PhotoOptions, ProjectionOptions, ChannelOptions, FigureOptions, ResumeOptions, OutputOptions):
     """Options of ``cnnviz top-images``."""
 
+    model: str = features_model_option()
     inputs: tuple[str, ...] = argument(nargs=-1, required=True, metavar="FOLDERS...",
                                        type=click.Path(exists=True, file_okay=False))  # fmt: skip
     output: str | None = redeclare(OutputOptions.__dataclass_fields__["output"], help=(

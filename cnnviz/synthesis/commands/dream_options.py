@@ -19,6 +19,7 @@ from cnnviz.app.options import (
     ResumeOptions,
     SaveEveryOptions,
     SeedOptions,
+    features_model_option,
     jitter_option,
     step_size_option,
     steps_option,
@@ -73,6 +74,7 @@ class Options(
 ):
     """Options of ``cnnviz dream``."""
 
+    model: str = features_model_option()
     inputs: tuple[str, ...] = argument(word=NOISE, nargs=-1, required=True, type=click.Path(allow_dash=True))
     layer: tuple[str, ...] = option(
         "Layer whose activation is increased, by its name in 'cnnviz layers'; can be repeated. "

@@ -17,6 +17,7 @@ from cnnviz.app.options import (
     ResumeOptions,
     SaveEveryOptions,
     SeedOptions,
+    features_model_option,
     look_option,
 )
 from cnnviz.app.param_types import Finite, Weighted, complete_layer, weighted
@@ -41,6 +42,7 @@ class Options(
 ):  # fmt: skip
     """Options of ``cnnviz style``."""
 
+    model: str = features_model_option()
     style: tuple[str, ...] = option("Image whose style the result takes on; can be repeated.", type=EXISTING,
                                     multiple=True, metavar="FILE", panel="Input", file=True)  # fmt: skip
     style_weight: tuple[float, ...] = option(

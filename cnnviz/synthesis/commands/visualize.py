@@ -14,6 +14,7 @@ from cnnviz.app.options import (
     NetworkOptions,
     OutputOptions,
     SeedOptions,
+    features_model_option,
     layer_option,
     redeclare,
     step_size_option,
@@ -61,6 +62,7 @@ def parse_position(text: str | None) -> "Position | None":
 class Options(ChannelOptions, BareOptions, NetworkOptions, SeedOptions, OutputOptions):
     """Options of ``cnnviz visualize``."""
 
+    model: str = features_model_option()
     layer: str | None = layer_option("Layer to visualize, by its name in 'cnnviz layers'. "
                                      "[default: a deep one, the last but one of deconv's]")  # fmt: skip
     channel: tuple[str, ...] = redeclare(

@@ -34,19 +34,23 @@ def test_weights_are_here_to_fetch_in_an_extra_or_to_be_named(
     other = catalog.NetworkEntry("other", "cnnviz", "a.pth", "00", 224, 1.0, package="no_such_package", extra="lite")
     monkeypatch.setitem(catalog.entries(), "other", other)
     rows = listed(capsys)
-    assert {name: rows[name]["weights"] for name in (catalog.DEFAULT, "vgg16", "vgg19", "zfnet", "other")} == {
-        catalog.DEFAULT: "here", "vgg16": "here", "vgg19": "to fetch", "zfnet": "--weights", "other": "in cnnviz[lite]"
+    names = (catalog.DEFAULT, "vgg16", "vgg19", "zfnet", "hed_vgg16", "other")
+    assert {name: rows[name]["weights"] for name in names} == {
+        catalog.DEFAULT: "here", "vgg16": "here", "vgg19": "to fetch", "zfnet": "--weights", "hed_vgg16": "--weights",
+        "other": "in cnnviz[lite]",
     }  # fmt: skip
 
 
 def test_those_that_hold_a_word(capsys: pytest.CaptureFixture[str]):
     assert list(listed(capsys, "wide_")) == ["wide_resnet101_2", "wide_resnet50_2"]
-    assert list(listed(capsys, "VGG1")) == [name for name in catalog.entries() if "vgg1" in name]
+    assert list(listed(capsys, "VGG1")) == [*(name for name in catalog.entries() if "vgg1" in name), "hed_vgg16"]
 
 
 def test_a_table_for_people(capsys: pytest.CaptureFixture[str]):
     assert cli.invoke(["models", "alexnet"]) == 0
     assert capsys.readouterr().out.split()[0] == "alexnet"
+    assert cli.invoke(["models", "hed"]) == 0
+    assert capsys.readouterr().out.split()[-1] == "features"
 
 
 def test_a_word_that_none_holds_is_one_line(capsys: pytest.CaptureFixture[str]):
