@@ -61,6 +61,14 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
     return tensors
 
 
+def check_file(path: Path, most: int) -> None:
+    """Raise ValueError unless a path is that of a file of at most ``most`` bytes."""
+    if not path.is_file():
+        raise ValueError("no such file")
+    if (size := path.stat().st_size) > most:
+        raise ValueError(f"{size} bytes, more than {most}")
+
+
 def count_classes(build: Callable[[int], nn.Module], state: Mapping[str, Tensor]) -> int | None:
     """Return the number of classes of a state dict, from shapes that depend on it; None if it lacks the last layer."""
     few, more = (build(count).state_dict() for count in (2, 3))

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from cnnviz.errors import WeightsError
+from cnnviz.models.checkpoint import check_file
 from cnnviz.text import printable
 
 if TYPE_CHECKING:  # optional
@@ -67,10 +68,7 @@ def read_hed(path: Path) -> dict[str, Tensor]:
     except ImportError as error:
         raise WeightsError(f"{name}: HDF5 weights are read with h5py\npip install 'cnnviz[hed]'") from error
     try:
-        if not path.is_file():
-            raise ValueError("no such file")
-        if (size := path.stat().st_size) > MAX_BYTES:
-            raise ValueError(f"{size} bytes, more than {MAX_BYTES}")
+        check_file(path, MAX_BYTES)
         with h5py.File(path, "r", locking=False) as file:
             return _state(file)
     except (OSError, ValueError, KeyError, RuntimeError, TypeError) as error:  # of h5py, for damaged files

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from cnnviz.errors import WeightsError
+from cnnviz.models.checkpoint import check_file
 from cnnviz.text import printable
 
 CLASSES = 1000
@@ -147,10 +148,7 @@ def read_zfnet(path: Path) -> dict[str, Tensor]:
         raise WeightsError(f"{name}: reading ONNX weights needs onnx: pip install 'cnnviz[onnx]'") from error
     try:
         # From bytes, not from the path: onnx.load would read other files as external data.
-        if not path.is_file():
-            raise ValueError("no such file")
-        if (size := path.stat().st_size) > MAX_BYTES:
-            raise ValueError(f"{size} bytes, more than {MAX_BYTES}")
+        check_file(path, MAX_BYTES)
         return _state(onnx.load_model_from_string(path.read_bytes()).graph)
     except DecodeError as error:
         raise WeightsError(f"{name}: is damaged, or no ONNX file") from error

@@ -187,9 +187,9 @@ def smooth_noise(size: tuple[int, int], generator: torch.Generator, count: int =
     return (0.5 + NOISE_STD * noise).clamp_(0, 1).expand(-1, 3, -1, -1).contiguous()
 
 
-def shrinking_step_size(step_size: float, share: float) -> float:
-    """Return the step size after a ``share`` of the steps: it falls linearly to LAST_STEP of the first."""
-    return step_size * (1 - (1 - LAST_STEP) * share)
+def shrinking_step_size(step_size: float, share: float, last: float = LAST_STEP) -> float:
+    """Return the step size after a ``share`` of the steps: it falls linearly to ``last`` of the first."""
+    return step_size * (1 - (1 - last) * share)
 
 
 def pull_to_grey(image: Tensor) -> Tensor:

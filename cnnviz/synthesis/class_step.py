@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from cnnviz.synthesis import priors
+from cnnviz.synthesis import ascent, priors
 from cnnviz.synthesis.transforms import gaussian_blur
 
 COARSER = 1.9  # weight of each band of the gradient relative to the next finer one
@@ -28,7 +28,7 @@ def class_step(gradient: Tensor, preconditioner: str, correlation: float) -> Ten
     ``preconditioner`` "laplacian", "fourier" or "pixels", of brightness and of colours apart; ``correlation``: power
     of the ratio by which green against purple varies less in photos than blue against yellow.
     """
-    along = torch.einsum("ac,nchw->nahw", color_axes().to(gradient), gradient)
+    along = to_axes(gradient)
     light, chroma = along[:, :1], F.avg_pool2d(along[:, 1:], 2, ceil_mode=True, count_include_pad=False)
     chroma = chroma * (color_deviations()[1:] / color_deviations()[1]).pow(correlation).view(1, 2, 1, 1).to(chroma)
     light, chroma = _precondition(light, preconditioner), _precondition(chroma, preconditioner)
@@ -46,7 +46,7 @@ def _precondition(values: Tensor, preconditioner: str) -> Tensor:
 
 def step_length(step_size: float, share: float, last: float) -> float:
     """Return the length of a step after a ``share`` of them: it falls linearly to ``last`` of the first, then cools."""
-    return step_size * (1 - (1 - last) * share) * min(1.0, max(COOLEST, (1 - share) / COOLING))
+    return ascent.shrinking_step_size(step_size, share, last) * min(1.0, max(COOLEST, (1 - share) / COOLING))
 
 
 @cache
@@ -55,21 +55,21 @@ def color_axes() -> Tensor:
 
     Brightness, blue against yellow, green against purple: the eigenvectors of the covariance of ImageNet's colours.
     """
-    vectors = _eigen()[1].T.flip(0)
+    vectors = priors.color_variances()[1].T.flip(0)
     return (vectors * vectors.sum(1, keepdim=True)[0].sign()).float()
 
 
 @cache
 def color_deviations() -> Tensor:
     """Return the standard deviations (3,) of photographs' colours along ``color_axes``, that of brightness 1."""
-    values = _eigen()[0].flip(0)
+    values = priors.color_variances()[0].flip(0)
     return (values / values[0]).clamp(min=0).sqrt().float()
 
 
-def _eigen() -> tuple[Tensor, Tensor]:
-    root = torch.tensor(priors.COLOR_ROOT, dtype=torch.float64)
-    values, vectors = torch.linalg.eigh(root @ root.T)
-    return values, vectors
+def to_axes(rgb: Tensor) -> Tensor:
+    """Return RGB values along ``color_axes``, both (N, 3, h, w)."""
+    along: Tensor = torch.einsum("ac,nchw->nahw", color_axes().to(rgb), rgb)
+    return along
 
 
 def to_rgb(along: Tensor) -> Tensor:
@@ -88,15 +88,15 @@ def border_weights(height: int, width: int) -> Tensor:
 
 def bound_colors(image: Tensor) -> Tensor:
     """Return an image whose colours are filtered with its brightness as the guide: they end at its edges."""
-    along = torch.einsum("ac,nchw->nahw", color_axes().to(image), image)
+    along = to_axes(image)
     return to_rgb(torch.cat([along[:, :1], guided_filter(along[:, 1:], along[:, :1])], 1))
 
 
 def guided_filter(values: Tensor, guide: Tensor, radius: int = FILTER_RADIUS, eps: float = FILTER_EPS) -> Tensor:
-    """Return values (N, C, h, w) as a linear function of the guide (N, 1, h, w) in windows, as alike as may be.
+    """Return values (N, C, h, w) fitted by a linear function of the guide (N, 1, h, w) in each window.
 
-    He, Sun & Tang 2013, equations 5, 6 and 8; windows of 2 * ``radius`` + 1 pixels, whose guide varies by less than
-    ``eps`` give the mean.
+    He, Sun & Tang 2013, equations 5, 6 and 8. Windows have 2 * ``radius`` + 1 pixels a side; where the variance of the
+    guide is far below ``eps`` the result is the mean.
     """
     mean, guided = _box_mean(values, radius), _box_mean(guide, radius)
     variance = _box_mean(guide * guide, radius) - guided * guided

@@ -139,6 +139,16 @@ def unit(values: Tensor) -> Tensor:
     return values / rms(values).clamp(min=1e-30)
 
 
+def color_variances() -> tuple[Tensor, Tensor]:
+    """Return the eigenvalues (3,), the smallest first, and eigenvectors (3, 3), a column each, of ImageNet's colours.
+
+    Those of the covariance of red, green and blue, float64.
+    """
+    root = torch.tensor(COLOR_ROOT, dtype=torch.float64)
+    values, vectors = torch.linalg.eigh(root @ root.T)
+    return values, vectors
+
+
 @cache
 def color_correlation_root(power: float = 1.0) -> Tensor:
     """Return the symmetric square root (3, 3) of the covariance of ImageNet's colours, to ``power``, scaled to norm 1.
@@ -146,8 +156,7 @@ def color_correlation_root(power: float = 1.0) -> Tensor:
     A gradient multiplied by it changes colours as they vary in photos: brightness most, then blue against yellow,
     green against purple least. A ``power`` of 0 is the identity.
     """
-    root = torch.tensor(COLOR_ROOT, dtype=torch.float64)
-    values, vectors = torch.linalg.eigh(root @ root.T)
+    values, vectors = color_variances()
     scale = (values / values.max()) ** (power / 2)
     powered: Tensor = (vectors * scale) @ vectors.T
     return powered.float()

@@ -24,7 +24,7 @@ def test_along_the_axes_colours_of_photos_vary_independently():
 
 def test_values_come_back_from_the_axes():
     values = noise(2, 3, 5, 6)
-    along = torch.einsum("ac,nchw->nahw", class_step.color_axes(), values)
+    along = class_step.to_axes(values)
     assert torch.allclose(class_step.to_rgb(along), values, atol=1e-6)
 
 
@@ -34,7 +34,7 @@ def test_a_step_has_one_strength_and_colours_have_their_share(preconditioner, si
     step = class_step.class_step(noise(1, 3, *size), preconditioner, 0.85)
     step = step / class_step.border_weights(*size)
     assert float(priors.rms(step)) == pytest.approx(1, abs=1e-4)
-    along = torch.einsum("ac,nchw->nahw", class_step.color_axes(), step)
+    along = class_step.to_axes(step)
     share = priors.rms(along[:, 1:]) / priors.rms(along[:, :1])
     assert float(share) == pytest.approx(class_step.CHROMA, abs=1e-4)
     assert float(priors.rms(along[:, 2:])) < float(priors.rms(along[:, 1:2]))
@@ -42,7 +42,7 @@ def test_a_step_has_one_strength_and_colours_have_their_share(preconditioner, si
 
 def test_colours_have_no_fine_grain_and_brightness_has():
     step = class_step.class_step(noise(1, 3, 64, 64), "laplacian", 0.85)
-    along = torch.einsum("ac,nchw->nahw", class_step.color_axes(), step)
+    along = class_step.to_axes(step)
     light, chroma = (
         float(priors.rms(priors.bands(part, 1)[0]) / priors.rms(part)) for part in (along[:, :1], along[:, 1:])
     )
@@ -73,7 +73,7 @@ def test_the_guided_filter_is_the_guide_where_that_varies_and_the_mean_where_not
 
 def test_colours_of_a_grey_image_stay_grey_and_brightness_stays():
     image = torch.rand(1, 3, 20, 30, generator=torch.Generator().manual_seed(1))
-    along, after = (torch.einsum("ac,nchw->nahw", class_step.color_axes(), one) for one in (
+    along, after = (class_step.to_axes(one) for one in (
         image, class_step.bound_colors(image)))  # fmt: skip
     assert torch.allclose(along[:, 0], after[:, 0], atol=1e-5)
     assert priors.rms(priors.bands(after[:, 1:], 1)[0]) < 0.5 * priors.rms(priors.bands(along[:, 1:], 1)[0])
